@@ -1,0 +1,63 @@
+/*
+ * The end of an audit line: sequence number, hash of the line before it and,
+ * on the last line of a synced batch, a signature (docs/audit-format.md).
+ * audit/ writes with it, "sallyport audit verify" reads with it.
+ *
+ *   {…,"seq":7,"link":"<64 hex>"}            or
+ *   {…,"seq":7,"link":"<64 hex>","sig":"<base64 of 64 bytes>"}
+ *
+ * link is SHA-256 over the whole line before (its closing brace included, its
+ * newline not); the first line of a device has 64 zeros. sig is Ed25519 over
+ * the line's bytes up to and including the closing quote of link.
+ */
+#ifndef SALLYPORT_LIB_AUDITLINE_H
+#define SALLYPORT_LIB_AUDITLINE_H
+
+#include "lib/buf.h"
+#include "lib/secret.h"
+
+#define AUDITLINE_HASH 32
+#define AUDITLINE_PUBLIC 32
+#define AUDITLINE_SECRET 64
+
+struct auditline_head {
+	uint64_t seq;                 /* of the last line; 0: none yet */
+	uint8_t link[AUDITLINE_HASH]; /* SHA-256 of it; zeros: none yet */
+};
+
+/*
+ * Append a line to out: body is a whole JSON object "{…}"; its closing brace
+ * is replaced by the tail. key NULL: no signature. Ends with a newline. head
+ * moves to this line.
+ */
+int auditline_append(struct buf *out, struct span body,
+	struct auditline_head *head, const struct secret *key, struct err *err);
+
+struct auditline_report {
+	uint64_t lines, signatures;
+	uint64_t first_seq, last_seq;
+	uint64_t bad_line; /* 1-based number in the input; 0: none */
+	char why[160];     /* what is wrong with bad_line */
+	bool signed_to_end; /* the last line is covered by a signature */
+};
+
+struct auditline_check;
+
+/* Check lines in order, over any number of files of one device. */
+struct auditline_check *auditline_check_new(
+	const uint8_t public_key[AUDITLINE_PUBLIC]);
+void auditline_check_free(struct auditline_check **check);
+
+/* Feed one line without its newline. False once the chain is broken. */
+bool auditline_check_line(struct auditline_check *check, struct span line);
+
+/* A torn last line (no newline) at the end of input. */
+void auditline_check_end(struct auditline_check *check, struct span torn);
+
+/* Where the next line must continue: for tail cuts against a known head. */
+struct auditline_head auditline_check_head(const struct auditline_check *check);
+
+const struct auditline_report *auditline_check_report(
+	const struct auditline_check *check);
+
+#endif

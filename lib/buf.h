@@ -1,0 +1,52 @@
+/*
+ * Growable bytes with a largest size fixed at the start, wiped when cleared.
+ * A failed add leaves the buffer as it was and marks it failed, so a run of
+ * adds may be checked once at its end with buf_check.
+ */
+#ifndef SALLYPORT_LIB_BUF_H
+#define SALLYPORT_LIB_BUF_H
+
+#include "lib/err.h"
+#include "lib/span.h"
+
+struct buf {
+	uint8_t *data; /* always followed by a NUL once something was added */
+	size_t len;
+	size_t cap;
+	size_t size_max;
+	int rc; /* 0, or why an add failed: ERR_MEMORY, ERR_LIMIT */
+};
+
+/* An empty buffer that refuses to hold more than size_max bytes. */
+void buf_init(struct buf *buf, size_t size_max);
+
+/* Wipe and free; the buffer may be used again with the same size_max. */
+void buf_clear(struct buf *buf);
+
+/* Wipe the content, keep the memory. */
+void buf_reset(struct buf *buf);
+
+int buf_add(struct buf *buf, const void *data, size_t len);
+int buf_add_span(struct buf *buf, struct span span);
+int buf_add_str(struct buf *buf, const char *str);
+int buf_add_char(struct buf *buf, char c);
+int buf_addf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int buf_add_u32be(struct buf *buf, uint32_t n);
+int buf_add_u64be(struct buf *buf, uint64_t n);
+
+/* Room for len more bytes at the end; NULL on failure. Add to len by hand. */
+uint8_t *buf_reserve(struct buf *buf, size_t len);
+
+/* Drop the first n bytes, wiping what they leave behind. */
+void buf_drop(struct buf *buf, size_t n);
+
+/* 0 where every add so far worked, else the code, recorded in err. */
+int buf_check(const struct buf *buf, struct err *err) WARN_UNUSED;
+
+/* The content as a view; valid until the next add. */
+struct span buf_span(const struct buf *buf);
+
+/* The content as a string ("" when empty); valid until the next add. */
+const char *buf_str(const struct buf *buf);
+
+#endif

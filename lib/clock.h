@@ -1,0 +1,28 @@
+/* Time behind a pointer that tests replace. */
+#ifndef SALLYPORT_LIB_CLOCK_H
+#define SALLYPORT_LIB_CLOCK_H
+
+#include "lib/base.h"
+
+struct clock {
+	int64_t (*wall_ns)(void *ctx); /* ns since 1970, as CLOCK_REALTIME */
+	int64_t (*boot_ns)(void *ctx); /* ns, as CLOCK_BOOTTIME: never back */
+	void *ctx;
+};
+
+/* The machine's clocks. */
+const struct clock *clock_system(void);
+
+int64_t clock_wall_ns(const struct clock *clock);
+int64_t clock_boot_ns(const struct clock *clock);
+
+#define CLOCK_NS_PER_S INT64_C(1000000000)
+#define CLOCK_TEXT_MAX 40
+
+/*
+ * RFC 3339 in UTC with nanoseconds, trailing zeros of the fraction dropped, as
+ * Go prints it: 2026-11-21T08:00:00.1Z, 2026-11-21T08:00:00Z.
+ */
+void clock_format_ns(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
+
+#endif

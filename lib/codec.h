@@ -1,0 +1,20 @@
+/* Hex and base64 (RFC 4648), strict: nothing is skipped, nothing tolerated. */
+#ifndef SALLYPORT_LIB_CODEC_H
+#define SALLYPORT_LIB_CODEC_H
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+/* Lower-case hex and a NUL; out has 2 * len + 1 bytes. */
+void hex_encode(const void *data, size_t len, char *out);
+
+/* Either case, even length, exactly 2 * cap digits at most. ERR_INPUT. */
+int hex_decode(struct span text, uint8_t *out, size_t cap, size_t *ret_len);
+
+/* Standard alphabet, padded. */
+int base64_encode(struct span data, struct buf *out);
+
+/* Standard alphabet, padding required, zero spare bits. ERR_INPUT. */
+int base64_decode(struct span text, struct buf *out);
+
+#endif

@@ -1,0 +1,32 @@
+/* A read-only view of bytes owned by somebody else; never NUL-terminated. */
+#ifndef SALLYPORT_LIB_SPAN_H
+#define SALLYPORT_LIB_SPAN_H
+
+#include "lib/base.h"
+
+struct span {
+	const uint8_t *data;
+	size_t len;
+};
+
+#define SPAN_NONE ((struct span){ NULL, 0 })
+
+/* A view of a string's bytes, without its NUL. NULL gives an empty span. */
+struct span span_str(const char *str);
+
+/* A view of len bytes at data. */
+struct span span_of(const void *data, size_t len);
+
+/* Same length and same bytes. Not for secrets: see secret_equal. */
+bool span_equal(struct span a, struct span b);
+
+/* a starts with all of prefix. */
+bool span_has_prefix(struct span a, struct span prefix);
+
+/* memcmp order; a shorter span sorts before a longer one that it begins. */
+int span_compare(struct span a, struct span b);
+
+/* What is left behind the first n bytes (empty when n is past the end). */
+struct span span_skip(struct span a, size_t n);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * A tree of values in an arena: what JSON and HCL are read into, what handlers
+ * answer with, what records are stored as, what the audit log hashes. Wiped
+ * with its arena; nothing in it is freed on its own.
+ */
+#ifndef SALLYPORT_LIB_VALUE_H
+#define SALLYPORT_LIB_VALUE_H
+
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/span.h"
+
+enum value_type {
+	VALUE_NULL,
+	VALUE_BOOL,
+	VALUE_INT,    /* made by our own code; printed as digits */
+	VALUE_NUMBER, /* came in as JSON: kept as its text (str, len) */
+	VALUE_STRING, /* str, len; may hold NUL bytes; a NUL follows it */
+	VALUE_LIST,
+	VALUE_OBJECT
+};
+
+struct value {
+	enum value_type type;
+	const char *key; /* name within an object, else NULL */
+	union {
+		bool boolean;
+		int64_t integer;
+		struct {
+			const char *str;
+			size_t len;
+		};
+		struct {
+			struct value *first, *last;
+			size_t n;
+		};
+	};
+	struct value *next; /* the next sibling */
+	int line;           /* where HCL had it; 0 elsewhere */
+};
+
+/* New values; NULL: no memory. Strings are copied into the arena. */
+struct value *value_null(struct arena *arena);
+struct value *value_bool(struct arena *arena, bool on);
+struct value *value_int(struct arena *arena, int64_t n);
+struct value *value_number(struct arena *arena, struct span text);
+struct value *value_string(struct arena *arena, const char *str);
+struct value *value_span(struct arena *arena, struct span text);
+struct value *value_list(struct arena *arena);
+struct value *value_object(struct arena *arena);
+
+/*
+ * Append child to a list, or to an object under a copy of key. False where
+ * either pointer is NULL or memory ran out, so that calls can be chained:
+ * value_set(arena, object, "ttl", value_int(arena, 60)). An object's earlier
+ * member of the same name is replaced in place.
+ */
+bool value_add(struct value *list, struct value *child);
+bool value_set(struct arena *arena, struct value *object, const char *key,
+	struct value *child);
+
+/* Shorthands of value_set. */
+bool value_set_str(struct arena *arena, struct value *object, const char *key,
+	const char *str);
+bool value_set_int(
+	struct arena *arena, struct value *object, const char *key, int64_t n);
+bool value_set_bool(
+	struct arena *arena, struct value *object, const char *key, bool on);
+
+/* The member called key (bytewise), or NULL; NULL objects have none. */
+struct value *value_find(const struct value *object, const char *key);
+
+/* The member's string, or fallback where it is absent or no string. */
+const char *value_find_str(
+	const struct value *object, const char *key, const char *fallback);
+
+/* The member's integer (VALUE_INT, or VALUE_NUMBER that is whole). */
+int64_t value_find_int(
+	const struct value *object, const char *key, int64_t fallback);
+bool value_find_bool(
+	const struct value *object, const char *key, bool fallback);
+
+/* The bytes of a string or number value; empty for other types. */
+struct span value_text(const struct value *value);
+
+/* A deep copy into another arena; NULL: no memory. */
+struct value *value_copy(struct arena *arena, const struct value *value);
+
+/* Reorder an object's members by name, bytewise; stable; not recursive. */
+void value_sort(struct value *object);
+
+/* for (child of value) …; value may be NULL. */
+#define VALUE_EACH(child, value) \
+	for (const struct value *child = \
+			(value) != NULL ? (value)->first : NULL; \
+		child != NULL; child = child->next)
+
+#endif
