@@ -1,0 +1,146 @@
+/*
+ * Rows: every credential that the server could take back, tokens included.
+ * A row lives under row/<path number><row number>, is found by its sealed
+ * names (storage/rowid.h), is due by its expiry and belongs to the token that
+ * made it (own/<token row>/<row>). Functions that take a tx are for use inside
+ * write or read functions; the rest draws numbers and ids before them.
+ */
+#ifndef SALLYPORT_STORAGE_LEASE_H
+#define SALLYPORT_STORAGE_LEASE_H
+
+#include "lib/arena.h"
+#include "storage/rowid.h"
+#include "storage/store.h"
+
+enum lease_kind { LEASE_TOKEN = 1, LEASE_OTP = 2 }; /* stored; never reuse */
+
+enum lease_state {
+	LEASE_LIVE = 1,
+	LEASE_USED = 2,    /* a spent OTP: stays until expiry or revoke */
+	LEASE_REVOKING = 3 /* dead for every use; what it owns is going */
+};
+
+struct lease {
+	struct rowref ref;
+	enum lease_kind kind;
+	enum lease_state state;
+	bool renewable;
+	int64_t issue_ns;        /* since 1970 */
+	int64_t expire_s;        /* absolute; 0: never (root tokens only) */
+	int64_t max_s;           /* absolute end of renewals; 0: none */
+	int64_t ttl_s;           /* last granted */
+	int64_t last_renewal_ns; /* 0: never renewed */
+	struct rowref owner;     /* token row; row 0: none */
+	uint8_t salt[ROWID_SALT];
+	uint8_t mac[ROWID_MAC]; /* of the OTP or token; zeros where none */
+	uint32_t misses;        /* refused uses of a right OTP (G-2) */
+	char request_id[37];
+	struct span data; /* the kind's own bytes */
+};
+
+/*
+ * The number of a lease path ("creds/web") of a mount, made at its first use.
+ * ERR_LIMIT past 2^32 - 1 paths.
+ */
+int lease_path_number(struct store *store, const char *mount, const char *path,
+	uint32_t *ret_number, struct err *err);
+
+/* Mount uuid and path of a number, into arena. ERR_ABSENT. */
+int lease_path_of(struct store_tx *tx, uint32_t number, struct arena *arena,
+	const char **ret_mount, const char **ret_path, struct err *err);
+
+/* Store a new row with its due and owner entries. ERR_EXISTS: ref is taken. */
+int lease_insert(
+	struct store_tx *tx, const struct lease *lease, struct err *err);
+
+/* Read a row by number; data into arena. ERR_ABSENT (404, empty message). */
+int lease_get(struct store_tx *tx, struct rowref ref, struct arena *arena,
+	struct lease *ret_lease, struct err *err);
+
+/*
+ * Replace a row; due entries follow expire_s and state (REVOKING is due at
+ * once). old is the lease as it was read in this same transaction.
+ */
+int lease_update(struct store_tx *tx, const struct lease *old,
+	const struct lease *lease, struct err *err);
+
+/* Delete a row and its index entries. It may own nothing any more. */
+int lease_delete(
+	struct store_tx *tx, const struct lease *lease, struct err *err);
+
+/* Live and not past its time (tx_now_s). */
+bool lease_is_live(const struct store_tx *tx, const struct lease *lease);
+
+/*
+ * One bounded step of taking back a row and all it owns, deepest first, at
+ * most budget rows. *ret_done: the row itself is gone (or never was). Call it
+ * in store_write functions until done; a crash in between leaves the row
+ * REVOKING and due, and expiry finishes it.
+ */
+int lease_revoke_step(struct store_tx *tx, struct rowref ref, size_t budget,
+	struct arena *arena, bool *ret_done, struct err *err);
+
+/* All of it, in as many transactions as it takes. Unknown rows: success. */
+int lease_revoke_tree(struct store *store, struct rowref ref, struct err *err);
+
+/* Rows owned by a token are freed from it (revoke-orphan), then it is gone. */
+int lease_revoke_orphan(
+	struct store *store, struct rowref token, struct err *err);
+
+/*
+ * Renew: the new ttl counts from now and is cut at max_s. Refused with the
+ * texts of spec/core-api.md 5.4: not renewable, expired (under 1 s left), past
+ * the max TTL. increment_s 0: default_s. period_s > 0: a periodic token.
+ */
+struct lease_renewal {
+	int64_t increment_s, default_s, period_s;
+	bool ret_capped; /* the ttl was cut at max_s */
+};
+
+int lease_renew(struct store_tx *tx, struct lease *lease,
+	struct lease_renewal *renewal, struct err *err);
+
+/* ---- by lease id ----------------------------------------------------- */
+
+#define LEASE_ID_MAX 512
+
+/* "<mount path><lease path>/<tail>"; mount_path ends in '/'. */
+int lease_id_format(const struct barrier *barrier, const char *mount_uuid,
+	const char *mount_path, const char *path, const struct lease *lease,
+	char out[LEASE_ID_MAX], struct err *err);
+
+/*
+ * The row that a tail names below a mount and path, checked against the row's
+ * own salt and path. ERR_ABSENT.
+ */
+int lease_find_by_tail(struct store_tx *tx, const struct barrier *barrier,
+	const char *mount_uuid, const char *path, struct span tail,
+	struct arena *arena, struct lease *ret_lease, struct err *err);
+
+/* Path numbers of a mount whose path is prefix or lies below it. */
+typedef int lease_path_fn(
+	void *ctx, uint32_t number, const char *path, struct err *err);
+int lease_paths(struct store_tx *tx, const char *mount_uuid, const char *prefix,
+	struct arena *arena, lease_path_fn *fn, void *ctx, struct err *err);
+
+/* Rows of one path after a row number, in order, at most limit. */
+typedef int lease_row_fn(void *ctx, const struct lease *lease, struct err *err);
+int lease_rows(struct store_tx *tx, uint32_t path, uint64_t after, size_t limit,
+	struct arena *arena, lease_row_fn *fn, void *ctx, struct err *err);
+
+/* Take back every row of a mount under a path prefix ("" is all). */
+int lease_revoke_prefix(struct store *store, const char *mount_uuid,
+	const char *prefix, struct err *err);
+
+/*
+ * Rows that are due now: up to limit are taken back (one transaction). The
+ * expiry thread calls it until *ret_more is false; *ret_next_s: when the next
+ * one is due, 0 where none is.
+ */
+int lease_expire_due(struct store *store, size_t limit, bool *ret_more,
+	int64_t *ret_next_s, struct err *err);
+
+/* How many rows there are, of all kinds but tokens. */
+int lease_count(struct store *store, uint64_t *ret_n, struct err *err);
+
+#endif
