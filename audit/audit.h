@@ -1,0 +1,154 @@
+/*
+ * The audit broker. A request is logged before its work and after it; if no
+ * enabled device takes the line, the work is not done or the answer not given
+ * (design.md 7, spec/core-api.md 7.1, 7.2). One thread for each device writes
+ * batches and makes them durable. Knows nothing of HTTP or of operations: it
+ * is handed an entry.
+ */
+#ifndef SALLYPORT_AUDIT_AUDIT_H
+#define SALLYPORT_AUDIT_AUDIT_H
+
+#include "lib/auditline.h"
+#include "lib/clock.h"
+#include "lib/value.h"
+
+struct audit;
+
+#define AUDIT_KEY 32
+
+/* A list of strings as entries carry it. */
+struct audit_strings {
+	const char *const *items;
+	size_t n;
+};
+
+/* Who asks, or whom a login made; spec/core-api.md 7.2, row auth. */
+struct audit_auth {
+	struct secret_view client_token; /* hashed; len 0: none */
+	const char *accessor;            /* hashed unless hmac_accessor=false */
+	const char *display_name;
+	struct audit_strings policies, token_policies;
+	const struct value *metadata; /* object of strings, or NULL */
+	int64_t num_uses, remaining_uses;
+	const char *entity_id;
+	const char *token_type; /* "service", "default" … */
+	int64_t token_ttl_s;
+	int64_t token_issue_ns; /* 0: left out */
+	bool no_default_policy;
+};
+
+/* One entry; everything is borrowed until the call's completion. */
+struct audit_entry {
+	int64_t time_ns;
+	bool is_response;
+	const char *error;             /* "" or text, in clear */
+	const struct audit_auth *auth; /* NULL: {"token_type":"default"} */
+	/* request */
+	const char *request_id;
+	const char *operation;  /* read update delete list help … */
+	const char *mount_type; /* "" where no mount matched */
+	struct secret_view client_token;
+	const char *client_token_accessor;
+	const char *path;
+	const struct value *request_data; /* object or NULL */
+	const char *remote_address;
+	int64_t wrap_ttl_s;
+	/* response */
+	const struct audit_auth *response_auth; /* or NULL */
+	const char *lease_id;
+	const struct value *response_data;
+	const struct value *warnings; /* list of strings or NULL */
+	const char *redirect;
+	bool recovered; /* written at start for an outbox row */
+	int status;     /* of a recovered line; else 0 */
+	/* names whose values stay clear, by mount tune; NULL-safe */
+	struct audit_strings clear_request_keys, clear_response_keys;
+};
+
+struct audit_settings {
+	const struct clock *clock;
+	const char *const *directories; /* file devices only below these */
+	size_t n_directories;
+	bool any_directory;         /* dev mode */
+	int64_t device_deadline_ms; /* 0: 2,000 */
+};
+
+/* What a device is made from; strings are copied. */
+struct audit_device_config {
+	const char *path; /* "file/" */
+	const char *type; /* "file" */
+	const char *description;
+	const struct value *options; /* object of strings */
+	bool local;
+	uint8_t hmac_key[AUDIT_KEY];
+	uint8_t sign_seed[AUDIT_KEY]; /* Ed25519 seed */
+	struct auditline_head head;   /* where the chain stood; zeros: new */
+};
+
+int audit_new(const struct audit_settings *settings, struct audit **ret_audit,
+	struct err *err);
+
+/* Write what is queued, stop the threads, free. NULL is fine. */
+void audit_free(struct audit **audit);
+
+/*
+ * Check a configuration, open the device and, unless skip_test, write its
+ * test line. 400 with the texts of spec/core-api.md 7.1 where it cannot be.
+ * The device takes lines when this returns.
+ */
+int audit_enable(struct audit *audit, const struct audit_device_config *config,
+	bool skip_test, struct err *err);
+
+/* Close a device; unknown paths succeed. */
+void audit_disable(struct audit *audit, const char *path);
+
+/* Close all devices (at seal), after their queues are durable. */
+void audit_disable_all(struct audit *audit);
+
+/* At least one device is enabled: only then is there auditing. */
+bool audit_is_enabled(const struct audit *audit);
+
+/*
+ * Log a request line; returns when at least one device has written it (not
+ * yet synced). ERR_AUDIT where none did within the deadline. No device: 0.
+ */
+int audit_request(
+	struct audit *audit, const struct audit_entry *entry, struct err *err);
+
+/*
+ * Log a response line; done is called once, from a device's thread (or from
+ * this call), with 0 when the line and its request line are durable on a
+ * device, else ERR_AUDIT. The entry is rendered before the call returns.
+ */
+typedef void audit_done_fn(void *ctx, int rc);
+void audit_response(struct audit *audit, const struct audit_entry *entry,
+	audit_done_fn *done, void *ctx);
+
+/* "hmac-sha256:…" as the device hashes input. ERR_ABSENT: no such device. */
+int audit_hash(struct audit *audit, const char *path, struct span input,
+	char out[80], struct err *err);
+
+/* Reopen files (SIGHUP); also done when a file was renamed or unlinked. */
+void audit_reopen(struct audit *audit);
+
+/* For each enabled device, in order of path; for listing and heads. */
+struct audit_device_status {
+	const char *path;
+	bool healthy;
+	uint64_t lines_missed;
+	struct auditline_head head; /* of the last synced line */
+	uint8_t public_key[AUDITLINE_PUBLIC];
+};
+
+typedef int audit_device_fn(
+	void *ctx, const struct audit_device_status *status, struct err *err);
+int audit_each(
+	struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err);
+
+/*
+ * Whether a response line with this request id stands near the end (64 MiB)
+ * of a file device: for the outbox at start.
+ */
+bool audit_has_response(struct audit *audit, const char *request_id);
+
+#endif

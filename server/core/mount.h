@@ -1,0 +1,117 @@
+/*
+ * The mount table: which path belongs to which engine. sys/ and auth/token/
+ * are mounts too, always there. A mount in use is held by reference, so that
+ * an unmount waits for nobody and frees nothing under a running request.
+ */
+#ifndef SALLYPORT_SERVER_CORE_MOUNT_H
+#define SALLYPORT_SERVER_CORE_MOUNT_H
+
+#include "lib/value.h"
+#include "storage/kv.h"
+#include "storage/lease.h"
+
+struct mounts;
+struct op;
+struct record_type;
+struct server;
+
+/* An engine or auth method, as a table. One static instance each. */
+struct mount_type {
+	const char *name;        /* "ssh", "system", "token" */
+	const char *description; /* for help at the mount's root */
+	bool is_auth;
+	bool builtin; /* cannot be mounted or removed by callers */
+	const struct op *const
+		*tables; /* ends with NULL; see server/api/op.h */
+	const struct record_type *const *records; /* ends with NULL; or NULL */
+	int64_t default_ttl_s; /* of its leases where nobody says; 0: system */
+	/* Prepare a new mount's records, inside its closure; or NULL. */
+	int (*on_mount)(
+		struct store_tx *tx, const struct kv *kv, struct err *err);
+};
+
+enum mount_state { MOUNT_LIVE = 1, MOUNT_REMOVING = 2 };
+
+struct mount {
+	const struct mount_type *type;
+	char *path; /* "ssh/", "auth/token/"; always one trailing '/' */
+	char uuid[37];
+	char accessor[64];
+	char *description;
+	enum mount_state state;
+	bool local, seal_wrap, external_entropy_access;
+	bool force_no_cache;
+	int64_t default_lease_ttl_s, max_lease_ttl_s; /* 0: system's */
+	char *listing_visibility;                     /* "" hidden unauth */
+	char *token_type;
+	/* value trees owned by the mount: options (or NULL), string lists */
+	struct value *options;
+	struct value *audit_non_hmac_request_keys;
+	struct value *audit_non_hmac_response_keys;
+	struct value *passthrough_request_headers;
+	struct value *allowed_response_headers;
+	struct kv kv;
+	struct arena *arena; /* of the strings above */
+	int refs;            /* under the table's lock */
+};
+
+/* The effective TTLs: mount's, else system's. */
+int64_t mount_default_ttl_s(
+	const struct server *server, const struct mount *mount);
+int64_t mount_max_ttl_s(const struct server *server, const struct mount *mount);
+
+/* An empty table that knows these types (ends with NULL). */
+int mounts_new(struct server *server, const struct mount_type *const *types,
+	struct mounts **ret_mounts, struct err *err);
+void mounts_free(struct mounts **mounts);
+
+/* After unseal: built-ins are made at first, then all are read. */
+int mounts_load(struct mounts *mounts, struct err *err);
+/* At seal: forget all but the types. */
+void mounts_unload(struct mounts *mounts);
+
+/* The live mount that path lies in (longest match), held; or NULL. */
+struct mount *mounts_find(struct mounts *mounts, const char *path);
+struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
+void mount_unref(struct mounts *mounts, struct mount **mount);
+
+/* Every live mount in order of path; fn may not call back into the table. */
+typedef int mount_fn(void *ctx, const struct mount *mount, struct err *err);
+int mounts_each(
+	struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err);
+
+/*
+ * Add a mount; texts of spec/core-api.md 3.1. wanted carries path, type name
+ * and settings; uuid and accessor are made here. Durable when it returns.
+ */
+struct mount_wanted {
+	const char *path, *type, *description;
+	bool is_auth;
+	bool local, seal_wrap, external_entropy_access, force_no_cache;
+	int64_t default_lease_ttl_s, max_lease_ttl_s;
+	const char *listing_visibility, *token_type;
+	const struct value *options;
+	const struct value *audit_non_hmac_request_keys;
+	const struct value *audit_non_hmac_response_keys;
+	const struct value *passthrough_request_headers;
+	const struct value *allowed_response_headers;
+};
+
+int mounts_add(struct mounts *mounts, const struct mount_wanted *wanted,
+	struct err *err);
+
+/* Change settings (tune); members that are NULL or -1 stay. */
+int mounts_tune(struct mounts *mounts, const char *path,
+	const struct mount_wanted *changes, struct err *err);
+
+/*
+ * Remove: state removing (durable), leases revoked, records deleted, entry
+ * gone; resumed at load after a crash (reliability.md L15). Unknown: 0.
+ */
+int mounts_remove(struct mounts *mounts, const char *path, struct err *err);
+
+/* Move to another path; leases under it are revoked first. */
+int mounts_move(struct mounts *mounts, const char *from, const char *to,
+	struct err *err);
+
+#endif

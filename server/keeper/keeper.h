@@ -1,0 +1,87 @@
+/*
+ * The keeper holds the root key R. Shares or the unseal file give U, U opens
+ * R, R opens the keyring, whose bytes go back to the caller; R never leaves
+ * (design.md 6). Everything crosses keeper_call as messages of bytes, so that
+ * the keeper can become a process of its own; the functions below are its
+ * callers' side.
+ */
+#ifndef SALLYPORT_SERVER_KEEPER_KEEPER_H
+#define SALLYPORT_SERVER_KEEPER_KEEPER_H
+
+#include "lib/arena.h"
+#include "lib/buf.h"
+#include "lib/secret.h"
+
+#define KEEPER_MESSAGE_MAX 65536
+#define KEEPER_SHARES_MAX 255
+
+struct keeper;
+
+int keeper_new(struct keeper **ret_keeper, struct err *err);
+void keeper_free(struct keeper **keeper);
+
+/*
+ * One message in, one out: op byte, then fields of u32 length and bytes; the
+ * answer is a code byte (0 good), then fields, or a status and a text.
+ */
+int keeper_call(struct keeper *keeper, struct span in, struct buf *out,
+	struct err *err);
+
+/* What is stored, unsealed, under core/: opaque to everybody else. */
+struct keeper_blobs {
+	struct span root;    /* R under U */
+	struct span keyring; /* the keyring under R */
+};
+
+struct keeper_share {
+	uint8_t bytes[33]; /* 32 of U's share and its index; 32 where n = 1 */
+	size_t len;
+};
+
+/*
+ * Make U and R, split U into n shares with threshold t, wrap R and the given
+ * keyring. Texts of spec/core-api.md 2.1 for bad n and t. The keeper holds R
+ * afterwards only if it is told to unseal.
+ */
+int keeper_init(struct keeper *keeper, unsigned n, unsigned t,
+	struct secret_view keyring, struct arena *arena,
+	struct keeper_share *ret_shares, struct keeper_blobs *ret_blobs,
+	struct err *err);
+
+/* The same with U given as 32 bytes of an unseal file, no shares. */
+int keeper_init_file(struct keeper *keeper, struct secret_view file_key,
+	struct secret_view keyring, struct arena *arena,
+	struct keeper_blobs *ret_blobs, struct err *err);
+
+struct keeper_progress {
+	unsigned progress;   /* shares held of this round */
+	char nonce[37];      /* of the round; "" when idle */
+	bool opened;         /* the keyring is in the answer */
+	struct span keyring; /* in the arena, where opened */
+};
+
+/*
+ * Give a share (33 bytes, or 32 where t is 1). The same share twice: no
+ * progress. At the threshold: open R and the keyring, or 400 "Unseal failed,
+ * invalid key" with progress back at 0.
+ */
+int keeper_unseal(struct keeper *keeper, unsigned t, struct secret_view share,
+	const struct keeper_blobs *blobs, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err);
+int keeper_unseal_file(struct keeper *keeper, struct secret_view file_key,
+	const struct keeper_blobs *blobs, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err);
+
+/* Drop the shares of the round. */
+int keeper_unseal_reset(struct keeper *keeper, struct err *err);
+int keeper_unseal_progress(struct keeper *keeper,
+	struct keeper_progress *ret_progress, struct err *err);
+
+/* Wrap a changed keyring under R (rotate). ERR_SEALED while closed. */
+int keeper_wrap_keyring(struct keeper *keeper, struct secret_view keyring,
+	struct arena *arena, struct span *ret_blob, struct err *err);
+
+/* Forget R and any shares. */
+int keeper_seal(struct keeper *keeper, struct err *err);
+
+#endif
