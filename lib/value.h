@@ -59,6 +59,13 @@ bool value_add(struct value *list, struct value *child);
 bool value_set(struct arena *arena, struct value *object, const char *key,
 	struct value *child);
 
+/*
+ * value_set without looking for an earlier member of the same name: for
+ * readers that keep repeated names, or know that there are none.
+ */
+bool value_append(struct arena *arena, struct value *object, const char *key,
+	struct value *child);
+
 /* Shorthands of value_set. */
 bool value_set_str(struct arena *arena, struct value *object, const char *key,
 	const char *str);
@@ -89,10 +96,10 @@ struct value *value_copy(struct arena *arena, const struct value *value);
 /* Reorder an object's members by name, bytewise; stable; not recursive. */
 void value_sort(struct value *object);
 
-/* for (child of value) …; value may be NULL. */
-#define VALUE_EACH(child, value) \
+/* for (child of parent) …; parent may be NULL. */
+#define VALUE_EACH(child, parent) \
 	for (const struct value *child = \
-			(value) != NULL ? (value)->first : NULL; \
+			(parent) != NULL ? (parent)->first : NULL; \
 		child != NULL; child = child->next)
 
 #endif

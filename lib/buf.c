@@ -1,0 +1,195 @@
+/*
+ * Growable bytes. Growing copies into new memory and wipes the old, since a
+ * buffer may hold a secret; realloc would leave a copy behind.
+ */
+#include "lib/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/secret.h"
+
+#define CAP_MIN 64
+
+void
+buf_init(struct buf *buf, size_t size_max)
+{
+	*buf = (struct buf){ .size_max = size_max };
+}
+
+void
+buf_clear(struct buf *buf)
+{
+	secret_wipe(buf->data, buf->cap);
+	free(buf->data);
+	buf_init(buf, buf->size_max);
+}
+
+void
+buf_reset(struct buf *buf)
+{
+	secret_wipe(buf->data, buf->len);
+	buf->len = 0;
+	buf->rc = 0;
+}
+
+/* The next capacity that holds need bytes and a NUL: doubled, but capped. */
+static size_t
+next_cap(const struct buf *buf, size_t need)
+{
+	size_t cap = buf->cap < CAP_MIN ? CAP_MIN : buf->cap;
+
+	while (cap <= need)
+		cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
+	return cap > buf->size_max ? buf->size_max + 1 : cap;
+}
+
+static int
+grow(struct buf *buf, size_t need)
+{
+	size_t cap = next_cap(buf, need);
+	uint8_t *data = malloc(cap);
+
+	if (data == NULL)
+		return buf->rc = ERR_MEMORY;
+	if (buf->len > 0)
+		memcpy(data, buf->data, buf->len);
+	secret_wipe(buf->data, buf->cap);
+	free(buf->data);
+	buf->data = data;
+	buf->cap = cap;
+	return 0;
+}
+
+uint8_t *
+buf_reserve(struct buf *buf, size_t len)
+{
+	size_t need;
+
+	if (buf->rc != 0)
+		return NULL;
+	if (!size_add(buf->len, len, &need) || need > buf->size_max ||
+		need == SIZE_MAX) {
+		buf->rc = ERR_LIMIT;
+		return NULL;
+	}
+	if (need >= buf->cap && grow(buf, need) != 0)
+		return NULL;
+	/* However few bytes the caller adds, a NUL follows them. */
+	memset(buf->data + buf->len, 0, len + 1);
+	return buf->data + buf->len;
+}
+
+int
+buf_add(struct buf *buf, const void *data, size_t len)
+{
+	uint8_t *room = buf_reserve(buf, len);
+
+	if (room == NULL)
+		return buf->rc;
+	if (len > 0)
+		memcpy(room, data, len);
+	buf->len += len;
+	return 0;
+}
+
+int
+buf_add_span(struct buf *buf, struct span span)
+{
+	return buf_add(buf, span.data, span.len);
+}
+
+int
+buf_add_str(struct buf *buf, const char *str)
+{
+	return buf_add(buf, str, strlen(str));
+}
+
+int
+buf_add_char(struct buf *buf, char c)
+{
+	return buf_add(buf, &c, 1);
+}
+
+int
+buf_addf(struct buf *buf, const char *fmt, ...)
+{
+	va_list args;
+	uint8_t *room = NULL;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (len < 0)
+		return buf->rc = ERR_INTERNAL;
+	room = buf_reserve(buf, (size_t)len);
+	if (room == NULL)
+		return buf->rc;
+	va_start(args, fmt);
+	vsnprintf((char *)room, (size_t)len + 1, fmt, args);
+	va_end(args);
+	buf->len += (size_t)len;
+	return 0;
+}
+
+int
+buf_add_u32be(struct buf *buf, uint32_t n)
+{
+	uint8_t bytes[4];
+	int i;
+
+	for (i = 3; i >= 0; i--, n >>= 8)
+		bytes[i] = (uint8_t)n;
+	return buf_add(buf, bytes, sizeof(bytes));
+}
+
+int
+buf_add_u64be(struct buf *buf, uint64_t n)
+{
+	uint8_t bytes[8];
+	int i;
+
+	for (i = 7; i >= 0; i--, n >>= 8)
+		bytes[i] = (uint8_t)n;
+	return buf_add(buf, bytes, sizeof(bytes));
+}
+
+void
+buf_drop(struct buf *buf, size_t n)
+{
+	size_t left;
+
+	if (buf->len == 0)
+		return;
+	left = n < buf->len ? buf->len - n : 0;
+	memmove(buf->data, buf->data + (buf->len - left), left);
+	secret_wipe(buf->data + left, buf->len - left);
+	buf->len = left;
+}
+
+int
+buf_check(const struct buf *buf, struct err *err)
+{
+	if (buf->rc == ERR_MEMORY)
+		return err_set_memory(err);
+	if (buf->rc == ERR_LIMIT)
+		return err_set(err, ERR_LIMIT, 500, "output too large");
+	if (buf->rc != 0)
+		return err_set(err, buf->rc, 500, "internal error");
+	return 0;
+}
+
+struct span
+buf_span(const struct buf *buf)
+{
+	return span_of(buf->data, buf->len);
+}
+
+const char *
+buf_str(const struct buf *buf)
+{
+	return buf->len == 0 ? "" : (const char *)buf->data;
+}

@@ -1,0 +1,154 @@
+/* Hex and base64; table-driven encoders, strict decoders. */
+#include "lib/codec.h"
+
+#include "lib/secret.h"
+
+void
+hex_encode(const void *data, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *bytes = data;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* The value of a hex digit; -1 where c is none. */
+static int
+hex_value(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int
+hex_decode(struct span text, uint8_t *out, size_t cap, size_t *ret_len)
+{
+	size_t len = text.len / 2, i;
+
+	if (text.len % 2 != 0 || len > cap)
+		return ERR_INPUT;
+	for (i = 0; i < text.len; i++) {
+		if (hex_value(text.data[i]) < 0)
+			return ERR_INPUT;
+	}
+	for (i = 0; i < len; i++)
+		out[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 |
+			hex_value(text.data[2 * i + 1]));
+	*ret_len = len;
+	return 0;
+}
+
+int
+base64_encode(struct span data, struct buf *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *in = data.data;
+	size_t left;
+	uint8_t *room = NULL;
+
+	if (data.len > SIZE_MAX / 2)
+		return out->rc = ERR_LIMIT;
+	room = buf_reserve(out, (data.len + 2) / 3 * 4);
+	if (room == NULL)
+		return out->rc;
+	for (left = data.len; left > 0; in += 3) {
+		size_t n = left < 3 ? left : 3;
+		uint32_t group = (uint32_t)in[0] << 16;
+
+		if (n > 1)
+			group |= (uint32_t)in[1] << 8;
+		if (n > 2)
+			group |= in[2];
+		*room++ = (uint8_t)digits[group >> 18];
+		*room++ = (uint8_t)digits[group >> 12 & 63];
+		*room++ = n > 1 ? (uint8_t)digits[group >> 6 & 63] : '=';
+		*room++ = n > 2 ? (uint8_t)digits[group & 63] : '=';
+		left -= n;
+	}
+	out->len += (data.len + 2) / 3 * 4;
+	return 0;
+}
+
+/* The six bits of a base64 digit; -1 where c is none. */
+static int
+base64_value(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
+/* One group of four digits, of which the last pad are '='. */
+static int
+decode_group(const uint8_t *in, size_t pad, uint8_t out[3])
+{
+	uint32_t group = 0;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		int value = i < 4 - pad ? base64_value(in[i]) : 0;
+
+		if (value < 0)
+			return ERR_INPUT;
+		group = group << 6 | (uint32_t)value;
+	}
+	/* Spare bits must be zero, so that each text has one meaning. */
+	if ((group & ((1U << (8 * pad)) - 1)) != 0)
+		return ERR_INPUT;
+	out[0] = (uint8_t)(group >> 16);
+	out[1] = (uint8_t)(group >> 8);
+	out[2] = (uint8_t)group;
+	return 0;
+}
+
+static size_t
+count_padding(struct span text)
+{
+	if (text.len == 0 || text.data[text.len - 1] != '=')
+		return 0;
+	return text.data[text.len - 2] == '=' ? 2 : 1;
+}
+
+int
+base64_decode(struct span text, struct buf *out)
+{
+	size_t pad, len, i;
+	uint8_t group[3], *room = NULL;
+
+	if (text.len % 4 != 0)
+		return ERR_INPUT;
+	pad = count_padding(text);
+	len = text.len / 4 * 3 - pad;
+	room = buf_reserve(out, len);
+	if (room == NULL)
+		return out->rc;
+	for (i = 0; i < text.len; i += 4) {
+		bool last = i + 4 == text.len;
+		size_t n = last ? 3 - pad : 3, k;
+
+		if (decode_group(text.data + i, last ? pad : 0, group) != 0) {
+			secret_wipe(out->data + out->len, len);
+			return ERR_INPUT;
+		}
+		for (k = 0; k < n; k++)
+			*room++ = group[k];
+	}
+	secret_wipe(group, sizeof(group));
+	out->len += len;
+	return 0;
+}
