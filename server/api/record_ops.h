@@ -1,0 +1,83 @@
+/*
+ * Named configuration records (roles, policies, …) have no handlers of their
+ * own: a type gives fields and checks, the four operations are made here.
+ * Stored as a JSON object of the fields under <prefix><name> of the mount's
+ * kv space. A write replaces the whole record.
+ */
+#ifndef SALLYPORT_SERVER_API_RECORD_OPS_H
+#define SALLYPORT_SERVER_API_RECORD_OPS_H
+
+#include "server/api/reply.h"
+#include "server/api/req.h"
+
+struct record_type {
+	const char *prefix;  /* "roles/" */
+	const char *capture; /* name of the path capture: "role" */
+	bool lower_case_names;
+	const struct field *fields; /* without the capture */
+	size_t size;                /* of the bound struct */
+	/* Check and normalise before anything is stored; or NULL. */
+	int (*check)(struct req *req, const char *name, void *record,
+		struct err *err);
+	/* The same inside the closure, where other records matter; or NULL. */
+	int (*check_tx)(struct store_tx *tx, struct req *req, const char *name,
+		const void *record, struct err *err);
+	/* Fill data of a read; NULL: every field by its type. */
+	void (*show)(struct req *req, const char *name, const void *record,
+		struct reply *reply);
+	/* An entry of key_info in a list, or NULL for none. */
+	struct value *(*key_info)(
+		struct req *req, const char *name, const void *record);
+	/* Inside the closure of a delete, before it; or NULL. */
+	int (*on_delete)(struct store_tx *tx, struct req *req, const char *name,
+		struct err *err);
+};
+
+/* Handlers for rows: .handler = record_read, .record = &type. */
+int record_list(struct req *req, struct reply *reply, struct err *err);
+int record_read(struct req *req, struct reply *reply, struct err *err);
+int record_write(struct req *req, struct reply *reply, struct err *err);
+int record_delete(struct req *req, struct reply *reply, struct err *err);
+
+/* The four rows of a type: RECORD_OPS("roles", "roles/:role", type, …text) */
+#define RECORD_OPS(list_path, one_path, type, what)                            \
+	{ .path = list_path,                                                   \
+		.verb = OP_LIST,                                               \
+		.handler = record_list,                                        \
+		.record = (type),                                              \
+		.summary = "List " what "s." },                                \
+		{ .path = one_path,                                            \
+			.verb = OP_READ,                                       \
+			.handler = record_read,                                \
+			.record = (type),                                      \
+			.summary = "Read a " what "." },                       \
+		{ .path = one_path,                                            \
+			.verb = OP_UPDATE,                                     \
+			.handler = record_write,                               \
+			.record = (type),                                      \
+			.summary = "Create or replace a " what "." },          \
+	{                                                                      \
+		.path = one_path, .verb = OP_DELETE, .handler = record_delete, \
+		.record = (type), .summary = "Delete a " what "."              \
+	}
+
+/*
+ * A stored record as its struct, for engines. In a transaction (into arena),
+ * or compiled and cached (record_compiled gives the object; unref it).
+ * ERR_ABSENT where there is none.
+ */
+int record_get(struct store_tx *tx, const struct kv *kv,
+	const struct record_type *type, const char *name, struct arena *arena,
+	const void **ret_record, struct err *err);
+int record_find(struct store *store, const struct kv *kv,
+	const struct record_type *type, const char *name,
+	struct compiled **ret_ref, const void **ret_record, struct err *err);
+
+/* A struct by fields from and to a value object (defaults for absent). */
+int record_decode(const struct field *fields, size_t size,
+	const struct value *value, struct arena *arena, void **ret_record,
+	struct err *err);
+struct value *record_encode(
+	const struct field *fields, const void *record, struct arena *arena);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * The answer being built: members of data, a lease, an auth block, or raw
+ * bytes. At most one of error (the handler's return), auth and data reaches
+ * the caller (reliability.md L11).
+ */
+#ifndef SALLYPORT_SERVER_API_REPLY_H
+#define SALLYPORT_SERVER_API_REPLY_H
+
+#include "server/api/req.h"
+
+struct reply {
+	struct req *req;
+	int status;         /* 0: derived, spec/core-api.md 1.8 */
+	struct value *data; /* object; NULL: none */
+	struct value *auth; /* object; NULL: none */
+	const char *lease_id;
+	bool renewable;
+	int64_t lease_duration_s;
+	const char *raw_type; /* not NULL: raw bytes instead of JSON */
+	struct span raw;
+	const struct token *new_token; /* of auth, for the audit log */
+	struct secret_view new_token_text;
+};
+
+/* Members of data; the object is made at the first. No failure shows here:
+ * memory that ran out makes the whole answer 500. */
+void reply_str(struct reply *reply, const char *name, const char *text);
+void reply_span(struct reply *reply, const char *name, struct span text);
+void reply_int(struct reply *reply, const char *name, int64_t n);
+void reply_bool(struct reply *reply, const char *name, bool on);
+void reply_value(struct reply *reply, const char *name, struct value *value);
+/* A time as RFC 3339 text; 0: null. */
+void reply_time_ns(struct reply *reply, const char *name, int64_t ns);
+
+/* An empty data object, for answers such as {}. */
+void reply_empty(struct reply *reply);
+
+/* A list answer: data.keys; no names and nothing else: 404. */
+void reply_keys(struct reply *reply, struct value *names);
+
+/* The lease of this answer (spec/core-api.md 1.7). */
+void reply_lease(struct reply *reply, const char *lease_id, bool renewable,
+	int64_t duration_s);
+
+/* The auth block of a token; text_shown false leaves client_token "". */
+void reply_auth(struct reply *reply, const struct token *token,
+	struct secret_view text, int64_t duration_s);
+
+/* Raw bytes with a content type, as public_key. */
+void reply_raw(
+	struct reply *reply, const char *content_type, struct span bytes);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * One request on its way: arena, canonical path, caller, bound input. Owned by
+ * exactly one party at a time and moved whole (design.md 3). Handlers read it
+ * and change state through req_read and req_write only.
+ */
+#ifndef SALLYPORT_SERVER_API_REQ_H
+#define SALLYPORT_SERVER_API_REQ_H
+
+#include "lib/arena.h"
+#include "lib/buf.h"
+#include "lib/netaddr.h"
+#include "server/api/op.h"
+#include "server/core/mount.h"
+#include "server/core/policy.h"
+#include "server/core/server.h"
+#include "server/core/worker.h"
+#include "storage/token.h"
+
+#define REQ_CAPTURES_MAX 4
+#define REQ_ARENA_MAX (64 * 1024 * 1024)
+
+struct req_pair {
+	const char *name, *value;
+};
+
+/* The answer in bytes' reach of server/http. */
+struct req_out {
+	int status;
+	const char *content_type; /* NULL: application/json */
+	const char *location;     /* 301 */
+	const char *allow;        /* 405 */
+	int64_t retry_after_s;    /* 0: none */
+	struct buf body;          /* wiped by req_free */
+};
+
+struct req {
+	struct job job; /* how it stands in the workers' queue */
+	struct server *server;
+	struct arena *arena;
+	char id[37];
+	int64_t start_ns;
+
+	/* Filled by server/http before pipeline_submit. */
+	const char *method; /* "GET" … as sent, upper case */
+	const char *path;   /* canonical, without "/v1/" */
+	bool path_ends_in_slash;
+	const struct req_pair *query;
+	size_t n_query;
+	struct span body;
+	bool body_is_form; /* media type application/x-www-form-urlencoded */
+	struct secret_view token_text;
+	const char *wrap_ttl_text; /* X-Vault-Wrap-TTL, or "" */
+	const char *policy_override_text;
+	const char *namespace_text; /* X-Vault-Namespace, or "" */
+	struct netaddr peer;        /* family 0: a Unix socket */
+	bool local_listener;        /* loopback or Unix socket */
+	bool unauthenticated_rekey; /* of the listener */
+
+	/* Filled by the pipeline. */
+	enum op_verb verb;
+	bool is_help;
+	struct mount *mount;         /* held */
+	const char *mount_path_rest; /* path below the mount */
+	const struct op *op;
+	struct req_pair captures[REQ_CAPTURES_MAX];
+	size_t n_captures;
+	struct value *data;     /* what was sent, for the audit log */
+	void *in;               /* bound input, op->in_size bytes */
+	uint64_t given;         /* bit i: op->fields[i] was given */
+	struct value *warnings; /* list, or NULL */
+	struct compiled *token_ref;
+	const struct token *token; /* the caller's, or NULL */
+	struct acl acl;
+	bool has_sudo;  /* the caller holds sudo on this path */
+	bool use_spent; /* a limited token's use is in a commit */
+	bool last_use;  /* … and it was the last one */
+	bool outbox_written;
+	const char *lease_id; /* of the answer, for the outbox; or NULL */
+	void *audit_state;    /* the pipeline's own */
+
+	struct req_out out;
+
+	/* Completion: called once, from any thread; takes the request back. */
+	void (*done)(struct req *req);
+	void *done_ctx;
+};
+
+/* A new request with an arena and an id; NULL: no memory. */
+struct req *req_new(struct server *server);
+
+/* Wipe and free all of it; NULL is fine. */
+void req_free(struct req **req);
+
+/* The value of a path capture; never NULL for a name of the row's path. */
+const char *req_capture(const struct req *req, const char *name);
+
+/* Whether the caller sent a field, empty values and null counting as not. */
+bool req_given(const struct req *req, const char *field);
+
+/* Add to the answer's warnings. */
+void req_warn(struct req *req, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Run fn on a snapshot of the store. */
+int req_read(struct req *req, store_fn *fn, void *ctx, struct err *err);
+
+/*
+ * Run fn in the writer: together with it, in one transaction, a use of a
+ * limited token is taken and the outbox row is written (design.md 7). Once in
+ * a request wherever possible.
+ */
+int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
+
+/* Time of the request in seconds, from the store's clock. */
+int64_t req_now_s(const struct req *req);
+
+#endif

@@ -1,0 +1,9 @@
+/* The mount types of the auth methods. */
+#ifndef SALLYPORT_SERVER_AUTH_AUTH_H
+#define SALLYPORT_SERVER_AUTH_AUTH_H
+
+#include "server/core/mount.h"
+
+extern const struct mount_type token_mount_type;
+
+#endif
