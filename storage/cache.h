@@ -15,12 +15,13 @@ struct store;
 /* How a record becomes an object. One static instance for each kind. */
 struct compiled_type {
 	const char *name;
+	const void *ctx; /* given to compile: which fields, which rules */
 	/*
 	 * Make an object from an opened value; size is what the cap counts.
 	 * The record's key is given for its name.
 	 */
-	int (*compile)(struct span key, struct span value, void **ret_object,
-		size_t *ret_size, struct err *err);
+	int (*compile)(const void *ctx, struct span key, struct span value,
+		void **ret_object, size_t *ret_size, struct err *err);
 	void (*free)(void *object); /* wipes */
 };
 
