@@ -20,14 +20,19 @@ struct setting_list {
 	size_t n;
 };
 
+/*
+ * One row. min and max bound INT and DURATION (both 0: no bounds), max is the
+ * length of a STR (0: any). initial is the default as text, not held to the
+ * bounds; NULL means zero, false, "" or no items.
+ */
 struct setting {
 	const char *name;
 	enum setting_type type;
-	size_t offset;       /* into the struct that is filled */
-	int64_t min, max;    /* INT, DURATION: bounds; STR: max is its length */
-	const char *initial; /* default as text; NULL: zero or "" */
-	const char *help;    /* one line */
-	const char *alias;   /* another accepted name, or NULL */
+	size_t offset; /* into the struct that is filled */
+	int64_t min, max;
+	const char *initial;
+	const char *help;  /* one line */
+	const char *alias; /* another accepted name, or NULL */
 };
 
 /* A row; fails to compile where the member has another type than said. */

@@ -47,3 +47,41 @@ span_skip(struct span a, size_t n)
 		return SPAN_NONE;
 	return span_of(a.data + n, a.len - n);
 }
+
+size_t
+span_utf8_len(struct span text)
+{
+	/* By first byte: the length, and the bounds of the second byte. */
+	static const struct {
+		uint8_t first, last, len, low, high;
+	} forms[] = {
+		{ 0x00, 0x7f, 1, 0, 0 },
+		{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+		{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+		{ 0xe1, 0xec, 3, 0x80, 0xbf },
+		{ 0xed, 0xed, 3, 0x80, 0x9f },
+		{ 0xee, 0xef, 3, 0x80, 0xbf },
+		{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+		{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+		{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+	};
+
+	const uint8_t *at = text.data;
+	size_t form = 0, i;
+
+	if (text.len == 0)
+		return 0;
+	while (form < ARRAY_LEN(forms) && at[0] > forms[form].last)
+		form++;
+	if (form == ARRAY_LEN(forms) || at[0] < forms[form].first ||
+		forms[form].len > text.len)
+		return 0;
+	for (i = 1; i < forms[form].len; i++) {
+		uint8_t low = i == 1 ? forms[form].low : 0x80;
+		uint8_t high = i == 1 ? forms[form].high : 0xbf;
+
+		if (at[i] < low || at[i] > high)
+			return 0;
+	}
+	return forms[form].len;
+}

@@ -29,4 +29,10 @@ int span_compare(struct span a, struct span b);
 /* What is left behind the first n bytes (empty when n is past the end). */
 struct span span_skip(struct span a, size_t n);
 
+/*
+ * The length (1 to 4) of the UTF-8 sequence that text starts with; 0 where it
+ * is empty or starts with none: overlong, surrogate, cut short (RFC 3629).
+ */
+size_t span_utf8_len(struct span text);
+
 #endif
