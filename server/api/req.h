@@ -110,6 +110,12 @@ int req_read(struct req *req, store_fn *fn, void *ctx, struct err *err);
  */
 int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
 
+/*
+ * A caller on the last use of its token may not be given a lease: 400 with
+ * the text of spec/core-api.md 5.3. Ask before making one.
+ */
+int req_check_lease_allowed(const struct req *req, struct err *err);
+
 /* Time of the request in seconds, from the store's clock. */
 int64_t req_now_s(const struct req *req);
 

@@ -1,0 +1,19 @@
+/* Switches of one mount: <mount>/config/options (spec/README.md). */
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_OPTIONS_H
+#define SALLYPORT_SERVER_ENGINES_SSH_OPTIONS_H
+
+#include "server/api/req.h"
+
+struct ssh_options {
+	bool lookup_filter_by_policy;
+	bool zeroaddress_requires_sudo;
+};
+
+/* The mount's switches; defaults where none were stored. */
+int ssh_options_get(const struct req *req, struct ssh_options *ret_options,
+	struct err *err);
+
+/* ERR_DENIED where zeroaddress_requires_sudo is on and the caller has none. */
+int ssh_options_check_zeroaddress_sudo(const struct req *req, struct err *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* config/options: the switches of a mount, all off until set. */
+#include "server/engines/ssh/options.h"
+
+#include "server/engines/ssh/tables.h"
+
+#define RECORD_NAME "options"
+#define RECORD_KEY "config/" RECORD_NAME
+
+static const struct field options_fields[] = {
+	FIELD_BOOL(struct ssh_options, lookup_filter_by_policy,
+		.doc = "lookup names only roles whose creds path the caller may write."),
+	FIELD_BOOL(struct ssh_options, zeroaddress_requires_sudo,
+		.doc = "Changing config/zeroaddress needs sudo on it."),
+	FIELD_END,
+};
+
+static const struct record_type options_record = {
+	.prefix = "config/",
+	.fields = options_fields,
+	.size = sizeof(struct ssh_options),
+};
+
+int
+ssh_options_get(
+	const struct req *req, struct ssh_options *ret_options, struct err *err)
+{
+	struct compiled *ref = NULL;
+	const void *found = NULL;
+	int rc;
+
+	rc = record_find(req->server->store, &req->mount->kv, &options_record,
+		RECORD_NAME, &ref, &found, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		*ret_options = (struct ssh_options){ 0 };
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	*ret_options = *(const struct ssh_options *)found;
+	compiled_unref(&ref);
+	return 0;
+}
+
+int
+ssh_options_check_zeroaddress_sudo(const struct req *req, struct err *err)
+{
+	struct ssh_options options;
+	int rc = ssh_options_get(req, &options, err);
+
+	if (rc != 0)
+		return rc;
+	if (options.zeroaddress_requires_sudo && !req->has_sudo)
+		return err_set(err, ERR_DENIED, 403, "permission denied");
+	return 0;
+}
+
+static int
+read_options(struct req *req, struct reply *reply, struct err *err)
+{
+	struct ssh_options options;
+	int rc = ssh_options_get(req, &options, err);
+
+	if (rc != 0)
+		return rc;
+	reply->data = record_encode(options_fields, &options, req->arena);
+	return reply->data != NULL ? 0 : err_set_memory(err);
+}
+
+static int
+put_options(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct req *req = ctx;
+	struct value *value =
+		record_encode(options_fields, req->in, req->arena);
+
+	if (value == NULL)
+		return err_set_memory(err);
+	return kv_put(tx, &req->mount->kv, RECORD_KEY, value, err);
+}
+
+static int
+write_options(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)reply;
+	return req_write(req, put_options, req, err);
+}
+
+const struct op ssh_options_ops[] = {
+	{
+		.path = "config/options",
+		.verb = OP_READ,
+		.handler = read_options,
+		.summary = "Read the switches of this mount.",
+	},
+	{
+		.path = "config/options",
+		.verb = OP_UPDATE,
+		.in_size = sizeof(struct ssh_options),
+		.fields = options_fields,
+		.handler = write_options,
+		.summary = "Replace the switches of this mount.",
+		.text = "Switches that are left out go back to off.",
+	},
+	OP_END,
+};

@@ -1,0 +1,262 @@
+/* One-time passwords as rows: drawn before the closure, decided inside it. */
+#include "server/engines/ssh/otp.h"
+
+#include <string.h>
+
+#include "lib/random.h"
+#include "server/core/expire.h"
+#include "server/core/seal.h"
+
+#define OTP_TEXT_LEN (ROWID_TEXT_MAX - 1)
+
+/* A grant as the row keeps it: three strings, a NUL behind each. */
+static int
+encode_grant(struct arena *arena, const struct otp_grant *grant,
+	struct span *ret_data, struct err *err)
+{
+	const char *const parts[] = { grant->username, grant->ip, grant->role };
+	size_t len = 0;
+	uint8_t *data;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		len += strlen(parts[i]) + 1;
+	data = arena_alloc(arena, len, 1);
+	if (data == NULL)
+		return err_set_memory(err);
+	*ret_data = span_of(data, len);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		memcpy(data, parts[i], strlen(parts[i]) + 1);
+		data += strlen(parts[i]) + 1;
+	}
+	return 0;
+}
+
+static int
+decode_grant(struct span data, struct otp_grant *ret_grant, struct err *err)
+{
+	const char *parts[3];
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const uint8_t *end =
+			data.len == 0 ? NULL : memchr(data.data, 0, data.len);
+
+		if (end == NULL)
+			return err_set(
+				err, ERR_INTERNAL, 500, "internal error");
+		parts[i] = (const char *)data.data;
+		data = span_skip(data, (size_t)(end - data.data) + 1);
+	}
+	*ret_grant = (struct otp_grant){
+		.username = parts[0], .ip = parts[1], .role = parts[2]
+	};
+	return 0;
+}
+
+static char *
+lease_path(const struct req *req, const struct otp_grant *grant)
+{
+	return arena_printf(req->arena, "creds/%s", grant->role);
+}
+
+struct issue_ctx {
+	struct req *req;
+	struct lease lease;
+	int64_t ttl_s;
+};
+
+static int
+insert_otp(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct issue_ctx *issue = ctx;
+	struct lease *lease = &issue->lease;
+	struct lease owner;
+	int rc;
+
+	rc = lease_get(tx, lease->owner, issue->req->arena, &owner, err);
+	if (rc != 0 && rc != ERR_ABSENT)
+		return rc;
+	if (rc == ERR_ABSENT || !lease_is_live(tx, &owner)) {
+		err_clear(err);
+		return err_set(err, ERR_DENIED, 403, "permission denied");
+	}
+	lease->issue_ns = tx_now_ns(tx);
+	lease->expire_s = tx_now_s(tx) + issue->ttl_s;
+	lease->max_s = lease->expire_s;
+	return lease_insert(tx, lease, err);
+}
+
+/* Draw what a closure may not: numbers, salts, the password itself. */
+static int
+draft_otp(struct issue_ctx *issue, struct barrier *barrier, const char *path,
+	struct otp_issued *otp, struct err *err)
+{
+	const struct mount *mount = issue->req->mount;
+	struct store *store = issue->req->server->store;
+	struct lease *lease = &issue->lease;
+	uint8_t salt[ROWID_SALT];
+	int rc;
+
+	rc = lease_path_number(store, mount->uuid, path, &lease->ref.path, err);
+	if (rc == 0)
+		rc = store_row_number(store, &lease->ref.row, err);
+	if (rc != 0)
+		return rc;
+	random_bytes(lease->salt, sizeof(lease->salt));
+	random_bytes(salt, sizeof(salt));
+	rc = rowid_format(barrier, ROWID_OTP, mount->uuid, lease->ref, salt,
+		otp->text, err);
+	secret_wipe(salt, sizeof(salt));
+	if (rc != 0)
+		return rc;
+	rowid_mac(barrier, ROWID_OTP, mount->uuid,
+		span_of(otp->text, OTP_TEXT_LEN), lease->mac);
+	return lease_id_format(barrier, mount->uuid, mount->path, path, lease,
+		otp->lease_id, err);
+}
+
+int
+otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
+	struct otp_issued *ret_otp, struct err *err)
+{
+	struct issue_ctx issue = { .req = req,
+		.ttl_s = ttl_s,
+		.lease = { .kind = LEASE_OTP,
+			.state = LEASE_LIVE,
+			.ttl_s = ttl_s,
+			.owner = req->token->lease.ref } };
+	const char *path = lease_path(req, grant);
+	struct barrier *barrier = seal_hold_barrier(req->server->seal);
+	int rc;
+
+	if (barrier == NULL)
+		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	memcpy(issue.lease.request_id, req->id, sizeof(req->id));
+	rc = path == NULL
+		? err_set_memory(err)
+		: encode_grant(req->arena, grant, &issue.lease.data, err);
+	if (rc == 0)
+		rc = draft_otp(&issue, barrier, path, ret_otp, err);
+	seal_release_barrier(req->server->seal);
+	if (rc != 0)
+		return rc;
+	req->lease_id = ret_otp->lease_id;
+	rc = req_write(req, insert_otp, &issue, err);
+	if (rc == 0)
+		expire_notice(req->server->expire, issue.lease.expire_s);
+	return rc;
+}
+
+struct take_ctx {
+	struct req *req;
+	struct rowref ref;
+	uint8_t mac[ROWID_MAC];
+	otp_fits_fn *fits;
+	const void *hints;
+	struct lease lease;
+	struct otp_grant grant;
+	bool fitted;
+};
+
+/* The row of a right OTP, whatever its state. */
+static int
+find_otp(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct take_ctx *take = ctx;
+	struct lease *lease = &take->lease;
+	int rc = lease_get(tx, take->ref, take->req->arena, lease, err);
+
+	if (rc != 0)
+		return rc;
+	if (lease->kind != LEASE_OTP ||
+		!secret_equal(secret_view_of(take->mac, ROWID_MAC),
+			secret_view_of(lease->mac, ROWID_MAC)))
+		return ERR_ABSENT;
+	return decode_grant(lease->data, &take->grant, err);
+}
+
+/* Find live, mark used: one row, one transaction, so only one caller wins. */
+static int
+take_otp(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct take_ctx *take = ctx;
+	struct lease changed;
+	int rc = find_otp(tx, ctx, err);
+
+	if (rc != 0)
+		return rc;
+	if (!lease_is_live(tx, &take->lease))
+		return ERR_ABSENT;
+	changed = take->lease;
+	take->fitted = take->fits(take->hints, &take->grant);
+	if (!take->fitted)
+		changed.misses++;
+	if (take->fitted || changed.misses >= OTP_MISSES_MAX)
+		changed.state = LEASE_USED;
+	return lease_update(tx, &take->lease, &changed, err);
+}
+
+/* The lease id of a row that was found, for the answer's audit line. */
+static int
+name_lease(struct take_ctx *take, struct barrier *barrier,
+	const char **ret_lease_id, struct err *err)
+{
+	const struct mount *mount = take->req->mount;
+	const char *path = lease_path(take->req, &take->grant);
+	char *id = arena_alloc(take->req->arena, LEASE_ID_MAX, 1);
+	int rc;
+
+	if (path == NULL || id == NULL)
+		return err_set_memory(err);
+	rc = lease_id_format(
+		barrier, mount->uuid, mount->path, path, &take->lease, id, err);
+	if (rc == 0)
+		*ret_lease_id = id;
+	return rc;
+}
+
+/*
+ * An unknown OTP is told from a right one on a snapshot, so that guesses never
+ * reach the writer.
+ */
+static int
+look_up(struct take_ctx *take, struct barrier *barrier, struct secret_view text,
+	struct otp_taken *taken, struct err *err)
+{
+	const char *mount = take->req->mount->uuid;
+	const struct span span = span_of(text.data, text.len);
+	int rc;
+
+	rowid_mac(barrier, ROWID_OTP, mount, span, take->mac);
+	rc = rowid_parse(barrier, ROWID_OTP, mount, span, &take->ref);
+	if (rc != 0)
+		take->ref = (struct rowref){ 0, 0 };
+	rc = req_read(take->req, find_otp, take, err);
+	if (rc != 0)
+		return rc;
+	taken->known = true;
+	return name_lease(take, barrier, &taken->lease_id, err);
+}
+
+int
+otp_take(struct req *req, struct secret_view text, otp_fits_fn *fits,
+	const void *hints, struct otp_taken *ret_taken, struct err *err)
+{
+	struct take_ctx take = { .req = req, .fits = fits, .hints = hints };
+	struct barrier *barrier = seal_hold_barrier(req->server->seal);
+	int rc;
+
+	*ret_taken = (struct otp_taken){ .known = false };
+	if (barrier == NULL)
+		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	rc = look_up(&take, barrier, text, ret_taken, err);
+	seal_release_barrier(req->server->seal);
+	if (rc != 0)
+		return rc;
+	req->lease_id = ret_taken->lease_id;
+	rc = req_write(req, take_otp, &take, err);
+	if (rc == 0 && !take.fitted)
+		rc = ERR_ABSENT;
+	if (rc == 0)
+		ret_taken->grant = take.grant;
+	return rc;
+}

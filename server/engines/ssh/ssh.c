@@ -1,0 +1,21 @@
+/* The engine's entry: its tables in the order that help shows them. */
+#include "server/engines/ssh/ssh.h"
+
+#include "server/engines/ssh/tables.h"
+
+static const struct op *const ssh_tables[] = { ssh_role_ops,
+	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_lookup_ops,
+	ssh_verify_ops, NULL };
+
+static const struct record_type *const ssh_records[] = { &ssh_role_record,
+	NULL };
+
+const struct mount_type ssh_mount_type = {
+	.name = "ssh",
+	.description =
+		"The ssh secrets engine gives access to hosts over SSH. A role says which\n"
+		"user may log in to which addresses; a one-time password made under a role\n"
+		"logs in once, and is checked by the host itself through verify.",
+	.tables = ssh_tables,
+	.records = ssh_records,
+};

@@ -1,0 +1,17 @@
+/* What the files of the engine share: their tables and record types. */
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_TABLES_H
+#define SALLYPORT_SERVER_ENGINES_SSH_TABLES_H
+
+#include "server/api/op.h"
+#include "server/api/record_ops.h"
+
+extern const struct op ssh_role_ops[];
+extern const struct op ssh_zeroaddress_ops[];
+extern const struct op ssh_options_ops[];
+extern const struct op ssh_creds_ops[];
+extern const struct op ssh_lookup_ops[];
+extern const struct op ssh_verify_ops[];
+
+extern const struct record_type ssh_role_record; /* struct ssh_role */
+
+#endif
