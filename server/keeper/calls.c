@@ -1,0 +1,285 @@
+/*
+ * The callers' side of the keeper: arguments into a message, the answer back
+ * into values. Knows the form of messages, nothing of keys.
+ */
+#include <string.h>
+
+#include "server/keeper/ipc.h"
+#include "server/keeper/keeper.h"
+#include "server/keeper/keeper_op.h"
+
+#define SHARE_MAX sizeof(((struct keeper_share *)0)->bytes)
+#define KEY 32
+
+/* A call on its way: both buffers are wiped by call_end. */
+struct call {
+	struct buf in, out;
+	struct ipc_message answer;
+};
+
+static void
+call_begin(struct call *call, enum keeper_op op)
+{
+	buf_init(&call->in, KEEPER_MESSAGE_MAX);
+	buf_init(&call->out, KEEPER_MESSAGE_MAX);
+	buf_add_char(&call->in, (char)op);
+}
+
+static void
+call_end(struct call *call)
+{
+	buf_clear(&call->in);
+	buf_clear(&call->out);
+}
+
+/* Record the keeper's refusal as our own failure. */
+static int
+take_refusal(struct ipc_message *answer, uint8_t code, struct err *err)
+{
+	uint32_t status = ipc_take_u32(answer);
+	struct span message = ipc_take_field(answer, ERR_MESSAGE_MAX);
+	struct span detail = ipc_take_field(answer, ERR_DETAIL_MAX);
+
+	if (ipc_end(answer, err) != 0)
+		return ERR_PEER;
+	if (err != NULL && err->code == 0 && detail.len < ERR_DETAIL_MAX)
+		memcpy(err->detail, detail.data, detail.len);
+	return err_set(err, -(int)code, (int)status, "%.*s", (int)message.len,
+		(const char *)message.data);
+}
+
+/* Send; a good answer is then ready to be taken from call->answer. */
+static int
+call_send(struct keeper *keeper, struct call *call, struct err *err)
+{
+	uint8_t code;
+	int rc = buf_check(&call->in, err);
+
+	if (rc == 0)
+		rc = keeper_call(keeper, buf_span(&call->in), &call->out, err);
+	if (rc != 0)
+		return rc;
+	call->answer = ipc_read(buf_span(&call->out));
+	code = ipc_take_byte(&call->answer);
+	if (code != 0)
+		return take_refusal(&call->answer, code, err);
+	return call->answer.bad ? ipc_end(&call->answer, err) : 0;
+}
+
+/* The next field, copied into the arena. */
+static int
+take_into(struct ipc_message *answer, struct arena *arena,
+	struct span *ret_field, struct err *err)
+{
+	struct span field = ipc_take_field(answer, KEEPER_MESSAGE_MAX);
+
+	*ret_field = arena_dup(arena, field);
+	return ret_field->data == NULL ? err_set_memory(err) : 0;
+}
+
+static int
+take_blobs(struct call *call, struct arena *arena,
+	struct keeper_blobs *ret_blobs, struct err *err)
+{
+	struct keeper_blobs blobs;
+	int rc = take_into(&call->answer, arena, &blobs.root, err);
+
+	if (rc == 0)
+		rc = take_into(&call->answer, arena, &blobs.keyring, err);
+	if (rc == 0)
+		rc = ipc_end(&call->answer, err);
+	if (rc == 0)
+		*ret_blobs = blobs;
+	return rc;
+}
+
+/* n shares from the one field that holds them side by side. */
+static int
+take_shares(struct call *call, unsigned n, struct keeper_share *ret_shares,
+	struct err *err)
+{
+	size_t len = n == 1 ? KEY : SHARE_MAX;
+	const uint8_t *at = ipc_take_exactly(&call->answer, n * len);
+	unsigned i;
+
+	if (at == NULL)
+		return err_set(err, ERR_PEER, 500, "internal error");
+	for (i = 0; i < n; i++, at += len) {
+		memcpy(ret_shares[i].bytes, at, len);
+		ret_shares[i].len = len;
+	}
+	return 0;
+}
+
+int
+keeper_init(struct keeper *keeper, unsigned n, unsigned t,
+	struct secret_view keyring, struct arena *arena,
+	struct keeper_share *ret_shares, struct keeper_blobs *ret_blobs,
+	struct err *err)
+{
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_INIT);
+	ipc_add_u32(&call.in, n);
+	ipc_add_u32(&call.in, t);
+	ipc_add_secret(&call.in, keyring);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_shares(&call, n, ret_shares, err);
+	if (rc == 0)
+		rc = take_blobs(&call, arena, ret_blobs, err);
+	call_end(&call);
+	return rc;
+}
+
+int
+keeper_init_file(struct keeper *keeper, struct secret_view file_key,
+	struct secret_view keyring, struct arena *arena,
+	struct keeper_blobs *ret_blobs, struct err *err)
+{
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_INIT_FILE);
+	ipc_add_secret(&call.in, file_key);
+	ipc_add_secret(&call.in, keyring);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_blobs(&call, arena, ret_blobs, err);
+	call_end(&call);
+	return rc;
+}
+
+/* The progress of an answer; arena NULL where no keyring is expected. */
+static int
+take_progress(struct call *call, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err)
+{
+	struct keeper_progress got = { 0 };
+	struct span nonce, keyring;
+
+	got.progress = ipc_take_u32(&call->answer);
+	nonce = ipc_take_field(&call->answer, sizeof(got.nonce) - 1);
+	got.opened = ipc_take_u32(&call->answer) != 0;
+	keyring = ipc_take_field(&call->answer, KEEPER_MESSAGE_MAX);
+	if (ipc_end(&call->answer, err) != 0)
+		return ERR_PEER;
+	if (nonce.len > 0)
+		memcpy(got.nonce, nonce.data, nonce.len);
+	if (got.opened && arena != NULL) {
+		got.keyring = arena_dup(arena, keyring);
+		if (got.keyring.data == NULL)
+			return err_set_memory(err);
+	}
+	*ret_progress = got;
+	return 0;
+}
+
+/* Add the blobs, send, take the progress, end the call. */
+static int
+finish_unseal(struct keeper *keeper, struct call *call,
+	const struct keeper_blobs *blobs, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err)
+{
+	int rc;
+
+	ipc_add_field(&call->in, blobs->root);
+	ipc_add_field(&call->in, blobs->keyring);
+	rc = call_send(keeper, call, err);
+	if (rc == 0)
+		rc = take_progress(call, arena, ret_progress, err);
+	call_end(call);
+	return rc;
+}
+
+int
+keeper_unseal(struct keeper *keeper, unsigned t, struct secret_view share,
+	const struct keeper_blobs *blobs, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err)
+{
+	struct call call;
+
+	if (share.len > SHARE_MAX)
+		return err_set(
+			err, ERR_INPUT, 400, "Unseal failed, invalid key");
+	call_begin(&call, KEEPER_UNSEAL);
+	ipc_add_u32(&call.in, t);
+	ipc_add_secret(&call.in, share);
+	return finish_unseal(keeper, &call, blobs, arena, ret_progress, err);
+}
+
+int
+keeper_unseal_file(struct keeper *keeper, struct secret_view file_key,
+	const struct keeper_blobs *blobs, struct arena *arena,
+	struct keeper_progress *ret_progress, struct err *err)
+{
+	struct call call;
+
+	call_begin(&call, KEEPER_UNSEAL_FILE);
+	ipc_add_secret(&call.in, file_key);
+	return finish_unseal(keeper, &call, blobs, arena, ret_progress, err);
+}
+
+/* An op without fields in either direction. */
+static int
+call_plain(struct keeper *keeper, enum keeper_op op, struct err *err)
+{
+	struct call call;
+	int rc;
+
+	call_begin(&call, op);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = ipc_end(&call.answer, err);
+	call_end(&call);
+	return rc;
+}
+
+int
+keeper_unseal_reset(struct keeper *keeper, struct err *err)
+{
+	return call_plain(keeper, KEEPER_RESET, err);
+}
+
+int
+keeper_unseal_progress(struct keeper *keeper,
+	struct keeper_progress *ret_progress, struct err *err)
+{
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_PROGRESS);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_progress(&call, NULL, ret_progress, err);
+	call_end(&call);
+	return rc;
+}
+
+int
+keeper_wrap_keyring(struct keeper *keeper, struct secret_view keyring,
+	struct arena *arena, struct span *ret_blob, struct err *err)
+{
+	struct span blob;
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_WRAP);
+	ipc_add_secret(&call.in, keyring);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_into(&call.answer, arena, &blob, err);
+	if (rc == 0)
+		rc = ipc_end(&call.answer, err);
+	if (rc == 0)
+		*ret_blob = blob;
+	call_end(&call);
+	return rc;
+}
+
+int
+keeper_seal(struct keeper *keeper, struct err *err)
+{
+	return call_plain(keeper, KEEPER_SEAL, err);
+}

@@ -1,0 +1,21 @@
+/*
+ * The keeper's messages (form: ipc.h). Each line: fields in, fields of a good
+ * answer. A refusal is its code byte (minus the code of lib/err.h), then
+ * status (u32), message and detail.
+ */
+#ifndef SALLYPORT_SERVER_KEEPER_KEEPER_OP_H
+#define SALLYPORT_SERVER_KEEPER_KEEPER_OP_H
+
+/* "progress": progress u32, nonce, opened u32, keyring ("" if not opened). */
+enum keeper_op {
+	KEEPER_INIT = 1,    /* n u32, t u32, keyring; shares, root, keyring */
+	KEEPER_INIT_FILE,   /* file key, keyring; root, keyring */
+	KEEPER_UNSEAL,      /* t u32, share, root, keyring; progress */
+	KEEPER_UNSEAL_FILE, /* file key, root, keyring; progress */
+	KEEPER_RESET,       /* none; none */
+	KEEPER_PROGRESS,    /* none; progress */
+	KEEPER_WRAP,        /* keyring; keyring */
+	KEEPER_SEAL         /* none; none */
+};
+
+#endif
