@@ -32,7 +32,10 @@ int kv_delete(struct store_tx *tx, const struct kv *kv, const char *name,
 	struct err *err);
 bool kv_exists(struct store_tx *tx, const struct kv *kv, const char *name);
 
-/* Names below prefix, without it, after `after`, bytewise; value: opened. */
+/*
+ * Records whose names begin with prefix, in bytewise order. fn gets the rest
+ * of the name, without prefix; after (NULL: from the start) is such a rest.
+ */
 typedef int kv_scan_fn(void *ctx, const char *name, const struct value *value,
 	struct err *err);
 int kv_scan(struct store_tx *tx, const struct kv *kv, const char *prefix,

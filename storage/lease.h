@@ -25,6 +25,7 @@ struct lease {
 	enum lease_kind kind;
 	enum lease_state state;
 	bool renewable;
+	bool chosen;             /* alias/<mac> leads here: a chosen id */
 	int64_t issue_ns;        /* since 1970 */
 	int64_t expire_s;        /* absolute; 0: never (root tokens only) */
 	int64_t max_s;           /* absolute end of renewals; 0: none */
@@ -49,7 +50,10 @@ int lease_path_number(struct store *store, const char *mount, const char *path,
 int lease_path_of(struct store_tx *tx, uint32_t number, struct arena *arena,
 	const char **ret_mount, const char **ret_path, struct err *err);
 
-/* Store a new row with its due and owner entries. ERR_EXISTS: ref is taken. */
+/*
+ * Store a new row with its due and owner entries. ERR_EXISTS: ref is taken.
+ * ERR_DENIED (403): the token that is to own it is not live any more.
+ */
 int lease_insert(
 	struct store_tx *tx, const struct lease *lease, struct err *err);
 
@@ -83,7 +87,10 @@ int lease_revoke_step(struct store_tx *tx, struct rowref ref, size_t budget,
 /* All of it, in as many transactions as it takes. Unknown rows: success. */
 int lease_revoke_tree(struct store *store, struct rowref ref, struct err *err);
 
-/* Rows owned by a token are freed from it (revoke-orphan), then it is gone. */
+/*
+ * Child tokens are freed from a token and live on (revoke-orphan); then it and
+ * its leases are gone.
+ */
 int lease_revoke_orphan(
 	struct store *store, struct rowref token, struct err *err);
 

@@ -1,0 +1,222 @@
+/*
+ * One row at a time: put in, read, replaced, deleted, renewed. Its index
+ * entries change with it here and nowhere else. Taking back what a token owns
+ * stands in lease_revoke.c, path numbers and lease ids in lease_path.c.
+ */
+#include "storage/lease.h"
+
+#include <string.h>
+
+#include "storage/lease_row.h"
+
+#define LEASE_SIZE_MAX 65536
+
+static int
+put_row(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = row_key(lease->ref);
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, LEASE_SIZE_MAX);
+	rc = lease_encode(lease, &bytes, err);
+	if (rc == 0)
+		rc = tx_put(tx, row_key_span(&key), buf_span(&bytes), err);
+	buf_clear(&bytes);
+	return rc;
+}
+
+static int
+due_put(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = row_key(lease->ref);
+	int64_t due_s = lease_due_s(lease);
+
+	return due_s < 0 ? 0 : tx_due_put(tx, due_s, row_key_span(&key), err);
+}
+
+static int
+due_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = row_key(lease->ref);
+	int64_t due_s = lease_due_s(lease);
+
+	return due_s < 0 ? 0
+			 : tx_due_delete(tx, due_s, row_key_span(&key), err);
+}
+
+static int
+own_put(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = own_key(lease);
+
+	if (lease->owner.row == 0)
+		return 0;
+	return tx_put(tx, row_key_span(&key), span_str(""), err);
+}
+
+static int
+own_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = own_key(lease);
+
+	if (lease->owner.row == 0)
+		return 0;
+	return tx_delete(tx, row_key_span(&key), err);
+}
+
+/*
+ * The token that is to own a row must be alive in this same transaction: what
+ * a dying token still made would else outlive its revocation.
+ */
+static int
+check_owner(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct arena *arena = NULL;
+	struct lease owner;
+	bool found = false;
+	int rc;
+
+	if (lease->owner.row == 0)
+		return 0;
+	arena = arena_new(LEASE_SIZE_MAX * 2);
+	if (arena == NULL)
+		return err_set_memory(err);
+	rc = lease_probe(tx, lease->owner, arena, &found, &owner, err);
+	if (rc == 0 &&
+		(!found || owner.kind != LEASE_TOKEN ||
+			!lease_is_live(tx, &owner)))
+		rc = err_set(err, ERR_DENIED, 403, "permission denied");
+	arena_free(&arena);
+	return rc;
+}
+
+int
+lease_insert(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = row_key(lease->ref);
+	int rc;
+
+	if (tx_exists(tx, row_key_span(&key)))
+		return err_set(err, ERR_EXISTS, 500, "internal error");
+	rc = check_owner(tx, lease, err);
+	if (rc == 0)
+		rc = put_row(tx, lease, err);
+	if (rc == 0)
+		rc = own_put(tx, lease, err);
+	if (rc == 0)
+		rc = due_put(tx, lease, err);
+	return rc;
+}
+
+int
+lease_get(struct store_tx *tx, struct rowref ref, struct arena *arena,
+	struct lease *ret_lease, struct err *err)
+{
+	struct row_key key = row_key(ref);
+	struct span bytes;
+	int rc = tx_get(tx, row_key_span(&key), arena, &bytes, err);
+
+	return rc != 0 ? rc : lease_decode(ref, bytes, ret_lease, err);
+}
+
+int
+lease_update(struct store_tx *tx, const struct lease *old,
+	const struct lease *lease, struct err *err)
+{
+	int rc = put_row(tx, lease, err);
+
+	if (rc == 0 && lease_due_s(old) != lease_due_s(lease)) {
+		rc = due_delete(tx, old, err);
+		if (rc == 0)
+			rc = due_put(tx, lease, err);
+	}
+	if (rc == 0 && old->owner.row != lease->owner.row) {
+		rc = own_delete(tx, old, err);
+		if (rc == 0)
+			rc = own_put(tx, lease, err);
+	}
+	return rc;
+}
+
+int
+lease_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = row_key(lease->ref);
+	struct row_key alias = alias_key(lease->mac);
+	int rc = tx_delete(tx, row_key_span(&key), err);
+
+	if (rc == 0)
+		rc = due_delete(tx, lease, err);
+	if (rc == 0)
+		rc = own_delete(tx, lease, err);
+	if (rc == 0 && lease->chosen)
+		rc = tx_delete(tx, row_key_span(&alias), err);
+	return rc;
+}
+
+bool
+lease_is_live(const struct store_tx *tx, const struct lease *lease)
+{
+	return lease_is_live_at(lease, tx_now_s(tx));
+}
+
+/* ---- renewal ------------------------------------------------------------ */
+
+/* The ttl that a renewal asks for: spec/core-api.md 5.3. */
+static int64_t
+wanted_ttl(const struct lease *lease, const struct lease_renewal *renewal)
+{
+	const int64_t by_rank[] = { renewal->period_s, renewal->increment_s,
+		renewal->default_s, lease->ttl_s };
+
+	for (size_t i = 0; i < ARRAY_LEN(by_rank); i++) {
+		if (by_rank[i] > 0)
+			return by_rank[i];
+	}
+	return 1;
+}
+
+static int
+check_renewable(
+	const struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	if (!lease->renewable || lease->expire_s == 0)
+		return err_set(err, ERR_INPUT, 400, "lease is not renewable");
+	/* Less than a whole second left counts as gone. */
+	if (lease->state != LEASE_LIVE ||
+		lease->expire_s - 1 <
+			(tx_now_ns(tx) + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S)
+		return err_set(err, ERR_INPUT, 400, "lease expired");
+	return 0;
+}
+
+int
+lease_renew(struct store_tx *tx, struct lease *lease,
+	struct lease_renewal *renewal, struct err *err)
+{
+	struct lease renewed = *lease;
+	int64_t now_s = tx_now_s(tx), end_s;
+	bool capped;
+	int rc = check_renewable(tx, lease, err);
+
+	if (rc != 0)
+		return rc;
+	if (lease->max_s != 0 && lease->max_s <= now_s)
+		return err_set(
+			err, ERR_INPUT, 400, "past the max TTL, cannot renew");
+	if (__builtin_add_overflow(now_s, wanted_ttl(lease, renewal), &end_s))
+		return err_set(err, ERR_INPUT, 400, "ttl is too large");
+	capped = lease->max_s != 0 && end_s > lease->max_s;
+	if (capped)
+		end_s = lease->max_s;
+	renewed.expire_s = end_s;
+	renewed.ttl_s = end_s - now_s;
+	renewed.last_renewal_ns = tx_now_ns(tx);
+	rc = lease_update(tx, lease, &renewed, err);
+	if (rc != 0)
+		return rc;
+	*lease = renewed;
+	renewal->ret_capped = capped;
+	return 0;
+}

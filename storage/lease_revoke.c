@@ -1,0 +1,653 @@
+/*
+ * Taking back: rows with all they own, by tree, by path and by expiry. Every
+ * function works in transactions of bounded size. A row that owns something is
+ * first set REVOKING, which is durable and due at once: after a crash expiry
+ * takes up where it was left.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "storage/lease_row.h"
+
+#define REVOKE_BATCH 500 /* rows in a transaction */
+#define BUDGET_MIN 8     /* below it a walk might not get anywhere */
+#define PATHS_PAGE 250
+#define ARENA_MAX ((size_t)64 * 1024 * 1024)
+#define RETRY_S 3600 /* when a row that cannot be opened is looked at again */
+
+/* ---- one row and all it owns ------------------------------------------- */
+
+static int
+mark_revoking(struct store_tx *tx, struct lease *lease, struct err *err)
+{
+	struct lease old = *lease;
+
+	if (lease->state == LEASE_REVOKING)
+		return 0;
+	lease->state = LEASE_REVOKING;
+	return lease_update(tx, &old, lease, err);
+}
+
+/* Where an own/ key is kept while its scan goes on. */
+struct own_entry {
+	uint8_t key[OWN_KEY];
+	size_t len;
+};
+
+static int
+keep_entry(void *ctx, struct span key, UNUSED struct span value,
+	UNUSED struct err *err)
+{
+	struct own_entry *entry = ctx;
+
+	if (key.len == OWN_KEY) {
+		memcpy(entry->key, key.data, OWN_KEY);
+		entry->len = OWN_KEY;
+	}
+	return 1;
+}
+
+/* Bytes that do not open or make no sense: of no use to anybody. */
+static bool
+is_unreadable(int rc)
+{
+	return rc == ERR_CRYPTO || rc == ERR_INTERNAL;
+}
+
+/* lease_probe that leaves err alone where the row is unreadable. */
+static int
+probe_readable(struct store_tx *tx, struct rowref ref, struct arena *arena,
+	bool *ret_found, struct lease *ret_lease, struct err *err)
+{
+	struct err failure = { 0 };
+	int rc = lease_probe(tx, ref, arena, ret_found, ret_lease, &failure);
+
+	if (rc != 0 && !is_unreadable(rc) && err != NULL)
+		*err = failure;
+	return rc;
+}
+
+/*
+ * What an own/ key says of a row that cannot be read: enough to delete it and
+ * to find what it owns. A due entry that it leaves is dropped by expiry.
+ */
+static struct lease
+lease_of_entry(const struct own_entry *entry, struct rowref owner)
+{
+	struct lease lease = { .kind = LEASE_TOKEN, .state = LEASE_REVOKING };
+
+	if (entry->key[OWN_KEY - 13] != LEASE_TOKEN)
+		lease.kind = LEASE_OTP;
+	lease.owner = owner;
+	(void)row_key_parse(span_of(entry->key, entry->len), &lease.ref);
+	return lease;
+}
+
+/*
+ * The first row that owner owns, read. Entries without a row are dropped; one
+ * that cannot be read must not shield those behind it.
+ */
+static int
+first_owned(struct store_tx *tx, struct rowref owner, struct arena *arena,
+	bool *ret_found, struct lease *ret_lease, struct err *err)
+{
+	struct row_key prefix = own_prefix(owner.row);
+	struct own_entry entry;
+	struct lease named;
+	int rc;
+
+	for (*ret_found = false;;) {
+		entry.len = 0;
+		rc = tx_scan(tx, row_key_span(&prefix), SPAN_NONE, 1, true,
+			keep_entry, &entry, err);
+		if (rc != 0 || entry.len == 0)
+			return rc;
+		named = lease_of_entry(&entry, owner);
+		rc = probe_readable(
+			tx, named.ref, arena, ret_found, ret_lease, err);
+		if (is_unreadable(rc)) {
+			*ret_lease = named;
+			*ret_found = true;
+			return 0;
+		}
+		if (rc != 0 || *ret_found)
+			return rc;
+		rc = tx_delete(tx, span_of(entry.key, entry.len), err);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+/*
+ * A walk below root, deepest first. It has no memory between transactions:
+ * each begins at root again, so one that would go too deep hangs the row that
+ * it stands before on root itself.
+ */
+struct walk {
+	struct store_tx *tx;
+	struct arena *arena;
+	struct lease root;
+	struct lease at;  /* the row it stands on */
+	size_t depth;     /* of at below root */
+	size_t depth_max; /* half of the budget: the rest is for deleting */
+	bool done;        /* root is gone */
+};
+
+/* Nothing is left below: the row goes, its owner is next. */
+static int
+walk_up(struct walk *walk, struct err *err)
+{
+	struct lease gone = walk->at;
+	bool found;
+	int rc = lease_delete(walk->tx, &gone, err);
+
+	walk->done = rc == 0 && walk->depth == 0;
+	if (rc != 0 || walk->done)
+		return rc;
+	walk->depth--;
+	rc = probe_readable(
+		walk->tx, gone.owner, walk->arena, &found, &walk->at, err);
+	if (!is_unreadable(rc))
+		return rc;
+	walk->at = walk->root;
+	walk->depth = 0;
+	return 0;
+}
+
+static int
+hang_on_root(struct walk *walk, const struct lease *child, struct err *err)
+{
+	struct lease moved = *child;
+
+	moved.owner = walk->root.ref;
+	return lease_update(walk->tx, child, &moved, err);
+}
+
+static int
+walk_on(struct walk *walk, struct err *err)
+{
+	struct lease child;
+	bool found;
+	int rc = first_owned(
+		walk->tx, walk->at.ref, walk->arena, &found, &child, err);
+
+	if (rc != 0)
+		return rc;
+	if (!found)
+		return walk_up(walk, err);
+	rc = mark_revoking(walk->tx, &walk->at, err);
+	if (rc != 0)
+		return rc;
+	if (walk->depth == 0)
+		walk->root = walk->at;
+	if (child.kind != LEASE_TOKEN)
+		return lease_delete(walk->tx, &child, err);
+	if (walk->depth >= walk->depth_max)
+		return hang_on_root(walk, &child, err);
+	walk->at = child;
+	walk->depth++;
+	return 0;
+}
+
+/* lease_revoke_step that takes what it used off its budget. */
+static int
+revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
+	struct arena *arena, bool *ret_done, struct err *err)
+{
+	struct walk walk = { .tx = tx, .arena = arena };
+	size_t steps = *budget > BUDGET_MIN ? *budget : BUDGET_MIN, i = 0;
+	bool found;
+	int rc = lease_probe(tx, ref, arena, &found, &walk.root, err);
+
+	walk.at = walk.root;
+	walk.depth_max = steps / 2 - 1;
+	walk.done = rc == 0 && !found;
+	for (; rc == 0 && !walk.done && i < steps; i++)
+		rc = walk_on(&walk, err);
+	*budget -= i < *budget ? i : *budget;
+	if (rc == 0)
+		*ret_done = walk.done;
+	return rc;
+}
+
+enum verdict { GONE, LEFT, UNREADABLE };
+
+/* The same where an unreadable row is an answer and no failure. */
+static int
+revoke_readable(struct store_tx *tx, struct rowref ref, size_t *budget,
+	struct arena *arena, enum verdict *ret_verdict, struct err *err)
+{
+	struct err failure = { 0 };
+	bool done = false;
+	int rc = revoke_some(tx, ref, budget, arena, &done, &failure);
+
+	if (rc != 0 && !is_unreadable(rc)) {
+		if (err != NULL)
+			*err = failure;
+		return rc;
+	}
+	*ret_verdict = rc != 0 ? UNREADABLE : done ? GONE : LEFT;
+	return 0;
+}
+
+int
+lease_revoke_step(struct store_tx *tx, struct rowref ref, size_t budget,
+	struct arena *arena, bool *ret_done, struct err *err)
+{
+	return revoke_some(tx, ref, &budget, arena, ret_done, err);
+}
+
+/* ---- whole trees -------------------------------------------------------- */
+
+/* What one transaction of a longer job needs and answers. */
+struct job {
+	struct arena *arena; /* new for each transaction */
+	struct rowref ref;
+	bool done;
+};
+
+/* Run fn in transactions, each with an arena of its own, until done. */
+static int
+run_job(struct store *store, store_fn *fn, struct job *job, struct err *err)
+{
+	int rc = 0;
+
+	for (job->done = false; rc == 0 && !job->done;) {
+		job->arena = arena_new(ARENA_MAX);
+		if (job->arena == NULL)
+			return err_set_memory(err);
+		rc = store_write(store, fn, job, err);
+		arena_free(&job->arena);
+	}
+	return rc;
+}
+
+/*
+ * Dead before anything else: should a row below turn out to be unreadable,
+ * the token is not left alive by it.
+ */
+static int
+kill_root(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct job *job = ctx;
+	struct lease lease, owned;
+	bool found, owns;
+	int rc = lease_probe(tx, job->ref, job->arena, &found, &lease, err);
+
+	job->done = true;
+	if (rc != 0 || !found)
+		return rc;
+	rc = first_owned(tx, job->ref, job->arena, &owns, &owned, NULL);
+	if (rc == 0 && !owns)
+		return lease_delete(tx, &lease, err);
+	return mark_revoking(tx, &lease, err);
+}
+
+static int
+revoke_more(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct job *job = ctx;
+
+	return lease_revoke_step(
+		tx, job->ref, REVOKE_BATCH, job->arena, &job->done, err);
+}
+
+int
+lease_revoke_tree(struct store *store, struct rowref ref, struct err *err)
+{
+	struct job job = { .ref = ref };
+	int rc = run_job(store, kill_root, &job, err);
+
+	return rc != 0 ? rc : run_job(store, revoke_more, &job, err);
+}
+
+/* Free child tokens; with the last of them, in one transaction, kill ref. */
+static int
+free_children(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct job *job = ctx;
+	struct row_key prefix = own_kind_prefix(job->ref.row, LEASE_TOKEN);
+	struct row_list list;
+	struct lease lease;
+	bool found;
+	int rc;
+
+	rc = row_list_init(&list, job->arena, REVOKE_BATCH, err);
+	if (rc == 0)
+		rc = row_list_fill(
+			&list, tx, row_key_span(&prefix), SPAN_NONE, err);
+	for (size_t i = 0; rc == 0 && i < list.n; i++) {
+		struct lease child;
+
+		rc = lease_get(tx, list.refs[i], job->arena, &child, err);
+		if (rc != 0)
+			return rc;
+		lease = child;
+		lease.owner = (struct rowref){ 0, 0 };
+		rc = lease_update(tx, &child, &lease, err);
+	}
+	job->done = list.n < list.cap;
+	if (rc != 0 || !job->done)
+		return rc;
+	rc = lease_probe(tx, job->ref, job->arena, &found, &lease, err);
+	return rc != 0 || !found ? rc : mark_revoking(tx, &lease, err);
+}
+
+int
+lease_revoke_orphan(struct store *store, struct rowref token, struct err *err)
+{
+	struct job job = { .ref = token };
+	int rc = run_job(store, free_children, &job, err);
+
+	return rc != 0 ? rc : lease_revoke_tree(store, token, err);
+}
+
+/* ---- by path ------------------------------------------------------------ */
+
+struct path_page {
+	const char *mount, *prefix;
+	struct arena *arena;
+	uint32_t after; /* numbers up to it are done */
+	uint32_t numbers[PATHS_PAGE];
+	size_t n;
+	size_t n_unreadable; /* rows, so far */
+};
+
+/*
+ * Keep the lowest numbers above after, in order: paths come by name, and the
+ * page must not miss one that is made meanwhile.
+ */
+static int
+keep_number(void *ctx, uint32_t number, UNUSED const char *path,
+	UNUSED struct err *err)
+{
+	struct path_page *page = ctx;
+	size_t i;
+
+	if (number <= page->after ||
+		(page->n == PATHS_PAGE && number > page->numbers[page->n - 1]))
+		return 0;
+	if (page->n < PATHS_PAGE)
+		page->n++;
+	for (i = page->n - 1; i > 0 && page->numbers[i - 1] > number; i--)
+		page->numbers[i] = page->numbers[i - 1];
+	page->numbers[i] = number;
+	return 0;
+}
+
+static int
+read_paths(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct path_page *page = ctx;
+
+	page->n = 0;
+	return lease_paths(tx, page->mount, page->prefix, page->arena,
+		keep_number, page, err);
+}
+
+/* One transaction's part of a pass over the rows of a path. */
+struct sweep {
+	struct rowref after;
+	struct arena *arena;
+	struct rowref ret_after;
+	size_t n_gone, n_unreadable;
+	bool end; /* of the pass */
+};
+
+static int
+sweep_rows(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct sweep *sweep = ctx;
+	struct row_key prefix = row_path_key(sweep->after.path);
+	struct row_key after = row_key(sweep->after);
+	size_t budget = REVOKE_BATCH;
+	enum verdict verdict = GONE;
+	struct row_list list;
+	int rc;
+
+	sweep->n_gone = sweep->n_unreadable = 0;
+	sweep->ret_after = sweep->after;
+	rc = row_list_init(&list, sweep->arena, REVOKE_BATCH, err);
+	if (rc == 0)
+		rc = row_list_fill(&list, tx, row_key_span(&prefix),
+			row_key_span(&after), err);
+	sweep->end = rc == 0 && list.n == 0;
+	for (size_t i = 0; rc == 0 && budget > 0 && i < list.n; i++) {
+		rc = revoke_readable(
+			tx, list.refs[i], &budget, sweep->arena, &verdict, err);
+		if (rc != 0 || verdict == LEFT)
+			break;
+		sweep->n_gone += verdict == GONE;
+		sweep->n_unreadable += verdict == UNREADABLE;
+		sweep->ret_after = list.refs[i];
+	}
+	return rc;
+}
+
+static int
+sweep_some(struct store *store, struct sweep *sweep, struct err *err)
+{
+	int rc;
+
+	sweep->arena = arena_new(ARENA_MAX);
+	if (sweep->arena == NULL)
+		return err_set_memory(err);
+	rc = store_write(store, sweep_rows, sweep, err);
+	arena_free(&sweep->arena);
+	return rc;
+}
+
+/* Passes over a path until one finds nothing to take back. */
+static int
+sweep_path(struct store *store, uint32_t number, size_t *ret_unreadable,
+	struct err *err)
+{
+	size_t n_gone, n_unreadable;
+	int rc = 0;
+
+	do {
+		struct sweep sweep = { .after = { .path = number } };
+
+		n_gone = n_unreadable = 0;
+		while (rc == 0 && !sweep.end) {
+			rc = sweep_some(store, &sweep, err);
+			sweep.after = sweep.ret_after;
+			n_gone += sweep.n_gone;
+			n_unreadable += sweep.n_unreadable;
+		}
+	} while (rc == 0 && n_gone > 0);
+	if (rc == 0)
+		*ret_unreadable += n_unreadable;
+	return rc;
+}
+
+static int
+sweep_page(struct store *store, struct path_page *page, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < page->n; i++) {
+		rc = sweep_path(
+			store, page->numbers[i], &page->n_unreadable, err);
+		page->after = page->numbers[i];
+	}
+	return rc;
+}
+
+int
+lease_revoke_prefix(struct store *store, const char *mount_uuid,
+	const char *prefix, struct err *err)
+{
+	struct path_page page = { .mount = mount_uuid, .prefix = prefix };
+	int rc;
+
+	do {
+		page.arena = arena_new(ARENA_MAX);
+		if (page.arena == NULL)
+			return err_set_memory(err);
+		rc = store_read(store, read_paths, &page, err);
+		if (rc == 0)
+			rc = sweep_page(store, &page, err);
+		arena_free(&page.arena);
+	} while (rc == 0 && page.n == PATHS_PAGE);
+	if (rc == 0 && page.n_unreadable > 0)
+		return err_set(
+			err, ERR_CRYPTO, 500, "some leases could not be read");
+	return rc;
+}
+
+/* ---- by expiry ---------------------------------------------------------- */
+
+struct due_entry {
+	int64_t due_s;
+	struct rowref ref;
+};
+
+struct expiry {
+	size_t limit;
+	struct arena *arena;
+	struct due_entry *entries;
+	size_t n;
+	size_t budget;
+	size_t n_put_off; /* rows that could not be opened */
+	bool more;
+	int64_t next_s;
+};
+
+static int
+keep_due(void *ctx, int64_t due_s, struct span key, UNUSED struct err *err)
+{
+	struct expiry *expiry = ctx;
+	struct due_entry *entry = &expiry->entries[expiry->n];
+
+	if (expiry->n < expiry->limit && row_key_parse(key, &entry->ref)) {
+		entry->due_s = due_s;
+		expiry->n++;
+	}
+	return 0;
+}
+
+static int
+move_due(struct store_tx *tx, const struct due_entry *entry, int64_t to_s,
+	struct err *err)
+{
+	struct row_key key = row_key(entry->ref);
+	int rc = tx_due_delete(tx, entry->due_s, row_key_span(&key), err);
+
+	if (rc == 0 && to_s >= 0)
+		rc = tx_due_put(tx, to_s, row_key_span(&key), err);
+	return rc;
+}
+
+/* Make the index say of the row what the row says; *entry follows. */
+static int
+mend_due(struct store_tx *tx, struct expiry *expiry, struct due_entry *entry,
+	struct err *err)
+{
+	struct lease lease;
+	int64_t due_s = -1;
+	bool found;
+	int rc = probe_readable(
+		tx, entry->ref, expiry->arena, &found, &lease, err);
+
+	if (is_unreadable(rc))
+		return 0;
+	if (rc == 0 && found)
+		due_s = lease_due_s(&lease);
+	if (rc != 0 || due_s == entry->due_s)
+		return rc;
+	rc = move_due(tx, entry, due_s, err);
+	entry->due_s = due_s;
+	return rc;
+}
+
+/*
+ * Take a due row back, with a part of the budget, so that a large tree starves
+ * nobody. A row that cannot be read is dead for every use; it is put off, not
+ * to stop those behind it.
+ */
+static int
+expire_row(struct store_tx *tx, struct expiry *expiry, struct due_entry *entry,
+	struct err *err)
+{
+	size_t share = (expiry->budget + 1) / 2, left = share;
+	enum verdict verdict = GONE;
+	int rc = mend_due(tx, expiry, entry, err);
+
+	if (rc != 0 || entry->due_s < 0 || entry->due_s > tx_now_s(tx))
+		return rc;
+	rc = revoke_readable(
+		tx, entry->ref, &left, expiry->arena, &verdict, err);
+	expiry->budget -= share - left;
+	if (rc != 0 || verdict == GONE)
+		return rc;
+	if (verdict == LEFT) {
+		expiry->more = true;
+		return 0;
+	}
+	expiry->n_put_off++;
+	return move_due(tx, entry, tx_now_s(tx) + RETRY_S, err);
+}
+
+static int
+find_next(struct store_tx *tx, int64_t *ret_next_s, struct err *err)
+{
+	struct err failure = { 0 };
+	int rc = tx_due_first(tx, ret_next_s, &failure);
+
+	if (rc == ERR_ABSENT) {
+		*ret_next_s = 0;
+		return 0;
+	}
+	if (rc != 0 && err != NULL)
+		*err = failure;
+	return rc;
+}
+
+static int
+expire_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct expiry *expiry = ctx;
+	size_t i = 0;
+	int rc;
+
+	expiry->n = 0;
+	expiry->n_put_off = 0;
+	expiry->more = false;
+	expiry->budget = expiry->limit;
+	expiry->entries =
+		ARENA_ARRAY(expiry->arena, struct due_entry, expiry->limit);
+	if (expiry->entries == NULL)
+		return err_set_memory(err);
+	rc = tx_due_scan(
+		tx, tx_now_s(tx), expiry->limit, keep_due, expiry, err);
+	for (; rc == 0 && expiry->budget > 0 && i < expiry->n; i++)
+		rc = expire_row(tx, expiry, &expiry->entries[i], err);
+	if (i < expiry->n || expiry->n == expiry->limit)
+		expiry->more = true;
+	return rc != 0 ? rc : find_next(tx, &expiry->next_s, err);
+}
+
+int
+lease_expire_due(struct store *store, size_t limit, bool *ret_more,
+	int64_t *ret_next_s, struct err *err)
+{
+	struct expiry expiry = { .limit = limit };
+	int rc;
+
+	assert(limit > 0);
+	expiry.arena = arena_new(ARENA_MAX);
+	if (expiry.arena == NULL)
+		return err_set_memory(err);
+	rc = store_write(store, expire_page, &expiry, err);
+	arena_free(&expiry.arena);
+	if (rc != 0)
+		return rc;
+	if (expiry.n_put_off > 0)
+		log_error("due rows cannot be opened; next try in an hour",
+			LOG_INT("rows", (int64_t)expiry.n_put_off));
+	*ret_more = expiry.more;
+	*ret_next_s = expiry.next_s;
+	return 0;
+}

@@ -1,0 +1,282 @@
+/*
+ * Row names: one AES-256 block, printed as hex or base62. The block cipher is
+ * a permutation, so two rows never share a name and a guess is as good as with
+ * random ids. No store is read here.
+ */
+#include "storage/rowid.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <sodium.h>
+
+#include "lib/codec.h"
+#include "lib/secret.h"
+
+#define BLOCK 16
+#define ROW_BITS 48
+#define ROW_BYTES 6
+#define NUMBER_DIGITS 22
+#define CHECK_DIGITS 2
+#define TEXT62_LEN (NUMBER_DIGITS + CHECK_DIGITS)
+#define OTP_LEN 36
+
+/* Wide enough for a block as one number. */
+__extension__ typedef unsigned __int128 block_number;
+
+static const char digits[] =
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/* Labels of the derived keys, by kind. Names that exist depend on them. */
+static const struct {
+	const char *block, *check, *mac;
+} labels[] = {
+	[ROWID_LEASE] = { "rowid lease", "rowid lease check",
+		"rowid lease mac" },
+	[ROWID_OTP] = { "rowid otp", "rowid otp check", "rowid otp mac" },
+	[ROWID_TOKEN] = { "rowid token", "rowid token check",
+		"rowid token mac" },
+	[ROWID_ACCESSOR] = { "rowid accessor", "rowid accessor check",
+		"rowid accessor mac" },
+};
+
+static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;
+static EVP_CIPHER *cipher;
+
+/* Fetched once and kept: a fetch for each call costs more than the block. */
+static void
+fetch_cipher(void)
+{
+	cipher = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
+}
+
+/* One block through AES-256, either way. */
+static int
+crypt_block(const uint8_t key[BARRIER_KEY], bool encrypt,
+	const uint8_t in[BLOCK], uint8_t out[BLOCK])
+{
+	EVP_CIPHER_CTX *ctx = NULL;
+	int len = 0, rc = ERR_CRYPTO;
+
+	(void)pthread_once(&cipher_once, fetch_cipher);
+	ctx = EVP_CIPHER_CTX_new();
+	if (cipher == NULL || ctx == NULL)
+		goto out;
+	if (EVP_CipherInit_ex2(ctx, cipher, key, NULL, encrypt, NULL) != 1 ||
+		EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
+		EVP_CipherUpdate(ctx, out, &len, in, BLOCK) != 1 ||
+		len != BLOCK)
+		goto out;
+	rc = 0;
+out:
+	EVP_CIPHER_CTX_free(ctx);
+	return rc;
+}
+
+static int
+crypt_name(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, bool encrypt, const uint8_t in[BLOCK],
+	uint8_t out[BLOCK])
+{
+	uint8_t key[BARRIER_KEY];
+	int rc;
+
+	barrier_derive(barrier, labels[kind].block, span_str(mount), key);
+	rc = crypt_block(key, encrypt, in, out);
+	secret_wipe(key, sizeof(key));
+	return rc;
+}
+
+static void
+keyed_hash(const struct barrier *barrier, const char *label, const char *mount,
+	struct span text, uint8_t out[ROWID_MAC])
+{
+	crypto_auth_hmacsha256_state state;
+	uint8_t key[BARRIER_KEY];
+
+	barrier_derive(barrier, label, span_str(mount), key);
+	crypto_auth_hmacsha256_init(&state, key, sizeof(key));
+	crypto_auth_hmacsha256_update(&state, text.data, text.len);
+	crypto_auth_hmacsha256_final(&state, out);
+	secret_wipe(&state, sizeof(state));
+	secret_wipe(key, sizeof(key));
+}
+
+void
+rowid_mac(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, struct span text, uint8_t out[ROWID_MAC])
+{
+	keyed_hash(barrier, labels[kind].mac, mount, text, out);
+}
+
+/* ---- base62: 22 digits of the block, two that follow from it ---------- */
+
+static void
+put_digits(unsigned n, char out[CHECK_DIGITS])
+{
+	out[0] = digits[n / 62 % 62];
+	out[1] = digits[n % 62];
+}
+
+static void
+format_base62(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, const uint8_t block[BLOCK], char out[TEXT62_LEN + 1])
+{
+	uint8_t check[ROWID_MAC];
+	block_number n = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		n = n << 8 | block[i];
+	for (size_t i = NUMBER_DIGITS; i-- > 0; n /= 62)
+		out[i] = digits[n % 62];
+	keyed_hash(barrier, labels[kind].check, mount, span_of(block, BLOCK),
+		check);
+	put_digits((unsigned)check[0] << 8 | check[1], out + NUMBER_DIGITS);
+	out[TEXT62_LEN] = '\0';
+}
+
+static int
+digit_value(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 36;
+	return -1;
+}
+
+/* The block of 22 digits; the check digits are the caller's to compare. */
+static bool
+parse_base62(struct span text, uint8_t block[BLOCK])
+{
+	const block_number max = ~(block_number)0;
+	block_number n = 0;
+
+	if (text.len != TEXT62_LEN)
+		return false;
+	for (size_t i = 0; i < NUMBER_DIGITS; i++) {
+		int value = digit_value(text.data[i]);
+
+		if (value < 0 || n > (max - (unsigned)value) / 62)
+			return false;
+		n = n * 62 + (unsigned)value;
+	}
+	for (size_t i = BLOCK; i-- > 0; n >>= 8)
+		block[i] = (uint8_t)n;
+	return true;
+}
+
+/* ---- hex in the shape of a UUID --------------------------------------- */
+
+static void
+format_otp(const uint8_t block[BLOCK], char out[OTP_LEN + 1])
+{
+	static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
+	size_t done = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		if (i > 0)
+			*out++ = '-';
+		hex_encode(block + done, groups[i], out);
+		out += 2 * groups[i];
+		done += groups[i];
+	}
+}
+
+/* Upper case gets past this; comparing the whole text refuses it. */
+static bool
+parse_otp(struct span text, uint8_t block[BLOCK])
+{
+	uint8_t hex[2 * BLOCK];
+	size_t n = 0, len = 0;
+
+	if (text.len != OTP_LEN)
+		return false;
+	for (size_t i = 0; i < OTP_LEN; i++) {
+		if (i == 8 || i == 13 || i == 18 || i == 23)
+			continue;
+		hex[n++] = text.data[i];
+	}
+	return hex_decode(span_of(hex, sizeof(hex)), block, BLOCK, &len) == 0;
+}
+
+/* ---- the two together -------------------------------------------------- */
+
+static void
+format_block(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, const uint8_t block[BLOCK], char out[ROWID_TEXT_MAX])
+{
+	if (kind == ROWID_OTP)
+		format_otp(block, out);
+	else
+		format_base62(barrier, kind, mount, block, out);
+}
+
+int
+rowid_format(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, struct rowref ref, const uint8_t salt[ROWID_SALT],
+	char out[ROWID_TEXT_MAX], struct err *err)
+{
+	uint8_t plain[BLOCK], block[BLOCK];
+	int rc;
+
+	if (ref.row >> ROW_BITS != 0)
+		return err_set(err, ERR_LIMIT, 500, "internal error");
+	for (size_t i = 0; i < 4; i++)
+		plain[i] = (uint8_t)(ref.path >> (24 - 8 * i));
+	for (size_t i = 0; i < ROW_BYTES; i++)
+		plain[4 + i] = (uint8_t)(ref.row >> (40 - 8 * i));
+	memcpy(plain + 4 + ROW_BYTES, salt, ROWID_SALT);
+	rc = crypt_name(barrier, kind, mount, true, plain, block);
+	if (rc == 0)
+		format_block(barrier, kind, mount, block, out);
+	else
+		(void)err_set(err, rc, 500, "internal error");
+	secret_wipe(plain, sizeof(plain));
+	secret_wipe(block, sizeof(block));
+	return rc;
+}
+
+/* The row in a decrypted block. */
+static struct rowref
+block_ref(const uint8_t plain[BLOCK])
+{
+	struct rowref ref = { 0, 0 };
+
+	for (size_t i = 0; i < 4; i++)
+		ref.path = ref.path << 8 | plain[i];
+	for (size_t i = 0; i < ROW_BYTES; i++)
+		ref.row = ref.row << 8 | plain[4 + i];
+	return ref;
+}
+
+int
+rowid_parse(const struct barrier *barrier, enum rowid_kind kind,
+	const char *mount, struct span text, struct rowref *ret_ref)
+{
+	uint8_t block[BLOCK], plain[BLOCK];
+	char canonical[ROWID_TEXT_MAX];
+	int rc = ERR_ABSENT;
+	bool parsed;
+
+	parsed = kind == ROWID_OTP ? parse_otp(text, block)
+				   : parse_base62(text, block);
+	if (!parsed)
+		goto out;
+	format_block(barrier, kind, mount, block, canonical);
+	if (!secret_equal(secret_view_of(canonical, strlen(canonical)),
+		    secret_view_of(text.data, text.len)))
+		goto out;
+	if (crypt_name(barrier, kind, mount, false, block, plain) != 0)
+		goto out;
+	*ret_ref = block_ref(plain);
+	rc = 0;
+out:
+	secret_wipe(block, sizeof(block));
+	secret_wipe(plain, sizeof(plain));
+	secret_wipe(canonical, sizeof(canonical));
+	return rc;
+}
