@@ -69,7 +69,8 @@ struct req {
 	uint64_t given;         /* bit i: op->fields[i] was given */
 	struct value *warnings; /* list, or NULL */
 	struct compiled *token_ref;
-	const struct token *token; /* the caller's, or NULL */
+	const struct token *token;    /* the caller's, or NULL */
+	struct secret_view own_token; /* its text, in the arena */
 	struct acl acl;
 	bool has_sudo;  /* the caller holds sudo on this path */
 	bool use_spent; /* a limited token's use is in a commit */

@@ -1,0 +1,59 @@
+/*
+ * What a new token may be: policies, name, lifetime, as its maker is allowed
+ * (spec/core-api.md 6.1). Pure but for the arena and the warnings.
+ */
+#ifndef SALLYPORT_SERVER_AUTH_TOKEN_RULES_H
+#define SALLYPORT_SERVER_AUTH_TOKEN_RULES_H
+
+#include "server/api/req.h"
+
+struct token_wish {
+	struct secret_view id;
+	struct str_list policies;
+	struct str_map meta;
+	const char *display_name, *type, *entity_alias;
+	int64_t ttl, lease, explicit_max_ttl, period; /* s */
+	int64_t num_uses;
+	bool renewable, no_parent, no_default_policy;
+};
+
+struct token_maker {
+	const struct token *token;
+	bool sudo;
+};
+
+/* Everything that can be refused before policies and lifetime are known. */
+int token_check_wish(const struct token_wish *wish,
+	const struct token_maker *maker, struct err *err);
+
+/*
+ * The policies of the new token: lower case, trimmed, sorted, no repeats,
+ * `root` alone; a subset of the maker's unless it has sudo.
+ */
+int token_choose_policies(const struct token_wish *wish,
+	const struct token_maker *maker, struct arena *arena,
+	struct str_list *ret_policies, struct err *err);
+
+/* "token", or "token-<name>" with '-' for all but letters, digits, '-'. */
+char *token_display_name(struct arena *arena, const char *wanted);
+
+struct token_limits {
+	int64_t default_s, max_s; /* of the mount */
+};
+
+struct token_lifetime {
+	int64_t ttl_s; /* 0: never ends (root) */
+	int64_t max_s; /* longest life from issue; 0: none */
+	bool capped;   /* ttl_s was cut */
+	int64_t asked_s;
+};
+
+/* How long it lives. Refuses a non-expiring root from an expiring one. */
+int token_choose_lifetime(const struct token_wish *wish,
+	const struct token_maker *maker, const struct str_list *policies,
+	const struct token_limits *limits, struct token_lifetime *ret_life,
+	struct err *err);
+
+bool str_list_has(const struct str_list *list, const char *text);
+
+#endif
