@@ -52,6 +52,9 @@ void barrier_status(const struct barrier *barrier, uint32_t *ret_term,
 /* The key for ids and HMACs; rotate never touches it. */
 struct secret_view barrier_name_key(const struct barrier *barrier);
 
+/* The seed of the audit key (Ed25519); rotate never touches it. */
+struct secret_view barrier_audit_seed(const struct barrier *barrier);
+
 /*
  * A key of 32 bytes for one use: HMAC-SHA-256 of label and subject under the
  * name key (labels are ours, fixed; a zero byte stands between the two).

@@ -28,9 +28,11 @@ struct compiled_type {
 struct compiled; /* counted reference to an object */
 
 /*
- * The object of the record called key, compiled at most once for each version
- * of the record. ERR_ABSENT (404, empty message) where there is no such
- * record; absence is remembered too. Outside transactions only. Any thread.
+ * The object of the record called key, compiled anew only when the record has
+ * changed or the object was given up for room; threads that come first at the
+ * same time may each compile it. ERR_ABSENT (404, empty message) where there is
+ * no such record; absence is remembered too. Outside transactions only. Any
+ * thread.
  */
 int store_compiled(struct store *store, struct span key,
 	const struct compiled_type *type, struct compiled **ret_ref,

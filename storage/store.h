@@ -51,7 +51,10 @@ int store_open_memory(const struct store_settings *settings,
 /* Finish what is queued, stop the writer, close. NULL is fine. */
 void store_close(struct store **store);
 
-/* Run fn on a snapshot: at most 1,000 rows or 20 ms of reading. */
+/*
+ * Run fn on a snapshot: at most 1,000 rows or 20 ms of reading, since an old
+ * snapshot keeps the log from being reused; page long lists by key.
+ */
 int store_read(struct store *store, store_fn *fn, void *ctx, struct err *err);
 
 /*
@@ -72,7 +75,10 @@ void store_delete_later(struct store *store, struct span key);
 /* The first failed fsync was final: answer 503 and end the process. */
 bool store_failed(const struct store *store);
 
-/* Called once, on the writer's thread, when the store fails for good. */
+/*
+ * Called once, on the writer's thread, when the store fails for good and the
+ * callers of that batch have their answer. Set it before the first write.
+ */
 void store_on_failure(struct store *store, void (*fn)(void *ctx), void *ctx);
 
 /*
@@ -132,8 +138,9 @@ typedef int tx_scan_fn(
 /*
  * Walk keys that begin with prefix, in bytewise order, those after `after`
  * only (empty: from the start; `after` is a whole key), at most limit (0: no
- * bound). keys_only: value is empty and nothing is opened. The callback may
- * not change the store.
+ * bound). keys_only: value is empty and nothing is opened; unsealed records
+ * can be walked in this way alone. A value lives until its callback returns,
+ * which may read through tx but not change the store.
  */
 int tx_scan(struct store_tx *tx, struct span prefix, struct span after,
 	size_t limit, bool keys_only, tx_scan_fn *fn, void *ctx,
@@ -162,6 +169,12 @@ int tx_due_first(struct store_tx *tx, int64_t *ret_due_s, struct err *err);
  */
 int64_t store_now_ns(const struct store *store);
 int64_t store_now_s(const struct store *store);
+
+/*
+ * How far wall time is ahead of that clock, in s; negative: behind. Not 0
+ * only where wall time jumped and is not followed.
+ */
+int64_t store_clock_skew_s(const struct store *store);
 
 /* Set the mark and the anchor to wall time again (operator clock-reset). */
 int store_clock_reset(struct store *store, struct err *err);

@@ -1,0 +1,335 @@
+/*
+ * Sealing values and holding the keys for it. Terms are only ever added, at
+ * the end of a fixed table whose length is published last, so that threads
+ * which seal need no lock; rotating takes one against its like.
+ */
+#include "storage/barrier.h"
+
+#include <endian.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "lib/random.h"
+
+/* A sealed value: format byte, term (u32be), nonce, ciphertext and tag. */
+#define FORMAT_SEALED 1
+#define NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define HEAD (1 + sizeof(uint32_t))
+#define OVERHEAD (HEAD + NONCE + TAG)
+
+/* Associated data: the head and the record's key. */
+#define RECORD_KEY_MAX 1024
+#define AAD_MAX (HEAD + RECORD_KEY_MAX)
+
+/*
+ * Keyring bytes: version, name key, audit seed, number of terms (u32be), and
+ * for each term its number (u32be), time (i64be), count (u64be) and key.
+ */
+#define KEYRING_VERSION 1
+#define TERM_BYTES (4 + 8 + 8 + BARRIER_KEY)
+#define KEYRING_HEAD (1 + 2 * BARRIER_KEY + 4)
+
+struct term {
+	int64_t installed_s;
+	_Atomic uint64_t encryptions;
+};
+
+/* The guarded pages of a barrier. */
+struct keys {
+	uint8_t name[BARRIER_KEY];
+	uint8_t audit_seed[BARRIER_KEY];
+	uint8_t terms[KEYRING_TERMS_MAX][BARRIER_KEY];
+};
+
+struct barrier {
+	pthread_mutex_t rotate_lock;
+	_Atomic uint32_t n_terms;
+	uint32_t first_term; /* number of terms[0]; the rest follow on */
+	struct secret *secret;
+	struct keys *keys; /* in secret */
+	struct term terms[KEYRING_TERMS_MAX];
+};
+
+static struct barrier *
+barrier_alloc(void)
+{
+	struct barrier *barrier = calloc(1, sizeof(*barrier));
+
+	if (barrier == NULL)
+		return NULL;
+	barrier->secret = secret_new(sizeof(struct keys));
+	if (barrier->secret == NULL) {
+		free(barrier);
+		return NULL;
+	}
+	barrier->keys = (struct keys *)(void *)secret_bytes(barrier->secret);
+	pthread_mutex_init(&barrier->rotate_lock, NULL);
+	return barrier;
+}
+
+void
+barrier_free(struct barrier **barrier)
+{
+	if (*barrier == NULL)
+		return;
+	secret_free(&(*barrier)->secret);
+	pthread_mutex_destroy(&(*barrier)->rotate_lock);
+	free(*barrier);
+	*barrier = NULL;
+}
+
+struct barrier *
+barrier_new_keyring(int64_t now_s)
+{
+	struct barrier *barrier = barrier_alloc();
+
+	if (barrier == NULL)
+		return NULL;
+	random_bytes(barrier->keys->name, BARRIER_KEY);
+	random_bytes(barrier->keys->audit_seed, BARRIER_KEY);
+	random_bytes(barrier->keys->terms[0], BARRIER_KEY);
+	barrier->first_term = 1;
+	barrier->terms[0].installed_s = now_s;
+	atomic_store(&barrier->n_terms, 1);
+	return barrier;
+}
+
+int
+barrier_rotate(struct barrier *barrier, int64_t now_s, struct err *err)
+{
+	uint32_t n;
+	int rc = 0;
+
+	pthread_mutex_lock(&barrier->rotate_lock);
+	n = atomic_load(&barrier->n_terms);
+	if (n == KEYRING_TERMS_MAX) {
+		rc = err_set(err, ERR_LIMIT, 500, "too many key terms");
+	} else {
+		random_bytes(barrier->keys->terms[n], BARRIER_KEY);
+		barrier->terms[n].installed_s = now_s;
+		atomic_store(&barrier->terms[n].encryptions, 0);
+		atomic_store(&barrier->n_terms, n + 1);
+	}
+	pthread_mutex_unlock(&barrier->rotate_lock);
+	return rc;
+}
+
+void
+barrier_status(const struct barrier *barrier, uint32_t *ret_term,
+	int64_t *ret_installed_s, uint64_t *ret_encryptions)
+{
+	uint32_t last = atomic_load(&barrier->n_terms) - 1;
+
+	*ret_term = barrier->first_term + last;
+	*ret_installed_s = barrier->terms[last].installed_s;
+	*ret_encryptions = atomic_load(&barrier->terms[last].encryptions);
+}
+
+/* ---- the keyring's bytes --------------------------------------------- */
+
+static void
+encode_term(const struct barrier *barrier, uint32_t i, struct buf *out)
+{
+	const struct term *term = &barrier->terms[i];
+
+	(void)buf_add_u32be(out, barrier->first_term + i);
+	(void)buf_add_u64be(out, (uint64_t)term->installed_s);
+	(void)buf_add_u64be(out, atomic_load(&term->encryptions));
+	(void)buf_add(out, barrier->keys->terms[i], BARRIER_KEY);
+}
+
+int
+barrier_keyring(const struct barrier *barrier, struct buf *out, struct err *err)
+{
+	uint32_t i, n = atomic_load(&barrier->n_terms);
+
+	(void)buf_add_char(out, KEYRING_VERSION);
+	(void)buf_add(out, barrier->keys->name, BARRIER_KEY);
+	(void)buf_add(out, barrier->keys->audit_seed, BARRIER_KEY);
+	(void)buf_add_u32be(out, n);
+	for (i = 0; i < n; i++)
+		encode_term(barrier, i, out);
+	return buf_check(out, err);
+}
+
+static uint32_t
+read_u32(const uint8_t *bytes)
+{
+	uint32_t n;
+
+	memcpy(&n, bytes, sizeof(n));
+	return be32toh(n);
+}
+
+static uint64_t
+read_u64(const uint8_t *bytes)
+{
+	uint64_t n;
+
+	memcpy(&n, bytes, sizeof(n));
+	return be64toh(n);
+}
+
+/* Terms are numbered one after the other, from at least 1. */
+static bool
+decode_term(struct barrier *barrier, uint32_t i, const uint8_t *bytes)
+{
+	struct term *term = &barrier->terms[i];
+	uint32_t number = read_u32(bytes);
+
+	if (i == 0)
+		barrier->first_term = number;
+	if (number == 0 || number != barrier->first_term + i)
+		return false;
+	term->installed_s = (int64_t)read_u64(bytes + 4);
+	atomic_store(&term->encryptions, read_u64(bytes + 12));
+	memcpy(barrier->keys->terms[i], bytes + 20, BARRIER_KEY);
+	return true;
+}
+
+static bool
+decode_keyring(struct barrier *barrier, struct secret_view keyring)
+{
+	const uint8_t *at = keyring.data;
+	uint32_t i, n;
+
+	if (keyring.len < KEYRING_HEAD || at[0] != KEYRING_VERSION)
+		return false;
+	n = read_u32(at + 1 + 2 * BARRIER_KEY);
+	if (n == 0 || n > KEYRING_TERMS_MAX ||
+		keyring.len != KEYRING_HEAD + (size_t)n * TERM_BYTES)
+		return false;
+	memcpy(barrier->keys->name, at + 1, BARRIER_KEY);
+	memcpy(barrier->keys->audit_seed, at + 1 + BARRIER_KEY, BARRIER_KEY);
+	for (i = 0, at += KEYRING_HEAD; i < n; i++, at += TERM_BYTES) {
+		if (!decode_term(barrier, i, at))
+			return false;
+	}
+	atomic_store(&barrier->n_terms, n);
+	return true;
+}
+
+int
+barrier_from_keyring(struct secret_view keyring, struct barrier **ret_barrier,
+	struct err *err)
+{
+	struct barrier *barrier = barrier_alloc();
+
+	if (barrier == NULL)
+		return err_set_memory(err);
+	if (!decode_keyring(barrier, keyring)) {
+		barrier_free(&barrier);
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	}
+	*ret_barrier = barrier;
+	return 0;
+}
+
+/* ---- sealing --------------------------------------------------------- */
+
+static size_t
+make_aad(uint8_t aad[AAD_MAX], const uint8_t head[HEAD], struct span key)
+{
+	memcpy(aad, head, HEAD);
+	if (key.len > 0)
+		memcpy(aad + HEAD, key.data, key.len);
+	return HEAD + key.len;
+}
+
+int
+barrier_seal(struct barrier *barrier, struct span key, struct span value,
+	struct buf *out, struct err *err)
+{
+	uint32_t i = atomic_load(&barrier->n_terms) - 1;
+	uint32_t number = htobe32(barrier->first_term + i);
+	uint8_t aad[AAD_MAX], *at = NULL;
+	size_t len;
+
+	if (key.len > RECORD_KEY_MAX || !size_add(value.len, OVERHEAD, &len))
+		return err_set(err, ERR_LIMIT, 500, "internal error");
+	at = buf_reserve(out, len);
+	if (at == NULL)
+		return buf_check(out, err);
+	at[0] = FORMAT_SEALED;
+	memcpy(at + 1, &number, sizeof(number));
+	random_bytes(at + HEAD, NONCE);
+	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(at + HEAD + NONCE,
+		NULL, value.data, value.len, aad, make_aad(aad, at, key), NULL,
+		at + HEAD, barrier->keys->terms[i]);
+	out->len += len;
+	atomic_fetch_add(&barrier->terms[i].encryptions, 1);
+	return 0;
+}
+
+/* The index of the term that a sealed value names; false: malformed. */
+static bool
+find_term(const struct barrier *barrier, struct span key, struct span sealed,
+	uint32_t *ret_i)
+{
+	uint32_t i;
+
+	if (sealed.len < OVERHEAD || sealed.data[0] != FORMAT_SEALED ||
+		key.len > RECORD_KEY_MAX)
+		return false;
+	i = read_u32(sealed.data + 1) - barrier->first_term;
+	*ret_i = i;
+	return i < atomic_load(&barrier->n_terms);
+}
+
+int
+barrier_open(struct barrier *barrier, struct span key, struct span sealed,
+	struct arena *arena, struct span *ret_value, struct err *err)
+{
+	uint8_t aad[AAD_MAX], *value = NULL;
+	uint32_t i;
+	size_t len;
+
+	if (!find_term(barrier, key, sealed, &i))
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	len = sealed.len - OVERHEAD;
+	value = arena_alloc(arena, len + 1, 1);
+	if (value == NULL)
+		return err_set_memory(err);
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(value, NULL, NULL,
+		    sealed.data + HEAD + NONCE, sealed.len - HEAD - NONCE, aad,
+		    make_aad(aad, sealed.data, key), sealed.data + HEAD,
+		    barrier->keys->terms[i]) != 0)
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	*ret_value = span_of(value, len);
+	return 0;
+}
+
+/* ---- derived keys ---------------------------------------------------- */
+
+struct secret_view
+barrier_name_key(const struct barrier *barrier)
+{
+	return secret_view_of(barrier->keys->name, BARRIER_KEY);
+}
+
+struct secret_view
+barrier_audit_seed(const struct barrier *barrier)
+{
+	return secret_view_of(barrier->keys->audit_seed, BARRIER_KEY);
+}
+
+void
+barrier_derive(const struct barrier *barrier, const char *label,
+	struct span subject, uint8_t out[BARRIER_KEY])
+{
+	crypto_auth_hmacsha256_state state;
+
+	crypto_auth_hmacsha256_init(&state, barrier->keys->name, BARRIER_KEY);
+	crypto_auth_hmacsha256_update(
+		&state, (const uint8_t *)label, strlen(label) + 1);
+	if (subject.len > 0)
+		crypto_auth_hmacsha256_update(
+			&state, subject.data, subject.len);
+	crypto_auth_hmacsha256_final(&state, out);
+	secret_wipe(&state, sizeof(state));
+}

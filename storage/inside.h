@@ -1,0 +1,107 @@
+/* What the files that make up the store share. Only storage/ includes this. */
+#ifndef SALLYPORT_STORAGE_INSIDE_H
+#define SALLYPORT_STORAGE_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lib/buf.h"
+#include "storage/backend.h"
+#include "storage/barrier.h"
+#include "storage/store.h"
+#include "storage/storeclock.h"
+
+struct cache;
+struct writer;
+
+/* Row numbers reserved in one durable step. */
+#define ROW_BLOCK 4096
+
+/* First byte of a record that is not sealed; sealed ones begin with 1. */
+#define FORMAT_CLEAR 0
+
+/* Holds the batch number and the clock mark of the last commit. */
+#define STATE_KEY "core/state"
+#define STATE_LEN 17 /* format byte, u64 batch, i64 ns */
+
+struct store {
+	struct backend *backend;
+	struct cache *cache;
+	struct writer *writer;
+	struct storeclock *clock;
+	pthread_rwlock_t barrier_lock; /* read: a transaction uses barrier */
+	struct barrier *barrier;       /* NULL: sealed */
+	_Atomic uint64_t batch;        /* number of the last commit */
+	atomic_bool failed;
+	void (*on_failure)(void *ctx);
+	void *on_failure_ctx;
+	pthread_mutex_t row_lock;
+	uint64_t row_next, row_end;
+};
+
+/* Hashes of the keys that a batch changed, for the cache. */
+struct changes {
+	uint64_t *hashes;
+	size_t n, cap;
+};
+
+struct store_tx {
+	struct store *store;
+	struct backend_reader *reader; /* NULL: the writer */
+	struct changes *changes;       /* NULL: reading only */
+	struct barrier *barrier;       /* NULL: sealed */
+	int64_t now_ns;
+	uint64_t batch;
+	bool dirty;         /* there is something to commit */
+	int broken;         /* code of the failure that ends the batch */
+	struct buf sealed;  /* bytes of the record at hand */
+	struct err failure; /* what the backend said of it */
+};
+
+/* An empty transaction of store on the writer's view or on a snapshot. */
+void tx_init(struct store_tx *tx, struct store *store,
+	struct backend_reader *reader, struct changes *changes);
+void tx_clear(struct store_tx *tx);
+
+/* Delete whatever the record is, without a look at the barrier. */
+int tx_delete_raw(struct store_tx *tx, struct span key, struct err *err);
+
+/* Give the batch something to commit though no record changes. */
+void tx_touch(struct store_tx *tx);
+
+/* Write the batch number and the clock mark. */
+int tx_put_state(struct store_tx *tx, struct err *err);
+
+/* ---- writer.c -------------------------------------------------------- */
+
+/* Something to do on the writer's thread, between batches. */
+typedef int writer_call_fn(struct store *store, void *ctx, struct err *err);
+
+int writer_start(struct store *store, size_t batch_max,
+	struct writer **ret_writer, struct err *err);
+
+/* Finish what is queued, end the thread. NULL is fine. */
+void writer_stop(struct writer **writer);
+
+/* Wait until fn's batch is durable (store_write), until call has returned. */
+int writer_run(struct writer *writer, store_fn *fn, void *ctx, struct err *err);
+int writer_call(struct writer *writer, writer_call_fn *call, void *ctx,
+	struct err *err);
+
+void writer_delete_later(struct writer *writer, struct span key);
+
+/* ---- cache.c --------------------------------------------------------- */
+
+struct cache *cache_new(size_t size_max);
+void cache_free(struct cache **cache);
+
+/* A keyed hash, so that nobody can choose names that collide. */
+uint64_t cache_hash(const struct cache *cache, struct span key);
+
+/* Forget the records with these hashes, also those being read just now. */
+void cache_drop(struct cache *cache, const uint64_t *hashes, size_t n);
+
+/* Forget everything. */
+void cache_wipe(struct cache *cache);
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * The store as its users see it: opening and closing, reading on snapshots,
+ * the barrier in use, row numbers and time. What changes it is in writer.c,
+ * what a transaction function may call in tx.c.
+ */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/inside.h"
+
+#define ROWS_KEY "core/rows"
+#define ROW_LIMIT (UINT64_C(1) << 48)
+#define CACHE_DEFAULT ((size_t)32 * 1024 * 1024)
+
+/* ---- life ------------------------------------------------------------ */
+
+/* The number of the last commit and its time; zeros in a new store. */
+static int
+read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
+	struct err *err)
+{
+	uint64_t numbers[2] = { 0, 0 };
+	struct backend_reader *reader = NULL;
+	struct buf state;
+	int rc = backend->ops->reader_get(backend, &reader, err);
+
+	if (rc != 0)
+		return rc;
+	buf_init(&state, STORE_VALUE_MAX);
+	rc = backend->ops->get(
+		backend, reader, span_str(STATE_KEY), &state, err);
+	backend->ops->reader_put(backend, reader);
+	if (rc == 0 && state.len == STATE_LEN)
+		memcpy(numbers, state.data + 1, sizeof(numbers));
+	else if (rc == 0)
+		rc = err_set(err, ERR_CRYPTO, 500,
+			"the store's state record is damaged");
+	buf_clear(&state);
+	if (rc == ERR_ABSENT && err != NULL)
+		err_clear(err);
+	if (rc != 0 && rc != ERR_ABSENT)
+		return rc;
+	*ret_batch = be64toh(numbers[0]);
+	*ret_mark_ns = (int64_t)be64toh(numbers[1]);
+	return 0;
+}
+
+/* Close what is open; the writer goes first, for it uses the rest. */
+static void
+store_free(struct store *store)
+{
+	writer_stop(&store->writer);
+	cache_free(&store->cache);
+	storeclock_free(&store->clock);
+	store->backend->ops->close(store->backend);
+	pthread_rwlock_destroy(&store->barrier_lock);
+	pthread_mutex_destroy(&store->row_lock);
+	free(store);
+}
+
+static void
+init_locks(struct store *store)
+{
+	pthread_rwlockattr_t attr;
+
+	/* Sealing must not wait for a gap between readers. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&store->barrier_lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	pthread_mutex_init(&store->row_lock, NULL);
+}
+
+static int
+store_start(struct store *store, const struct store_settings *settings,
+	struct err *err)
+{
+	uint64_t batch;
+	int64_t mark_ns;
+	int rc = read_state(store->backend, &batch, &mark_ns, err);
+
+	if (rc != 0)
+		return rc;
+	atomic_store(&store->batch, batch);
+	store->clock = storeclock_new(
+		settings->clock != NULL ? settings->clock : clock_system(),
+		mark_ns);
+	store->cache =
+		cache_new(settings->cache_bytes != 0 ? settings->cache_bytes
+						     : CACHE_DEFAULT);
+	if (store->clock == NULL || store->cache == NULL)
+		return err_set_memory(err);
+	return writer_start(store, settings->batch_max, &store->writer, err);
+}
+
+int
+store_open_backend(struct backend *backend,
+	const struct store_settings *settings, struct store **ret_store,
+	struct err *err)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	int rc;
+
+	if (store == NULL) {
+		backend->ops->close(backend);
+		return err_set_memory(err);
+	}
+	store->backend = backend;
+	init_locks(store);
+	rc = store_start(store, settings, err);
+	if (rc != 0) {
+		store_free(store);
+		return rc;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+void
+store_close(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	store_free(*store);
+	*store = NULL;
+}
+
+const char *
+store_kind(const struct store *store)
+{
+	return store->backend->ops->kind;
+}
+
+const char *
+store_describe(const struct store *store)
+{
+	return store->backend->ops->describe(store->backend);
+}
+
+/* ---- reading and writing --------------------------------------------- */
+
+static int
+read_on(struct store *store, struct backend_reader *reader, store_fn *fn,
+	void *ctx, struct err *err)
+{
+	struct store_tx tx;
+	int rc;
+
+	tx_init(&tx, store, reader, NULL);
+	rc = fn(&tx, ctx, err);
+	if (rc >= 0 && tx.broken != 0)
+		rc = err_set(err, tx.broken, 500, "internal error");
+	tx_clear(&tx);
+	return rc < 0 ? rc : 0;
+}
+
+int
+store_read(struct store *store, store_fn *fn, void *ctx, struct err *err)
+{
+	struct backend *backend = store->backend;
+	struct backend_reader *reader = NULL;
+	int rc;
+
+	if (store_failed(store))
+		return err_set(err, ERR_STORAGE, 503, "storage unavailable");
+	pthread_rwlock_rdlock(&store->barrier_lock);
+	rc = backend->ops->reader_get(backend, &reader, err);
+	if (rc == 0) {
+		rc = read_on(store, reader, fn, ctx, err);
+		backend->ops->reader_put(backend, reader);
+	}
+	pthread_rwlock_unlock(&store->barrier_lock);
+	return rc;
+}
+
+int
+store_write(struct store *store, store_fn *fn, void *ctx, struct err *err)
+{
+	return writer_run(store->writer, fn, ctx, err);
+}
+
+void
+store_delete_later(struct store *store, struct span key)
+{
+	if (key.len > 0 && key.len <= STORE_KEY_MAX)
+		writer_delete_later(store->writer, key);
+}
+
+bool
+store_failed(const struct store *store)
+{
+	return atomic_load(&store->failed);
+}
+
+void
+store_on_failure(struct store *store, void (*fn)(void *ctx), void *ctx)
+{
+	store->on_failure_ctx = ctx;
+	store->on_failure = fn;
+}
+
+void
+store_set_barrier(struct store *store, struct barrier *barrier)
+{
+	pthread_rwlock_wrlock(&store->barrier_lock);
+	store->barrier = barrier;
+	cache_wipe(store->cache);
+	pthread_rwlock_unlock(&store->barrier_lock);
+}
+
+/* ---- row numbers ----------------------------------------------------- */
+
+/* Move the durable end of the reserved numbers by one block. */
+static int
+reserve_rows(struct store_tx *tx, void *ctx, struct err *err)
+{
+	uint64_t *first = ctx, stored = 0;
+	struct arena *arena = arena_new(ARENA_CHUNK);
+	struct span value;
+	int rc;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	rc = tx_get_clear(tx, span_str(ROWS_KEY), arena, &value, NULL);
+	if (rc == 0 && value.len != sizeof(stored))
+		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+	else if (rc == 0)
+		memcpy(&stored, value.data, sizeof(stored));
+	arena_free(&arena);
+	if (rc != 0 && rc != ERR_ABSENT)
+		return err_set(err, rc, 500, "internal error");
+	*first = rc == ERR_ABSENT ? 1 : be64toh(stored);
+	if (*first > ROW_LIMIT - ROW_BLOCK)
+		return err_set(err, ERR_LIMIT, 500, "no row numbers are left");
+	stored = htobe64(*first + ROW_BLOCK);
+	return tx_put_clear(
+		tx, span_str(ROWS_KEY), span_of(&stored, sizeof(stored)), err);
+}
+
+int
+store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
+{
+	uint64_t first;
+	int rc = 0;
+
+	pthread_mutex_lock(&store->row_lock);
+	if (store->row_next == store->row_end) {
+		rc = store_write(store, reserve_rows, &first, err);
+		if (rc == 0) {
+			store->row_next = first;
+			store->row_end = first + ROW_BLOCK;
+		}
+	}
+	if (rc == 0)
+		*ret_row = store->row_next++;
+	pthread_mutex_unlock(&store->row_lock);
+	return rc;
+}
+
+/* ---- between batches ------------------------------------------------- */
+
+static int
+call_backup(struct store *store, void *ctx, struct err *err)
+{
+	const char *path = ctx;
+
+	return store->backend->ops->backup(store->backend, path, err);
+}
+
+int
+store_backup(struct store *store, const char *path, struct err *err)
+{
+	return writer_call(
+		store->writer, call_backup, (void *)(uintptr_t)path, err);
+}
+
+static int
+call_checkpoint(struct store *store, void *ctx, struct err *err)
+{
+	(void)ctx;
+	return store->backend->ops->checkpoint(store->backend, true, err);
+}
+
+int
+store_checkpoint(struct store *store, struct err *err)
+{
+	return writer_call(store->writer, call_checkpoint, NULL, err);
+}
+
+/* ---- time ------------------------------------------------------------ */
+
+int64_t
+store_now_ns(const struct store *store)
+{
+	return storeclock_now_ns(store->clock);
+}
+
+int64_t
+store_now_s(const struct store *store)
+{
+	return store_now_ns(store) / CLOCK_NS_PER_S;
+}
+
+int64_t
+store_clock_skew_s(const struct store *store)
+{
+	return storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
+}
+
+static int
+write_mark(struct store_tx *tx, void *ctx, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	tx_touch(tx);
+	return 0;
+}
+
+int
+store_clock_reset(struct store *store, struct err *err)
+{
+	int64_t before_ns = storeclock_reset(store->clock);
+	int rc = store_write(store, write_mark, NULL, err);
+
+	if (rc != 0)
+		storeclock_restore(store->clock, before_ns);
+	return rc;
+}

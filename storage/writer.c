@@ -1,0 +1,535 @@
+/*
+ * The one thread that changes the store. It takes all waiting functions, runs
+ * each in a savepoint of one backend transaction, commits once, drops what
+ * changed from the cache and wakes the callers; meanwhile the next batch
+ * gathers. A caller sleeps on a semaphore of its own, on its stack.
+ */
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "storage/inside.h"
+
+#define QUEUE_MAX 4096
+#define BATCH_DEFAULT 256
+#define STACK_SIZE (1024 * 1024)
+
+/* Keys of deletes that nobody waits for: length (u32), bytes, … */
+#define LATER_MAX (16 * 1024 * 1024)
+
+/* How long deletes may wait, and how old the clock mark may get. */
+#define LATER_S 1
+#define MARK_S 60
+
+struct job {
+	struct job *next;
+	store_fn *fn;         /* either this, in a batch, */
+	writer_call_fn *call; /* or this, between batches */
+	void *ctx;
+	struct err *err;
+	int rc;
+	sem_t done;
+};
+
+struct writer {
+	struct store *store;
+	pthread_t thread;
+	size_t batch_max;
+	pthread_mutex_t lock; /* for what stands up to the empty line */
+	pthread_cond_t wake;
+	struct job *first, *last;
+	size_t n_queued;
+	struct buf later;
+	int64_t flush_s; /* when later must be done; 0: it is empty */
+	bool closing;
+
+	struct buf deleting; /* taken from later; kept until committed */
+	struct changes changes;
+	int64_t mark_s; /* when an idle store writes its mark again */
+	int last_rc;    /* of the last batch: only news are logged */
+	bool told;      /* on_failure was called */
+};
+
+static int64_t
+monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* The one text for each way in which the backend may fail. */
+static int
+storage_error(struct err *err, int rc)
+{
+	switch (rc) {
+	case ERR_FULL:
+	case ERR_STORAGE:
+		return err_set(err, rc, 503, "storage unavailable");
+	case ERR_BUSY:
+		return err_set(err, rc, 503, "overloaded");
+	case ERR_MEMORY:
+		return err_set_memory(err);
+	default:
+		return err_set(err, rc, 500, "internal error");
+	}
+}
+
+/* ---- one batch ------------------------------------------------------- */
+
+static int
+run_job(struct store_tx *tx, struct job *job, struct err *err)
+{
+	struct backend *backend = tx->store->backend;
+	int rc = backend->ops->savepoint(backend, err);
+
+	if (rc != 0)
+		return rc;
+	job->rc = job->fn(tx, job->ctx, job->err);
+	if (tx->broken != 0)
+		return tx->broken;
+	if (job->rc >= 0) {
+		job->rc = 0;
+		return backend->ops->release(backend, err);
+	}
+	(void)err_set(job->err, job->rc, 500, "internal error");
+	rc = backend->ops->rollback_to(backend, err);
+	return rc != 0 ? rc : backend->ops->release(backend, err);
+}
+
+/* The deletes that nobody waits for ride along. */
+static int
+run_deletes(struct store_tx *tx, struct span keys, struct err *err)
+{
+	uint32_t len;
+	int rc = 0;
+
+	while (rc == 0 && keys.len > sizeof(len)) {
+		memcpy(&len, keys.data, sizeof(len));
+		keys = span_skip(keys, sizeof(len));
+		rc = tx_delete_raw(tx, span_of(keys.data, len), err);
+		keys = span_skip(keys, len);
+	}
+	return rc;
+}
+
+static int
+run_jobs(struct writer *writer, struct store_tx *tx, struct job *jobs,
+	struct err *err)
+{
+	struct job *job = NULL;
+	bool dirty;
+	int rc = 0;
+
+	for (job = jobs; rc == 0 && job != NULL; job = job->next) {
+		dirty = tx->dirty;
+		rc = run_job(tx, job, err);
+		if (job->rc != 0)
+			tx->dirty = dirty; /* undone: nothing to commit */
+	}
+	if (rc == 0)
+		rc = run_deletes(tx, buf_span(&writer->deleting), err);
+	if (rc == 0 && tx->dirty)
+		rc = tx_put_state(tx, err);
+	return rc;
+}
+
+/* All or nothing: every change of the batch, in one backend transaction. */
+static int
+commit_jobs(struct writer *writer, struct store_tx *tx, struct job *jobs,
+	struct err *err)
+{
+	struct backend *backend = writer->store->backend;
+	int rc = backend->ops->begin(backend, err);
+
+	if (rc != 0)
+		return rc;
+	rc = run_jobs(writer, tx, jobs, err);
+	if (rc == 0 && tx->dirty)
+		rc = backend->ops->commit(backend, err);
+	if (rc != 0 || !tx->dirty)
+		backend->ops->rollback(backend);
+	if (rc != 0 && tx->failure.code == rc)
+		*err = tx->failure;
+	return rc;
+}
+
+/* The store is done for: nothing may be tried again (L42). */
+static void
+fail_for_good(struct store *store, const struct err *err)
+{
+	if (!atomic_exchange(&store->failed, true))
+		log_error("the store failed for good", LOG_ERR(err));
+}
+
+/* What was read in an undone batch is void, so every job gets its error. */
+static void
+fail_jobs(struct job *jobs, int rc, const struct err *err)
+{
+	struct job *job = NULL;
+
+	for (job = jobs; job != NULL; job = job->next) {
+		job->rc = rc;
+		*job->err = *err;
+	}
+}
+
+static void
+batch_done(struct writer *writer, const struct store_tx *tx)
+{
+	struct store *store = writer->store;
+
+	buf_reset(&writer->deleting);
+	if (!tx->dirty)
+		return;
+	atomic_store(&store->batch, tx->batch);
+	cache_drop(store->cache, writer->changes.hashes, writer->changes.n);
+}
+
+/* A full disk fails every batch: one line says so, one that it is over. */
+static void
+log_outcome(struct writer *writer, int rc, const struct err *err)
+{
+	if (rc == ERR_STORAGE)
+		fail_for_good(writer->store, err);
+	else if (rc != 0 && rc != writer->last_rc)
+		log_warn("the store could not commit", LOG_ERR(err));
+	else if (rc == 0 && writer->last_rc != 0)
+		log_info("the store commits again");
+	writer->last_rc = rc;
+}
+
+/* Run a batch; without jobs, deletes and the mark alone. */
+static void
+run_batch(struct writer *writer, struct job *jobs)
+{
+	struct store *store = writer->store;
+	struct store_tx tx;
+	struct err err = { 0 };
+	int rc;
+
+	pthread_rwlock_rdlock(&store->barrier_lock);
+	writer->changes.n = 0;
+	tx_init(&tx, store, NULL, &writer->changes);
+	tx.dirty = jobs == NULL;
+	rc = commit_jobs(writer, &tx, jobs, &err);
+	if (rc == 0)
+		batch_done(writer, &tx);
+	pthread_rwlock_unlock(&store->barrier_lock);
+	if (rc != 0)
+		fail_jobs(jobs, storage_error(&err, rc), &err);
+	if (rc != 0 || tx.dirty) {
+		writer->mark_s = monotonic_s() + MARK_S;
+		log_outcome(writer, rc, &err);
+	}
+	tx_clear(&tx);
+}
+
+/* ---- the thread ------------------------------------------------------ */
+
+static void
+wake_jobs(struct job *jobs)
+{
+	struct job *job = NULL, *next = NULL;
+
+	/* A woken job is gone, its stack frame with it. */
+	for (job = jobs; job != NULL; job = next) {
+		next = job->next;
+		sem_post(&job->done);
+	}
+}
+
+/* Wait for a job, an end or the next time that something is due. */
+static void
+wait_for_work(struct writer *writer)
+{
+	bool failed = store_failed(writer->store);
+	struct timespec until = { .tv_sec = writer->mark_s };
+
+	while (writer->first == NULL && !writer->closing) {
+		if (writer->flush_s != 0 && writer->flush_s < until.tv_sec)
+			until.tv_sec = writer->flush_s;
+		if (failed)
+			pthread_cond_wait(&writer->wake, &writer->lock);
+		else if (pthread_cond_timedwait(&writer->wake, &writer->lock,
+				 &until) == ETIMEDOUT)
+			return;
+	}
+}
+
+/* Unlink the next call, or all functions up to it and up to batch_max. */
+static struct job *
+take_jobs(struct writer *writer)
+{
+	struct job *jobs = writer->first, *last = jobs;
+	size_t n = 1;
+
+	if (jobs == NULL)
+		return NULL;
+	while (jobs->call == NULL && last->next != NULL &&
+		last->next->call == NULL && n < writer->batch_max) {
+		last = last->next;
+		n++;
+	}
+	writer->first = last->next;
+	if (writer->first == NULL)
+		writer->last = NULL;
+	writer->n_queued -= n;
+	last->next = NULL;
+	return jobs;
+}
+
+static void
+take_deletes(struct writer *writer)
+{
+	if (buf_add_span(&writer->deleting, buf_span(&writer->later)) == 0)
+		buf_reset(&writer->later);
+	writer->flush_s = 0;
+}
+
+/* Between batches the backend may tidy up; callers do not wait for it. */
+static void
+checkpoint(struct store *store)
+{
+	struct backend *backend = store->backend;
+	struct err err = { 0 };
+	int rc = backend->ops->checkpoint(backend, false, &err);
+
+	if (rc == ERR_STORAGE)
+		fail_for_good(store, &err);
+	else if (rc != 0)
+		log_warn("a checkpoint did not work", LOG_ERR(&err));
+}
+
+static void
+run_call(struct store *store, struct job *job)
+{
+	job->rc = job->call(store, job->ctx, job->err);
+	if (job->rc == ERR_STORAGE)
+		fail_for_good(store, job->err);
+}
+
+static void
+run_jobs_or_call(struct writer *writer, struct job *jobs)
+{
+	struct err err = { 0 };
+
+	if (store_failed(writer->store))
+		fail_jobs(jobs, storage_error(&err, ERR_STORAGE), &err);
+	else if (jobs != NULL && jobs->call != NULL)
+		run_call(writer->store, jobs);
+	else
+		run_batch(writer, jobs);
+	wake_jobs(jobs);
+}
+
+/* Whoever waits has its answer first. */
+static void
+tell_failure(struct writer *writer)
+{
+	struct store *store = writer->store;
+
+	if (!store_failed(store) || writer->told)
+		return;
+	writer->told = true;
+	if (store->on_failure != NULL)
+		store->on_failure(store->on_failure_ctx);
+}
+
+static void *
+writer_main(void *arg)
+{
+	struct writer *writer = arg;
+	struct job *jobs = NULL;
+	bool end = false;
+
+	while (!end) {
+		pthread_mutex_lock(&writer->lock);
+		wait_for_work(writer);
+		jobs = take_jobs(writer);
+		if (jobs == NULL || jobs->call == NULL)
+			take_deletes(writer);
+		end = jobs == NULL && writer->closing;
+		pthread_mutex_unlock(&writer->lock);
+		run_jobs_or_call(writer, jobs);
+		if (!store_failed(writer->store))
+			checkpoint(writer->store);
+		tell_failure(writer);
+	}
+	return NULL;
+}
+
+/* ---- for other threads ----------------------------------------------- */
+
+static int
+submit(struct writer *writer, struct job *job, struct err *err)
+{
+	bool room;
+
+	pthread_mutex_lock(&writer->lock);
+	room = writer->n_queued < QUEUE_MAX && !writer->closing;
+	if (room) {
+		if (writer->last != NULL)
+			writer->last->next = job;
+		else
+			writer->first = job;
+		writer->last = job;
+		writer->n_queued++;
+		pthread_cond_signal(&writer->wake);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return room ? 0 : storage_error(err, ERR_BUSY);
+}
+
+static int
+run_and_wait(struct writer *writer, struct job *job)
+{
+	struct err unread = { 0 };
+	int rc;
+
+	if (job->err == NULL)
+		job->err = &unread;
+	if (store_failed(writer->store))
+		return storage_error(job->err, ERR_STORAGE);
+	sem_init(&job->done, 0, 0);
+	rc = submit(writer, job, job->err);
+	if (rc == 0) {
+		while (sem_wait(&job->done) != 0)
+			; /* EINTR */
+		rc = job->rc;
+	}
+	sem_destroy(&job->done);
+	return rc;
+}
+
+int
+writer_run(struct writer *writer, store_fn *fn, void *ctx, struct err *err)
+{
+	struct job job = { .fn = fn, .ctx = ctx, .err = err };
+
+	return run_and_wait(writer, &job);
+}
+
+int
+writer_call(
+	struct writer *writer, writer_call_fn *call, void *ctx, struct err *err)
+{
+	struct job job = { .call = call, .ctx = ctx, .err = err };
+
+	return run_and_wait(writer, &job);
+}
+
+void
+writer_delete_later(struct writer *writer, struct span key)
+{
+	uint32_t len = (uint32_t)key.len;
+	bool kept = false;
+
+	pthread_mutex_lock(&writer->lock);
+	if (LATER_MAX - writer->later.len > sizeof(len) + key.len &&
+		buf_reserve(&writer->later, sizeof(len) + key.len) != NULL) {
+		kept = buf_add(&writer->later, &len, sizeof(len)) == 0 &&
+			buf_add_span(&writer->later, key) == 0;
+	}
+	if (kept && writer->flush_s == 0) {
+		writer->flush_s = monotonic_s() + LATER_S;
+		pthread_cond_signal(&writer->wake);
+	}
+	pthread_mutex_unlock(&writer->lock);
+	if (!kept)
+		log_warn("a delete that could wait was given up");
+}
+
+/* ---- life ------------------------------------------------------------ */
+
+static void
+writer_free(struct writer *writer)
+{
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->lock);
+	buf_clear(&writer->later);
+	buf_clear(&writer->deleting);
+	free(writer->changes.hashes);
+	free(writer);
+}
+
+static struct writer *
+writer_new(struct store *store, size_t batch_max)
+{
+	struct writer *writer = calloc(1, sizeof(*writer));
+	pthread_condattr_t attr;
+
+	if (writer == NULL)
+		return NULL;
+	writer->store = store;
+	writer->batch_max = batch_max != 0 ? batch_max : BATCH_DEFAULT;
+	writer->mark_s = monotonic_s() + MARK_S;
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	buf_init(&writer->later, LATER_MAX);
+	buf_init(&writer->deleting, 2 * LATER_MAX);
+	return writer;
+}
+
+/* Start the thread with every signal blocked: they are for others. */
+static int
+start_thread(struct writer *writer, struct err *err)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int errnum;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errnum = pthread_create(&writer->thread, &attr, writer_main, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (errnum == 0) {
+		(void)pthread_setname_np(writer->thread, "store-writer");
+		return 0;
+	}
+	errno = errnum;
+	return err_set_errno(err, "starting the store's writer");
+}
+
+int
+writer_start(struct store *store, size_t batch_max, struct writer **ret_writer,
+	struct err *err)
+{
+	struct writer *writer = writer_new(store, batch_max);
+	int rc;
+
+	if (writer == NULL)
+		return err_set_memory(err);
+	rc = start_thread(writer, err);
+	if (rc != 0) {
+		writer_free(writer);
+		return rc;
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+void
+writer_stop(struct writer **writer)
+{
+	if (*writer == NULL)
+		return;
+	pthread_mutex_lock(&(*writer)->lock);
+	(*writer)->closing = true;
+	pthread_cond_signal(&(*writer)->wake);
+	pthread_mutex_unlock(&(*writer)->lock);
+	pthread_join((*writer)->thread, NULL);
+	writer_free(*writer);
+	*writer = NULL;
+}
