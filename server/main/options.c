@@ -54,11 +54,18 @@ find_flag(const char *name, size_t len)
 	return NULL;
 }
 
+/* The member that a flag fills; untyped, since the table says its type. */
+static void *
+member_of(struct options *options, const struct flag *flag)
+{
+	return (char *)options + flag->offset;
+}
+
 static int
 set_bool(struct options *options, const struct flag *flag, const char *value,
 	struct err *err)
 {
-	bool *on = (bool *)((char *)options + flag->offset);
+	bool *on = member_of(options, flag);
 
 	if (value == NULL || strcmp(value, "true") == 0 ||
 		strcmp(value, "1") == 0) {
@@ -79,7 +86,9 @@ set_text(struct options *options, const struct flag *flag, const char *value,
 	struct err *err)
 {
 	if (flag->type == FLAG_TEXT) {
-		*(const char **)((char *)options + flag->offset) = value;
+		const char **text = member_of(options, flag);
+
+		*text = value;
 		return 0;
 	}
 	if (options->n_configs == OPTIONS_CONFIGS_MAX)

@@ -62,16 +62,13 @@ privdrop_harden(struct err *err)
 	return 0;
 }
 
-int
-privdrop_lock_memory(bool required, struct err *err)
+void
+privdrop_lock_memory(bool required)
 {
 	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
-		return 0;
+		return;
 	arena_require_lock(required);
-	if (!required) {
+	if (!required)
 		log_warn("memory is not locked: secrets may reach swap",
 			LOG_STR("why", strerror(errno)));
-		return 0;
-	}
-	return 0;
 }

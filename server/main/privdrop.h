@@ -13,8 +13,8 @@ int privdrop_harden(struct err *err);
 
 /*
  * Lock memory: all of it where the process may (MCL_ONFAULT), else the arenas
- * alone. With required, a machine that allows neither stops the start.
+ * alone. With required, an arena that cannot be locked is not handed out.
  */
-int privdrop_lock_memory(bool required, struct err *err);
+void privdrop_lock_memory(bool required);
 
 #endif

@@ -26,23 +26,18 @@ same_list(const struct setting_list *a, const struct setting_list *b)
 static bool
 same_setting(const struct setting *row, const void *a, const void *b)
 {
-	const char *left = (const char *)a + row->offset;
-	const char *right = (const char *)b + row->offset;
+	const void *left = (const char *)a + row->offset;
+	const void *right = (const char *)b + row->offset;
+	const char *const *left_text = left;
+	const char *const *right_text = right;
 
-	switch (row->type) {
-	case SETTING_STR:
-		return same_text(*(const char *const *)left,
-			*(const char *const *)right);
-	case SETTING_BOOL:
-		return *(const bool *)left == *(const bool *)right;
-	case SETTING_LIST:
-		return same_list((const struct setting_list *)left,
-			(const struct setting_list *)right);
-	case SETTING_INT:
-	case SETTING_DURATION:
-		break;
-	}
-	return *(const int64_t *)left == *(const int64_t *)right;
+	if (row->type == SETTING_STR)
+		return same_text(*left_text, *right_text);
+	if (row->type == SETTING_LIST)
+		return same_list(left, right);
+	return memcmp(left, right,
+		       row->type == SETTING_BOOL ? sizeof(bool)
+						 : sizeof(int64_t)) == 0;
 }
 
 static void
