@@ -200,12 +200,11 @@ start(struct run *run, struct err *err)
 	rc = load_settings(run, err);
 	if (rc == 0)
 		rc = reload_log(&run->options, run->settings, err);
-	if (rc == 0)
-		rc = privdrop_lock_memory(
-			!run->settings->disable_mlock && !run->options.dev,
-			err);
-	if (rc == 0)
-		rc = open_server(run, err);
+	if (rc != 0)
+		return rc;
+	privdrop_lock_memory(
+		!run->settings->disable_mlock && !run->options.dev);
+	rc = open_server(run, err);
 	if (rc == 0)
 		rc = unseal_at_start(run, err);
 	if (rc == 0)
