@@ -27,7 +27,8 @@ enum op_flag {
 	OP_REST = 1 << 7,         /* the last capture takes all that follows */
 	OP_EXISTENCE = 1 << 8,    /* update of what is not there is create */
 	OP_SMALL_BODY = 1 << 9,   /* body at most 4 KiB (verify) */
-	OP_NO_AUDIT_BEFORE_OPEN = 1 << 10 /* init, unseal: no device is open */
+	OP_NO_AUDIT_BEFORE_OPEN = 1 << 10, /* init, unseal: no device is open */
+	OP_HEAD = 1 << 11 /* a read that HEAD may ask for too */
 };
 
 enum field_type {
@@ -119,6 +120,13 @@ struct op_error {
 };
 
 #define OP_ERRORS_MAX 8
+#define OP_FIELDS_MAX 64
+
+/* What a list takes where its row names no fields: a page of names. */
+struct op_list_in {
+	const char *after; /* strictly behind this name; need not exist */
+	int64_t limit;     /* names at most; 0 or less: all */
+};
 
 /* What an answer's data holds, for documentation. */
 struct op_out {
@@ -131,14 +139,19 @@ struct op {
 	/*
 	 * Below the mount: literals and captures. ":name" matches a name
 	 * ([0-9A-Za-z_] first and last, '-' '.' '@' between); the last one of
-	 * an OP_REST row matches everything to the end, slashes included (at
-	 * least one byte). "roles" with OP_LIST serves "roles/" too.
+	 * an OP_REST row matches everything up to the literals behind it or
+	 * the end, slashes included, at least one byte ("mounts/:path/tune").
+	 * "roles" with OP_LIST serves "roles/" too.
 	 */
 	const char *path;
 	enum op_verb verb;
 	unsigned flags;
 	size_t in_size;
-	const struct field *fields; /* ends with FIELD_END; NULL: none */
+	/*
+	 * Ends with FIELD_END; at most OP_FIELDS_MAX. NULL: none; a list's are
+	 * then those of struct op_list_in, a record write's its record's.
+	 */
+	const struct field *fields;
 	int (*handler)(struct req *req, struct reply *reply, struct err *err);
 	/* OP_EXISTENCE: does what the path names exist? */
 	int (*exists)(struct req *req, bool *ret_exists, struct err *err);

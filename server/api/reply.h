@@ -20,10 +20,14 @@ struct reply {
 	struct span raw;
 	const struct token *new_token; /* of auth, for the audit log */
 	struct secret_view new_token_text;
+	bool out_of_memory; /* a member was lost: the answer is 500 */
 };
 
-/* Members of data; the object is made at the first. No failure shows here:
- * memory that ran out makes the whole answer 500. */
+/* The few texts that clients expect in the peer's list form. */
+#define REPLY_WRAPPED(text) "1 error occurred:\n\t* " text "\n\n"
+
+/* Members of data, each name once; the object is made at the first. No failure
+ * shows here: memory that ran out makes the whole answer 500. */
 void reply_str(struct reply *reply, const char *name, const char *text);
 void reply_span(struct reply *reply, const char *name, struct span text);
 void reply_int(struct reply *reply, const char *name, int64_t n);
@@ -42,9 +46,15 @@ void reply_keys(struct reply *reply, struct value *names);
 void reply_lease(struct reply *reply, const char *lease_id, bool renewable,
 	int64_t duration_s);
 
-/* The auth block of a token; text_shown false leaves client_token "". */
+/*
+ * The auth block of a token; an empty text leaves client_token "". Both live
+ * in the request's arena.
+ */
 void reply_auth(struct reply *reply, const struct token *token,
 	struct secret_view text, int64_t duration_s);
+
+/* A token's metadata as an object, or null where it has none. */
+struct value *reply_metadata(struct arena *arena, const struct token *token);
 
 /* Raw bytes with a content type, as public_key. */
 void reply_raw(

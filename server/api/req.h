@@ -69,15 +69,22 @@ struct req {
 	uint64_t given;         /* bit i: op->fields[i] was given */
 	struct value *warnings; /* list, or NULL */
 	struct compiled *token_ref;
-	const struct token *token;    /* the caller's, or NULL */
-	struct secret_view own_token; /* its text, in the arena */
+	const struct token *token; /* the caller's, or NULL */
+	/*
+	 * Its text, in the arena: for the audit lines and the look-up of one's
+	 * own token alone. token_text is wiped right after authentication
+	 * (reliability.md L23).
+	 */
+	struct secret_view own_token;
 	struct acl acl;
-	bool has_sudo;  /* the caller holds sudo on this path */
-	bool use_spent; /* a limited token's use is in a commit */
-	bool last_use;  /* … and it was the last one */
+	bool has_sudo;        /* the caller holds sudo on this path */
+	bool use_spent;       /* a limited token's use is in a commit */
+	bool last_use;        /* … and it was the last one */
+	bool refuse_last_use; /* req_check_lease_allowed was called */
+	bool creates;         /* an OP_EXISTENCE update of what is not there */
 	bool outbox_written;
 	const char *lease_id; /* of the answer, for the outbox; or NULL */
-	void *audit_state;    /* the pipeline's own */
+	bool audited;         /* its lines go to the audit log */
 
 	struct req_out out;
 
@@ -112,10 +119,17 @@ int req_read(struct req *req, store_fn *fn, void *ctx, struct err *err);
 int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
 
 /*
- * A caller on the last use of its token may not be given a lease: 400 with
- * the text of spec/core-api.md 5.3. Ask before making one.
+ * Take the use of a limited token now, in a write of its own: for handlers
+ * that end their own token other than through req_write.
  */
-int req_check_lease_allowed(const struct req *req, struct err *err);
+int req_spend_use(struct req *req, struct err *err) WARN_UNUSED;
+
+/*
+ * A caller on the last use of its token may not be given a lease: 400 with
+ * the text of spec/core-api.md 5.3. Ask before making one; req_write then
+ * refuses too where it turns out to take the last use.
+ */
+int req_check_lease_allowed(struct req *req, struct err *err) WARN_UNUSED;
 
 /* Time of the request in seconds, from the store's clock. */
 int64_t req_now_s(const struct req *req);

@@ -1,0 +1,156 @@
+/* Building an answer as value trees in the request's arena. */
+#include "server/api/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The data object, made at the first call; NULL: no memory. */
+static struct value *
+data_of(struct reply *reply)
+{
+	if (reply->data == NULL)
+		reply->data = value_object(reply->req->arena);
+	return reply->data;
+}
+
+/* A member that could not be added makes the whole answer a failure. */
+void
+reply_value(struct reply *reply, const char *name, struct value *value)
+{
+	struct value *data = data_of(reply);
+
+	if (!value_append(reply->req->arena, data, name, value))
+		reply->out_of_memory = true;
+}
+
+void
+reply_str(struct reply *reply, const char *name, const char *text)
+{
+	reply_span(reply, name, span_str(text));
+}
+
+void
+reply_span(struct reply *reply, const char *name, struct span text)
+{
+	reply_value(reply, name, value_span(reply->req->arena, text));
+}
+
+void
+reply_int(struct reply *reply, const char *name, int64_t n)
+{
+	reply_value(reply, name, value_int(reply->req->arena, n));
+}
+
+void
+reply_bool(struct reply *reply, const char *name, bool on)
+{
+	reply_value(reply, name, value_bool(reply->req->arena, on));
+}
+
+void
+reply_time_ns(struct reply *reply, const char *name, int64_t ns)
+{
+	char text[CLOCK_TEXT_MAX];
+
+	if (ns == 0) {
+		reply_value(reply, name, value_null(reply->req->arena));
+		return;
+	}
+	clock_format_ns(ns, text);
+	reply_str(reply, name, text);
+}
+
+void
+reply_empty(struct reply *reply)
+{
+	if (data_of(reply) == NULL)
+		reply->out_of_memory = true;
+}
+
+void
+reply_keys(struct reply *reply, struct value *names)
+{
+	reply_value(reply, "keys", names);
+}
+
+void
+reply_lease(struct reply *reply, const char *lease_id, bool renewable,
+	int64_t duration_s)
+{
+	reply->lease_id = arena_strdup(reply->req->arena, lease_id);
+	reply->renewable = renewable;
+	reply->lease_duration_s = duration_s;
+	if (reply->lease_id == NULL)
+		reply->out_of_memory = true;
+}
+
+static struct value *
+string_list(struct arena *arena, const char *const *items, size_t n)
+{
+	struct value *list = value_list(arena);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!value_add(list, value_string(arena, items[i])))
+			return NULL;
+	}
+	return list;
+}
+
+struct value *
+reply_metadata(struct arena *arena, const struct token *token)
+{
+	struct value *object = NULL;
+	size_t i;
+
+	if (token->meta.n == 0)
+		return value_null(arena);
+	object = value_object(arena);
+	for (i = 0; i < token->meta.n; i++) {
+		if (!value_set_str(arena, object, token->meta.keys[i],
+			    token->meta.values[i]))
+			return NULL;
+	}
+	return object;
+}
+
+void
+reply_auth(struct reply *reply, const struct token *token,
+	struct secret_view text, int64_t duration_s)
+{
+	struct arena *arena = reply->req->arena;
+	struct value *auth = value_object(arena);
+	struct span shown = span_of(text.data, text.len);
+	bool ok;
+
+	ok = value_append(
+		     arena, auth, "client_token", value_span(arena, shown)) &&
+		value_append(arena, auth, "accessor",
+			value_string(arena, token->accessor)) &&
+		value_append(arena, auth, "policies",
+			string_list(
+				arena, token->policies, token->n_policies)) &&
+		value_append(arena, auth, "token_policies",
+			string_list(
+				arena, token->policies, token->n_policies)) &&
+		value_append(arena, auth, "metadata",
+			reply_metadata(arena, token)) &&
+		value_set_int(arena, auth, "lease_duration", duration_s) &&
+		value_set_bool(
+			arena, auth, "renewable", token->lease.renewable) &&
+		value_set_str(arena, auth, "entity_id", token->entity_id) &&
+		value_set_str(arena, auth, "token_type", "service") &&
+		value_set_bool(arena, auth, "orphan", token->orphan);
+	reply->auth = auth;
+	reply->new_token = token;
+	reply->new_token_text = text;
+	if (!ok)
+		reply->out_of_memory = true;
+}
+
+void
+reply_raw(struct reply *reply, const char *content_type, struct span bytes)
+{
+	reply->raw_type = content_type;
+	reply->raw = bytes;
+}

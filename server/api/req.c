@@ -1,0 +1,213 @@
+/*
+ * The request object: making and freeing it, what handlers ask of it, and the
+ * one way in which they change state (req_write).
+ */
+#include "server/api/req.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/random.h"
+#include "server/api/bind.h"
+#include "storage/outbox.h"
+
+#define WARNING_MAX 1024
+
+struct req *
+req_new(struct server *server)
+{
+	struct arena *arena = arena_new(REQ_ARENA_MAX);
+	struct req *req = NULL;
+
+	if (arena == NULL)
+		return NULL;
+	req = ARENA_NEW(arena, struct req);
+	if (req == NULL) {
+		arena_free(&arena);
+		return NULL;
+	}
+	req->server = server;
+	req->arena = arena;
+	req->start_ns = clock_boot_ns(server->clock);
+	random_uuid(req->id);
+	buf_init(&req->out.body, REQ_ARENA_MAX);
+	return req;
+}
+
+void
+req_free(struct req **req)
+{
+	struct arena *arena = NULL;
+
+	if (*req == NULL)
+		return;
+	arena = (*req)->arena;
+	buf_clear(&(*req)->out.body);
+	arena_free(&arena); /* the request itself lies in it */
+	*req = NULL;
+}
+
+const char *
+req_capture(const struct req *req, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < req->n_captures; i++) {
+		if (strcmp(req->captures[i].name, name) == 0)
+			return req->captures[i].value;
+	}
+	return "";
+}
+
+bool
+req_given(const struct req *req, const char *field)
+{
+	size_t size, i;
+	const struct field *fields = bind_fields(req->op, &size);
+
+	for (i = 0; fields != NULL && fields[i].name != NULL; i++) {
+		if (strcmp(fields[i].name, field) == 0)
+			return (req->given >> i & 1) != 0;
+	}
+	return false;
+}
+
+void
+req_warn(struct req *req, const char *fmt, ...)
+{
+	char text[WARNING_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (req->warnings == NULL)
+		req->warnings = value_list(req->arena);
+	/* A warning that finds no memory is the least loss of such a request.
+	 */
+	(void)value_add(req->warnings, value_string(req->arena, text));
+}
+
+int64_t
+req_now_s(const struct req *req)
+{
+	return store_now_s(req->server->store);
+}
+
+int
+req_read(struct req *req, store_fn *fn, void *ctx, struct err *err)
+{
+	return store_read(req->server->store, fn, ctx, err);
+}
+
+/* Whether this request still has to take a use off its token. */
+static bool
+owes_use(const struct req *req)
+{
+	return req->token != NULL && req->token->num_uses > 0 &&
+		!req->use_spent &&
+		(req->op == NULL || (req->op->flags & OP_UNAUTHENTICATED) == 0);
+}
+
+struct write_ctx {
+	struct req *req;
+	store_fn *fn; /* NULL: nothing but the use */
+	void *ctx;
+	bool spends, last;
+};
+
+static int
+refuse_lease(struct err *err)
+{
+	return err_set(err, ERR_INPUT, 400,
+		"Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.");
+}
+
+static int
+put_fact(struct store_tx *tx, const struct req *req, struct err *err)
+{
+	static const char *const operations[OP_VERB_COUNT] = { "read", "list",
+		"update", "delete" };
+	struct outbox_fact fact = {
+		.time_ns = tx_now_ns(tx),
+		.operation = req->creates ? "create" : operations[req->verb],
+		.path = req->path,
+		.accessor_hmac = "",
+		.lease_id = req->lease_id != NULL ? req->lease_id : "",
+		.status = 204,
+	};
+
+	if (req->op->out != NULL || req->lease_id != NULL)
+		fact.status = 200;
+	memcpy(fact.request_id, req->id, sizeof(fact.request_id));
+	return outbox_put(tx, &fact, err);
+}
+
+/* One transaction: the token's use, the handler's change, the outbox row. */
+static int
+write_all(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct write_ctx *write = ctx;
+	struct req *req = write->req;
+	int rc;
+
+	write->last = false;
+	if (write->spends) {
+		rc = token_spend_use(tx, req->token->lease.ref, req->arena,
+			&write->last, err);
+		if (rc != 0)
+			return rc;
+	}
+	if (write->fn == NULL)
+		return 0;
+	if (write->last && req->refuse_last_use)
+		return refuse_lease(err);
+	rc = write->fn(tx, write->ctx, err);
+	if (rc != 0 || !req->audited || req->outbox_written)
+		return rc;
+	return put_fact(tx, req, err);
+}
+
+static int
+write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
+{
+	struct write_ctx write = {
+		.req = req,
+		.fn = fn,
+		.ctx = ctx,
+		.spends = owes_use(req),
+	};
+	int rc = store_write(req->server->store, write_all, &write, err);
+
+	if (rc != 0)
+		return rc;
+	if (write.spends) {
+		req->use_spent = true;
+		req->last_use = write.last;
+	}
+	if (fn != NULL && req->audited)
+		req->outbox_written = true;
+	return 0;
+}
+
+int
+req_write(struct req *req, store_fn *fn, void *ctx, struct err *err)
+{
+	return write_now(req, fn, ctx, err);
+}
+
+int
+req_spend_use(struct req *req, struct err *err)
+{
+	return owes_use(req) ? write_now(req, NULL, NULL, err) : 0;
+}
+
+int
+req_check_lease_allowed(struct req *req, struct err *err)
+{
+	req->refuse_last_use = true;
+	if (owes_use(req) && req->token->num_uses == 1)
+		return refuse_lease(err);
+	return 0;
+}
