@@ -33,28 +33,43 @@ struct auditline_head {
 int auditline_append(struct buf *out, struct span body,
 	struct auditline_head *head, const struct secret *key, struct err *err);
 
+/*
+ * What a whole line leaves behind: its number and its own hash, which the next
+ * line continues. False where its end is no tail (a torn line).
+ */
+bool auditline_head_of(struct span line, struct auditline_head *ret_head);
+
 struct auditline_report {
-	uint64_t lines, signatures;
+	uint64_t lines, signatures; /* of the chain */
+	uint64_t torn_lines; /* not of the chain, told of or at the end */
 	uint64_t first_seq, last_seq;
-	uint64_t bad_line; /* 1-based number in the input; 0: none */
-	char why[160];     /* what is wrong with bad_line */
+	uint64_t bad_line;  /* 1-based number in the input; 0: none */
+	char why[160];      /* what is wrong with bad_line */
 	bool signed_to_end; /* the last line is covered by a signature */
 };
 
 struct auditline_check;
 
-/* Check lines in order, over any number of files of one device. */
+/* A check of lines in order, over all files of a device. NULL: no memory. */
 struct auditline_check *auditline_check_new(
 	const uint8_t public_key[AUDITLINE_PUBLIC]);
 void auditline_check_free(struct auditline_check **check);
 
-/* Feed one line without its newline. False once the chain is broken. */
+/*
+ * Feed one line without its newline. False once the chain is known to be
+ * broken. A line that does not continue the chain may be torn: whether that
+ * is so shows with the next line of the chain, or at the end.
+ */
 bool auditline_check_line(struct auditline_check *check, struct span line);
 
-/* A torn last line (no newline) at the end of input. */
+/*
+ * The end of a file; torn is what stands behind its last newline. Such a rest
+ * is not an error (the service may be writing it), but nothing except a start
+ * line may follow it in the next file.
+ */
 void auditline_check_end(struct auditline_check *check, struct span torn);
 
-/* Where the next line must continue: for tail cuts against a known head. */
+/* The last line of the chain: for tail cuts against a known head. */
 struct auditline_head auditline_check_head(const struct auditline_check *check);
 
 const struct auditline_report *auditline_check_report(

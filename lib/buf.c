@@ -42,7 +42,7 @@ next_cap(const struct buf *buf, size_t need)
 	size_t cap = buf->cap < CAP_MIN ? CAP_MIN : buf->cap;
 
 	while (cap <= need)
-		cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
+		cap *= 2;
 	return cap > buf->size_max ? buf->size_max + 1 : cap;
 }
 
@@ -70,8 +70,9 @@ buf_reserve(struct buf *buf, size_t len)
 
 	if (buf->rc != 0)
 		return NULL;
+	/* No object is larger than PTRDIFF_MAX; this leaves room for a NUL. */
 	if (!size_add(buf->len, len, &need) || need > buf->size_max ||
-		need == SIZE_MAX) {
+		need >= PTRDIFF_MAX / 2) {
 		buf->rc = ERR_LIMIT;
 		return NULL;
 	}

@@ -81,13 +81,23 @@ json_setup(void)
 	(void)pthread_once(&once, setup);
 }
 
+/* Detail says where and why; never what stood there. */
 static int
-refuse(struct err *err, int code, const char *why, size_t offset)
+refuse(struct err *err, int code, struct span text, size_t offset,
+	const char *why)
 {
+	size_t line = 1, column = 1, i;
+
 	if (err == NULL || err->code != 0)
 		return code;
+	for (i = 0; i < offset && i < text.len; i++, column++) {
+		if (text.data[i] == '\n') {
+			line++;
+			column = 0;
+		}
+	}
 	err_set(err, code, 400, "error parsing JSON");
-	return err_wrap(err, "%s at byte %zu", why, offset);
+	return err_wrap(err, "%zu:%zu: %s", line, column, why);
 }
 
 static bool
@@ -191,7 +201,7 @@ json_scan(struct span text, const struct json_limits *limits, struct err *err)
 		i = count_token(text, i, &depth, &n);
 		why = passed_bound(&n, limits);
 		if (why != NULL)
-			return refuse(err, ERR_LIMIT, why, i);
+			return refuse(err, ERR_LIMIT, text, i, why);
 	}
 	return 0;
 }
@@ -276,7 +286,7 @@ take_tree(struct reader *reader, json_t *json)
 
 /* Our own words: jansson's quote the text, which may hold a secret. */
 static int
-refuse_syntax(struct err *err, const json_error_t *error)
+refuse_syntax(struct err *err, struct span text, const json_error_t *error)
 {
 	const char *why = "invalid syntax";
 
@@ -301,7 +311,7 @@ refuse_syntax(struct err *err, const json_error_t *error)
 	default:
 		break;
 	}
-	return refuse(err, ERR_INPUT, why, (size_t)error->position);
+	return refuse(err, ERR_INPUT, text, (size_t)error->position, why);
 }
 
 int
@@ -323,7 +333,7 @@ json_parse(struct span text, const struct json_limits *limits,
 	json = json_loadb(text.len > 0 ? (const char *)text.data : "", text.len,
 		flags, &error);
 	if (json == NULL)
-		return refuse_syntax(err, &error);
+		return refuse_syntax(err, text, &error);
 	value = take_tree(&reader, json);
 	json_decref(json);
 	if (value == NULL)

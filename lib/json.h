@@ -35,8 +35,8 @@ int json_scan(
 /*
  * One JSON value of any type, nothing but blanks around it. Refused: duplicate
  * keys, trailing bytes, bad UTF-8, lone surrogates, integers beyond 64 bits.
- * ERR_INPUT or ERR_LIMIT, both 400 "error parsing JSON" with the reason in
- * detail; ERR_MEMORY.
+ * ERR_INPUT or ERR_LIMIT, both 400 "error parsing JSON" with "line:column:
+ * reason" as detail, which never quotes the text; ERR_MEMORY.
  */
 int json_parse(struct span text, const struct json_limits *limits,
 	struct arena *arena, struct value **ret_value, struct err *err);
