@@ -3,6 +3,7 @@
 
 #include "lib/duration.h"
 #include "server/api/reply.h"
+#include "server/api/revoke.h"
 #include "server/auth/auth.h"
 #include "server/auth/token_rules.h"
 #include "server/core/expire.h"
@@ -563,45 +564,11 @@ renew_accessor(struct req *req, struct reply *reply, struct err *err)
 
 /* ---- revoke ----------------------------------------------------------- */
 
-struct revoke_ctx {
-	struct req *req;
-	struct rowref ref;
-};
-
-/* From here on the token is dead; what it owns follows. */
-static int
-mark_revoking(struct store_tx *tx, void *ctx, struct err *err)
-{
-	const struct revoke_ctx *revoke = ctx;
-	struct lease old, changed;
-	int rc = lease_get(tx, revoke->ref, revoke->req->arena, &old, err);
-
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return 0;
-	}
-	if (rc != 0)
-		return rc;
-	changed = old;
-	changed.state = LEASE_REVOKING;
-	return lease_update(tx, &old, &changed, err);
-}
-
-static int
-revoke_row(struct req *req, const struct token *token, struct err *err)
-{
-	struct revoke_ctx revoke = { req, token->lease.ref };
-	int rc = req_write(req, mark_revoking, &revoke, err);
-
-	return rc != 0 ? rc
-		       : lease_revoke_tree(req->server->store, revoke.ref, err);
-}
-
 static int
 revoke_self(struct req *req, struct reply *reply, struct err *err)
 {
 	(void)reply;
-	return revoke_row(req, req->token, err);
+	return req_revoke_row(req, req->token->lease.ref, err);
 }
 
 static int
@@ -620,7 +587,7 @@ revoke_token(struct req *req, struct reply *reply, struct err *err)
 		return 0;
 	}
 	if (rc == 0)
-		rc = revoke_row(req, subject.token, err);
+		rc = req_revoke_row(req, subject.token->lease.ref, err);
 	compiled_unref(&subject.ref);
 	return rc;
 }
@@ -633,7 +600,7 @@ revoke_accessor(struct req *req, struct reply *reply, struct err *err)
 
 	(void)reply;
 	if (rc == 0)
-		rc = revoke_row(req, subject.token, err);
+		rc = req_revoke_row(req, subject.token->lease.ref, err);
 	compiled_unref(&subject.ref);
 	return rc;
 }

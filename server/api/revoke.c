@@ -1,0 +1,34 @@
+/* Revoking in two steps: dead at once, gone when all it owned is gone. */
+#include "server/api/revoke.h"
+
+struct revoke_ctx {
+	struct req *req;
+	struct rowref ref;
+};
+
+static int
+mark_revoking(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct revoke_ctx *revoke = ctx;
+	struct lease old, changed;
+	int rc = lease_get(tx, revoke->ref, revoke->req->arena, &old, err);
+
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	changed = old;
+	changed.state = LEASE_REVOKING;
+	return lease_update(tx, &old, &changed, err);
+}
+
+int
+req_revoke_row(struct req *req, struct rowref ref, struct err *err)
+{
+	struct revoke_ctx revoke = { req, ref };
+	int rc = req_write(req, mark_revoking, &revoke, err);
+
+	return rc != 0 ? rc : lease_revoke_tree(req->server->store, ref, err);
+}
