@@ -7,10 +7,16 @@
 
 #include "lib/value.h"
 
+struct barrier;
 struct server;
 
-/* After unseal: open every recorded device, then deliver the outbox. */
-int audit_devices_load(struct server *server, struct err *err);
+/*
+ * While the server opens: open every recorded device with keys from barrier,
+ * then deliver the outbox. A device that does not open is logged; it is an
+ * error where none does.
+ */
+int audit_devices_load(
+	struct server *server, struct barrier *barrier, struct err *err);
 
 /* Enable and record; texts of spec/core-api.md 7.1. path without '/'. */
 int audit_devices_add(struct server *server, const char *path, const char *type,

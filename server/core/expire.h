@@ -15,8 +15,11 @@ int expire_new(
 	struct server *server, struct expire **ret_expire, struct err *err);
 void expire_free(struct expire **expire);
 
-/* Runs between unseal and seal. stop returns once the thread is idle. */
-void expire_start(struct expire *expire);
+/*
+ * Runs between unseal and seal. start fails where there is no thread to be
+ * had; stop returns once the thread has ended.
+ */
+int expire_start(struct expire *expire, struct err *err);
 void expire_stop(struct expire *expire);
 
 /* A new due time may be earlier than the one slept for. Cheap, any thread. */

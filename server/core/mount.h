@@ -6,6 +6,8 @@
 #ifndef SALLYPORT_SERVER_CORE_MOUNT_H
 #define SALLYPORT_SERVER_CORE_MOUNT_H
 
+#include <stdatomic.h>
+
 #include "lib/value.h"
 #include "storage/kv.h"
 #include "storage/lease.h"
@@ -52,7 +54,7 @@ struct mount {
 	struct value *allowed_response_headers;
 	struct kv kv;
 	struct arena *arena; /* of the strings above */
-	int refs;            /* under the table's lock */
+	_Atomic int refs;
 };
 
 /* The effective TTLs: mount's, else system's. */
@@ -70,7 +72,10 @@ int mounts_load(struct mounts *mounts, struct err *err);
 /* At seal: forget all but the types. */
 void mounts_unload(struct mounts *mounts);
 
-/* The live mount that path lies in (longest match), held; or NULL. */
+/*
+ * The live mount that path lies in, held; or NULL. "ssh" lies in "ssh/". No
+ * two mounts' paths nest. Allocates nothing.
+ */
 struct mount *mounts_find(struct mounts *mounts, const char *path);
 struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
 void mount_unref(struct mounts *mounts, struct mount **mount);
@@ -81,8 +86,10 @@ int mounts_each(
 	struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err);
 
 /*
- * Add a mount; texts of spec/core-api.md 3.1. wanted carries path, type name
- * and settings; uuid and accessor are made here. Durable when it returns.
+ * Add a mount; texts of spec/core-api.md 3.1. wanted carries path (of an auth
+ * mount: without "auth/"), type name and settings; uuid and accessor are made
+ * here. options NULL: none were given, {}; VALUE_NULL: null. Durable when it
+ * returns.
  */
 struct mount_wanted {
 	const char *path, *type, *description;
@@ -100,7 +107,10 @@ struct mount_wanted {
 int mounts_add(struct mounts *mounts, const struct mount_wanted *wanted,
 	struct err *err);
 
-/* Change settings (tune); members that are NULL or -1 stay. */
+/*
+ * Change settings (tune); members that are NULL or -1 stay. Here and below a
+ * path is the whole one, with "auth/" for auth mounts.
+ */
 int mounts_tune(struct mounts *mounts, const char *path,
 	const struct mount_wanted *changes, struct err *err);
 
@@ -110,7 +120,7 @@ int mounts_tune(struct mounts *mounts, const char *path,
  */
 int mounts_remove(struct mounts *mounts, const char *path, struct err *err);
 
-/* Move to another path; leases under it are revoked first. */
+/* Move to another path; leases under it are revoked first. Not for auth. */
 int mounts_move(struct mounts *mounts, const char *from, const char *to,
 	struct err *err);
 

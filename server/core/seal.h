@@ -29,7 +29,10 @@ void seal_free(struct seal **seal);
 void seal_get_status(struct seal *seal, struct seal_status *ret_status);
 bool seal_is_sealed(struct seal *seal);
 
-/* The open barrier; NULL while sealed. Valid while the caller holds it. */
+/*
+ * The open barrier; NULL while sealed. Valid while the caller holds it; NULL
+ * needs no release. Sealing waits for its holders: keep it short.
+ */
 struct barrier *seal_hold_barrier(struct seal *seal);
 void seal_release_barrier(struct seal *seal);
 
@@ -55,7 +58,10 @@ int seal_unseal_reset(struct seal *seal, struct err *err);
 /* With the unseal file of the settings, at start. */
 int seal_unseal_file(struct seal *seal, struct err *err);
 
-/* Seal: no request is answered with old keys once this returns. */
+/*
+ * Seal: no request is answered with old keys once this returns. The caller may
+ * not hold the barrier.
+ */
 int seal_seal(struct seal *seal, struct err *err);
 
 #endif

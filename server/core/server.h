@@ -38,7 +38,8 @@ struct server {
 
 /*
  * Everything but listeners: keeper, workers, audit broker, seal. Takes the
- * open store; it is closed by server_free. mount types come from main.
+ * open store, which server_free closes (on failure it stays the caller's).
+ * mount types come from main; the list ends with NULL.
  */
 struct mount_type;
 int server_new(const struct server_settings *settings,

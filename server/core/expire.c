@@ -1,0 +1,219 @@
+/*
+ * One thread that takes back what is due. It wakes for the next due second, or
+ * after a second at the latest, since the audit heads move meanwhile and the
+ * store's clock is not the one that threads sleep by.
+ */
+#include "server/core/expire.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/log.h"
+#include "server/core/audit_devices.h"
+#include "server/core/server.h"
+#include "storage/lease.h"
+
+#define STEP 500
+#define NEVER INT64_MAX
+
+struct expire {
+	struct server *server;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	pthread_t thread;
+	bool running, stopping; /* under mutex */
+	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
+	bool failing;           /* the last round did; the thread's own */
+};
+
+int
+expire_new(struct server *server, struct expire **ret_expire, struct err *err)
+{
+	struct expire *expire = calloc(1, sizeof(*expire));
+	pthread_condattr_t attr;
+
+	if (expire == NULL)
+		return err_set_memory(err);
+	expire->server = server;
+	pthread_mutex_init(&expire->mutex, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&expire->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	*ret_expire = expire;
+	return 0;
+}
+
+void
+expire_free(struct expire **expire)
+{
+	if (*expire == NULL)
+		return;
+	expire_stop(*expire);
+	pthread_mutex_destroy(&(*expire)->mutex);
+	pthread_cond_destroy(&(*expire)->wake);
+	free(*expire);
+	*expire = NULL;
+}
+
+static bool
+is_stopping(struct expire *expire)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&expire->mutex);
+	stopping = expire->stopping;
+	pthread_mutex_unlock(&expire->mutex);
+	return stopping;
+}
+
+/* Make due_s the next due second, if it is earlier than the one known. */
+static bool
+bring_forward(struct expire *expire, int64_t due_s)
+{
+	int64_t known = atomic_load(&expire->next_s);
+
+	while (due_s < known) {
+		if (atomic_compare_exchange_weak(
+			    &expire->next_s, &known, due_s))
+			return true;
+	}
+	return false;
+}
+
+/* One log line when it begins to fail, one when it works again. */
+static void
+note_outcome(struct expire *expire, int rc, const struct err *err)
+{
+	bool fails = rc != 0 && rc != ERR_SEALED;
+
+	if (fails && !expire->failing)
+		log_error("expired leases cannot be taken back", LOG_ERR(err));
+	else if (!fails && expire->failing)
+		log_info("expired leases are taken back again");
+	expire->failing = fails;
+}
+
+/* Take back all that is due now, in bounded steps. */
+static void
+take_back(struct expire *expire)
+{
+	struct err err = { 0 };
+	int64_t next_s = 0;
+	bool more = true;
+	int rc = 0;
+
+	/* What is noticed from here on must not be forgotten. */
+	atomic_store(&expire->next_s, NEVER);
+	while (rc == 0 && more && !is_stopping(expire))
+		rc = lease_expire_due(
+			expire->server->store, STEP, &more, &next_s, &err);
+	note_outcome(expire, rc, &err);
+	if (rc != 0 || more)
+		(void)bring_forward(expire, 0);
+	else if (next_s > 0)
+		(void)bring_forward(expire, next_s);
+}
+
+/* ns from now until the next thing to do, at most a second. */
+static int64_t
+time_to_sleep(const struct expire *expire)
+{
+	int64_t next_s = atomic_load(&expire->next_s);
+	int64_t now_ns = store_now_ns(expire->server->store);
+	int64_t left_ns = CLOCK_NS_PER_S;
+
+	if (next_s < now_ns / CLOCK_NS_PER_S + 1)
+		left_ns = next_s * CLOCK_NS_PER_S - now_ns;
+	/* After a failure what is due stays due: try again in a second. */
+	if (left_ns <= 0 && expire->failing)
+		left_ns = CLOCK_NS_PER_S;
+	return left_ns < 0 ? 0 : left_ns;
+}
+
+/* Sleep until something is due, noticed, or to be ended. */
+static void
+sleep_until_due(struct expire *expire)
+{
+	struct timespec until;
+	int64_t left_ns, end_ns;
+
+	pthread_mutex_lock(&expire->mutex);
+	left_ns = time_to_sleep(expire);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	end_ns = until.tv_nsec + left_ns;
+	until.tv_sec += end_ns / CLOCK_NS_PER_S;
+	until.tv_nsec = end_ns % CLOCK_NS_PER_S;
+	if (!expire->stopping && left_ns > 0)
+		(void)pthread_cond_timedwait(
+			&expire->wake, &expire->mutex, &until);
+	pthread_mutex_unlock(&expire->mutex);
+}
+
+static void *
+run(void *arg)
+{
+	struct expire *expire = arg;
+
+	while (!is_stopping(expire)) {
+		if (atomic_load(&expire->next_s) <=
+			store_now_s(expire->server->store))
+			take_back(expire);
+		audit_devices_save_heads(expire->server);
+		sleep_until_due(expire);
+	}
+	return NULL;
+}
+
+int
+expire_start(struct expire *expire, struct err *err)
+{
+	sigset_t all, old;
+	int errnum = 0;
+
+	pthread_mutex_lock(&expire->mutex);
+	if (!expire->running) {
+		expire->stopping = false;
+		expire->failing = false;
+		atomic_store(&expire->next_s, 0);
+		sigfillset(&all);
+		(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+		errnum = pthread_create(&expire->thread, NULL, run, expire);
+		(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+		expire->running = errnum == 0;
+	}
+	pthread_mutex_unlock(&expire->mutex);
+	if (errnum == 0)
+		return 0;
+	errno = errnum;
+	return err_set_errno(err, "expiry thread");
+}
+
+void
+expire_stop(struct expire *expire)
+{
+	bool running;
+
+	pthread_mutex_lock(&expire->mutex);
+	running = expire->running;
+	expire->running = false;
+	expire->stopping = true;
+	pthread_cond_signal(&expire->wake);
+	pthread_mutex_unlock(&expire->mutex);
+	if (running)
+		pthread_join(expire->thread, NULL);
+}
+
+void
+expire_notice(struct expire *expire, int64_t due_s)
+{
+	if (!bring_forward(expire, due_s))
+		return;
+	pthread_mutex_lock(&expire->mutex);
+	pthread_cond_signal(&expire->wake);
+	pthread_mutex_unlock(&expire->mutex);
+}

@@ -1,0 +1,104 @@
+/* A page is read in one snapshot and handed out after it is closed. */
+#include "server/core/records.h"
+
+#include <string.h>
+
+#define PAGE 200
+#define PAGE_MEMORY_MAX (64 * 1024 * 1024)
+
+struct page {
+	const struct kv *kv;
+	const char *prefix;
+	char after[KV_KEY_MAX]; /* name of the last record handed out */
+	struct arena *arena;
+	struct value *records; /* object: name to value */
+};
+
+static int
+collect(void *ctx, const char *name, const struct value *value, struct err *err)
+{
+	struct page *page = ctx;
+
+	if (!value_append(page->arena, page->records, name,
+		    value_copy(page->arena, value)))
+		return err_set_memory(err);
+	return 0;
+}
+
+static int
+read_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct page *page = ctx;
+
+	page->records = value_object(page->arena);
+	if (page->records == NULL)
+		return err_set_memory(err);
+	return kv_scan(tx, page->kv, page->prefix,
+		page->after[0] == '\0' ? NULL : page->after, PAGE, page->arena,
+		collect, page, err);
+}
+
+/* Hand out one page; *ret_more: it was a full one. */
+static int
+hand_out(struct page *page, kv_scan_fn *fn, void *ctx, bool *ret_more,
+	struct err *err)
+{
+	VALUE_EACH (record, page->records) {
+		int rc = fn(ctx, record->key, record, err);
+
+		if (rc != 0)
+			return rc;
+		if (strlen(record->key) >= sizeof(page->after))
+			return err_set(err, ERR_LIMIT, 500, "internal error");
+		memcpy(page->after, record->key, strlen(record->key) + 1);
+	}
+	*ret_more = page->records->n == PAGE;
+	return 0;
+}
+
+int
+records_each(struct store *store, const struct kv *kv, const char *prefix,
+	kv_scan_fn *fn, void *ctx, struct err *err)
+{
+	struct page page = { .kv = kv, .prefix = prefix };
+	bool more = true;
+	int rc = 0;
+
+	while (rc == 0 && more) {
+		page.arena = arena_new(PAGE_MEMORY_MAX);
+		if (page.arena == NULL)
+			return err_set_memory(err);
+		rc = store_read(store, read_page, &page, err);
+		if (rc != 0)
+			err_wrap(err, "records %s after \"%s\"", prefix,
+				page.after);
+		else
+			rc = hand_out(&page, fn, ctx, &more, err);
+		arena_free(&page.arena);
+	}
+	return rc;
+}
+
+struct deletion {
+	const struct kv *kv;
+	const char *name;
+};
+
+static int
+delete_one(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct deletion *deletion = ctx;
+
+	if (!kv_exists(tx, deletion->kv, deletion->name))
+		return 0;
+	return kv_delete(tx, deletion->kv, deletion->name, err);
+}
+
+int
+record_delete(struct store *store, const struct kv *kv, const char *name,
+	struct err *err)
+{
+	struct deletion deletion = { kv, name };
+
+	return store_write(store, delete_one, &deletion, err);
+}

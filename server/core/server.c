@@ -1,0 +1,95 @@
+/* Making and ending the parts in their order. */
+#include "server/core/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/core/expire.h"
+#include "server/core/mount.h"
+#include "server/core/seal.h"
+#include "server/core/worker.h"
+#include "server/keeper/keeper.h"
+
+/* The key space of sys/ in every store; never to change. */
+#define SYSTEM_UUID "73616c6c-7970-4f72-9473-797374656d31"
+
+static int
+new_audit(struct server *server, struct err *err)
+{
+	const struct server_settings *settings = server->settings;
+	struct audit_settings audit = {
+		.clock = server->clock,
+		.directories = settings->audit_directories.items,
+		.n_directories = settings->audit_directories.n,
+		.any_directory = settings->dev,
+	};
+
+	return audit_new(&audit, &server->audit, err);
+}
+
+static int
+new_parts(struct server *server, const struct mount_type *const *types,
+	struct err *err)
+{
+	const struct server_settings *settings = server->settings;
+	int rc = keeper_new(&server->keeper, err);
+
+	if (rc == 0)
+		rc = new_audit(server, err);
+	if (rc == 0)
+		rc = workers_new((size_t)settings->workers_max,
+			(size_t)settings->queue_max, &server->workers, err);
+	if (rc == 0)
+		rc = mounts_new(server, types, &server->mounts, err);
+	if (rc == 0)
+		rc = expire_new(server, &server->expire, err);
+	if (rc == 0)
+		rc = seal_new(server, &server->seal, err);
+	return rc;
+}
+
+int
+server_new(const struct server_settings *settings, const struct clock *clock,
+	struct store *store, const struct mount_type *const *types,
+	struct server **ret_server, struct err *err)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	int rc;
+
+	if (server == NULL)
+		return err_set_memory(err);
+	server->settings = settings;
+	server->clock = clock;
+	server->system = kv_of(SYSTEM_UUID);
+	/* The store stays the caller's until all else is there. */
+	server->store = store;
+	rc = new_parts(server, types, err);
+	if (rc == 0) {
+		*ret_server = server;
+		return 0;
+	}
+	server->store = NULL;
+	server_free(&server);
+	return rc;
+}
+
+void
+server_free(struct server **server)
+{
+	struct server *old = *server;
+	struct err err = { 0 };
+
+	if (old == NULL)
+		return;
+	workers_free(&old->workers);
+	if (old->seal != NULL)
+		(void)seal_seal(old->seal, &err);
+	expire_free(&old->expire);
+	seal_free(&old->seal);
+	mounts_free(&old->mounts);
+	audit_free(&old->audit);
+	keeper_free(&old->keeper);
+	store_close(&old->store);
+	free(old);
+	*server = NULL;
+}

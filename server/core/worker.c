@@ -1,0 +1,228 @@
+/*
+ * Two pools of threads, each with a bounded queue: one for ordinary jobs, one
+ * of two threads for slow ones, so that password hashes never starve a
+ * verify. Threads are started when a job finds nobody idle and end after a
+ * minute without work.
+ */
+#include "server/core/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SLOW_THREADS 2
+#define SLOW_QUEUE_MAX 128
+#define IDLE_S 60
+
+/* The sanitizers' frames are several times as large as ours. */
+#ifdef SALLYPORT_SANITIZED
+#define STACK_BYTES (4 * 1024 * 1024)
+#else
+#define STACK_BYTES (256 * 1024)
+#endif
+
+struct pool {
+	struct workers *workers;
+	struct job *first, *last;
+	size_t n_queued, queue_max;
+	size_t n_threads, threads_max;
+	size_t n_idle; /* threads that wait for work */
+	pthread_cond_t work;
+};
+
+struct workers {
+	pthread_mutex_t mutex;
+	pthread_cond_t ended; /* a thread has left its pool */
+	struct pool quick, slow;
+	bool stopping;
+	/* The thread that left last; each that leaves joins the one before. */
+	pthread_t leaver;
+	bool has_leaver;
+};
+
+static void
+monotonic_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* Wait for work until the idle time is over; false: it is over. */
+static bool
+wait_for_work(struct pool *pool)
+{
+	struct timespec until;
+	int errnum = 0;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += IDLE_S;
+	pool->n_idle++;
+	while (pool->first == NULL && !pool->workers->stopping && errnum == 0)
+		errnum = pthread_cond_timedwait(
+			&pool->work, &pool->workers->mutex, &until);
+	pool->n_idle--;
+	return errnum == 0 || pool->first != NULL;
+}
+
+/* The next job, waiting for one; NULL: this thread is to end. */
+static struct job *
+take_job(struct pool *pool)
+{
+	struct job *job = pool->first;
+
+	if (job == NULL && !pool->workers->stopping && wait_for_work(pool))
+		job = pool->first;
+	if (job == NULL)
+		return NULL;
+	pool->first = job->next;
+	if (pool->first == NULL)
+		pool->last = NULL;
+	pool->n_queued--;
+	return job;
+}
+
+/* Leave the pool; called with the mutex held, returns without it. */
+static void
+leave(struct pool *pool)
+{
+	struct workers *workers = pool->workers;
+	bool has_leaver = workers->has_leaver;
+	pthread_t leaver = workers->leaver;
+
+	workers->leaver = pthread_self();
+	workers->has_leaver = true;
+	pool->n_threads--;
+	pthread_cond_signal(&workers->ended);
+	pthread_mutex_unlock(&workers->mutex);
+	if (has_leaver)
+		pthread_join(leaver, NULL);
+}
+
+static void *
+run(void *arg)
+{
+	struct pool *pool = arg;
+	struct job *job = NULL;
+
+	pthread_mutex_lock(&pool->workers->mutex);
+	while ((job = take_job(pool)) != NULL) {
+		pthread_mutex_unlock(&pool->workers->mutex);
+		job->next = NULL;
+		job->fn(job);
+		pthread_mutex_lock(&pool->workers->mutex);
+	}
+	leave(pool);
+	return NULL;
+}
+
+/* One more thread, with all signals blocked: they are the main thread's. */
+static bool
+start_thread(struct pool *pool)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+	int errnum;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setsigmask_np(&attr, &all);
+	errnum = pthread_create(&thread, &attr, run, pool);
+	pthread_attr_destroy(&attr);
+	if (errnum != 0)
+		return false;
+	pool->n_threads++;
+	return true;
+}
+
+static void
+pool_init(struct pool *pool, struct workers *workers, size_t threads_max,
+	size_t queue_max)
+{
+	pool->workers = workers;
+	pool->threads_max = threads_max;
+	pool->queue_max = queue_max;
+	monotonic_cond_init(&pool->work);
+}
+
+int
+workers_new(size_t threads_max, size_t queue_max, struct workers **ret_workers,
+	struct err *err)
+{
+	struct workers *workers = calloc(1, sizeof(*workers));
+
+	if (workers == NULL)
+		return err_set_memory(err);
+	pthread_mutex_init(&workers->mutex, NULL);
+	monotonic_cond_init(&workers->ended);
+	pool_init(&workers->quick, workers, threads_max, queue_max);
+	pool_init(&workers->slow, workers, SLOW_THREADS,
+		queue_max < SLOW_QUEUE_MAX ? queue_max : SLOW_QUEUE_MAX);
+	*ret_workers = workers;
+	return 0;
+}
+
+void
+workers_free(struct workers **workers)
+{
+	struct workers *old = *workers;
+
+	if (old == NULL)
+		return;
+	pthread_mutex_lock(&old->mutex);
+	old->stopping = true;
+	pthread_cond_broadcast(&old->quick.work);
+	pthread_cond_broadcast(&old->slow.work);
+	while (old->quick.n_threads + old->slow.n_threads > 0)
+		pthread_cond_wait(&old->ended, &old->mutex);
+	pthread_mutex_unlock(&old->mutex);
+	if (old->has_leaver)
+		pthread_join(old->leaver, NULL);
+	pthread_cond_destroy(&old->quick.work);
+	pthread_cond_destroy(&old->slow.work);
+	pthread_cond_destroy(&old->ended);
+	pthread_mutex_destroy(&old->mutex);
+	free(old);
+	*workers = NULL;
+}
+
+/* Somebody to run a job put in the queue now: an idle or a new thread. */
+static bool
+has_hand(struct pool *pool)
+{
+	if (pool->n_idle > pool->n_queued)
+		return true;
+	if (pool->n_threads < pool->threads_max && start_thread(pool))
+		return true;
+	return pool->n_threads > 0;
+}
+
+int
+workers_submit(
+	struct workers *workers, struct job *job, bool slow, struct err *err)
+{
+	struct pool *pool = slow ? &workers->slow : &workers->quick;
+	bool taken;
+
+	pthread_mutex_lock(&workers->mutex);
+	taken = !workers->stopping && pool->n_queued < pool->queue_max &&
+		has_hand(pool);
+	if (taken) {
+		job->next = NULL;
+		if (pool->last == NULL)
+			pool->first = job;
+		else
+			pool->last->next = job;
+		pool->last = job;
+		pool->n_queued++;
+		pthread_cond_signal(&pool->work);
+	}
+	pthread_mutex_unlock(&workers->mutex);
+	return taken ? 0 : err_set(err, ERR_BUSY, 503, "overloaded");
+}
