@@ -9,10 +9,18 @@
 
 #define SCHEMA_CURRENT 1
 
-/* Check the number, run the steps that are missing; new stores get it. */
+/*
+ * Check the number and run the steps that are missing; an empty store gets
+ * the current one. ERR_INPUT, with both numbers, where the store is newer than
+ * this server; ERR_CRYPTO where it has records but no number. Works sealed.
+ */
 int schema_check(struct store *store, struct err *err);
 
-/* Restores of a backup count up here; see docs/operations.md. */
+/* How often this store was put back from a backup, and one; 1 at first. */
 int schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err);
+
+/* Count the epoch up, after a restore; see docs/storage-format.md. */
+int schema_raise_epoch(
+	struct store *store, uint64_t *ret_epoch, struct err *err);
 
 #endif

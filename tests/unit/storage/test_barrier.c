@@ -1,0 +1,368 @@
+/* Sealing: nothing changed or moved opens; keyrings travel whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/barrier.h"
+
+#define N_RECORDS 200
+#define N_SWAPS 10000
+#define N_NONCES 1000000
+#define NONCE_AT 5
+#define NONCE 24
+
+struct sealed {
+	char key[32];
+	struct buf bytes;
+};
+
+struct fixture {
+	struct barrier *barrier;
+	struct sealed records[N_RECORDS];
+};
+
+/* 200 records of 1 to 200 bytes. */
+static int
+setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct sealed *record = NULL;
+	uint8_t value[N_RECORDS];
+	size_t i;
+
+	*state = fixture;
+	memset(value, 'v', sizeof(value));
+	fixture->barrier = barrier_new_keyring(1000);
+	for (i = 0; i < N_RECORDS; i++) {
+		record = &fixture->records[i];
+		snprintf(record->key, sizeof(record->key), "row/%zu", i);
+		buf_init(&record->bytes, 4096);
+		if (barrier_seal(fixture->barrier, span_str(record->key),
+			    span_of(value, i + 1), &record->bytes, NULL) != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t i;
+
+	for (i = 0; i < N_RECORDS; i++)
+		buf_clear(&fixture->records[i].bytes);
+	barrier_free(&fixture->barrier);
+	free(fixture);
+	return 0;
+}
+
+/* What opening gives: 0, or its code. */
+static int
+try_open(struct barrier *barrier, struct span key, struct span sealed)
+{
+	struct arena *arena = arena_new(1 << 20);
+	struct span value;
+	int rc = barrier_open(barrier, key, sealed, arena, &value, NULL);
+
+	arena_free(&arena);
+	return rc;
+}
+
+static void
+what_was_sealed_opens(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arena *arena = arena_new(1 << 20);
+	struct span value;
+	size_t i;
+
+	for (i = 0; i < N_RECORDS; i++) {
+		assert_int_equal(0,
+			barrier_open(fixture->barrier,
+				span_str(fixture->records[i].key),
+				buf_span(&fixture->records[i].bytes), arena,
+				&value, NULL));
+		assert_int_equal(i + 1, value.len);
+		assert_int_equal('v', value.data[i]);
+	}
+	arena_free(&arena);
+}
+
+static void
+each_flipped_bit_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sealed *record = NULL;
+	size_t i, bit;
+
+	for (i = 0; i < N_RECORDS; i++) {
+		record = &fixture->records[i];
+		for (bit = 0; bit < record->bytes.len * 8; bit++) {
+			record->bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			assert_int_equal(ERR_CRYPTO,
+				try_open(fixture->barrier,
+					span_str(record->key),
+					buf_span(&record->bytes)));
+			record->bytes.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+	}
+}
+
+static void
+each_cut_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sealed *record = &fixture->records[N_RECORDS - 1];
+	size_t len;
+
+	for (len = 0; len < record->bytes.len; len++)
+		assert_int_equal(ERR_CRYPTO,
+			try_open(fixture->barrier, span_str(record->key),
+				span_of(record->bytes.data, len)));
+}
+
+static void
+values_cannot_be_swapped(void **state)
+{
+	struct fixture *fixture = *state;
+	size_t i, from, to;
+
+	for (i = 0; i < N_SWAPS; i++) {
+		from = i % N_RECORDS;
+		to = (from + 1 + i / N_RECORDS % (N_RECORDS - 1)) % N_RECORDS;
+		assert_int_equal(ERR_CRYPTO,
+			try_open(fixture->barrier,
+				span_str(fixture->records[to].key),
+				buf_span(&fixture->records[from].bytes)));
+	}
+}
+
+static int
+compare_nonces(const void *a, const void *b)
+{
+	return memcmp(a, b, NONCE);
+}
+
+static void
+no_nonce_repeats(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t(*nonces)[NONCE] = calloc(N_NONCES, sizeof(*nonces));
+	struct buf sealed;
+	size_t i;
+
+	assert_non_null(nonces);
+	buf_init(&sealed, 4096);
+	for (i = 0; i < N_NONCES; i++) {
+		buf_reset(&sealed);
+		assert_int_equal(0,
+			barrier_seal(fixture->barrier, span_str("k"),
+				span_str("v"), &sealed, NULL));
+		memcpy(nonces[i], sealed.data + NONCE_AT, NONCE);
+	}
+	qsort(nonces, N_NONCES, sizeof(*nonces), compare_nonces);
+	for (i = 1; i < N_NONCES; i++)
+		assert_memory_not_equal(nonces[i - 1], nonces[i], NONCE);
+	buf_clear(&sealed);
+	free(nonces);
+}
+
+static void
+rotating_keeps_old_values_readable(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sealed *record = &fixture->records[7];
+	uint32_t term;
+	int64_t installed_s;
+	uint64_t n;
+	struct buf sealed;
+
+	barrier_status(fixture->barrier, &term, &installed_s, &n);
+	assert_int_equal(1, term);
+	assert_int_equal(1000, installed_s);
+	assert_int_equal(N_RECORDS, n);
+	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	barrier_status(fixture->barrier, &term, &installed_s, &n);
+	assert_int_equal(2, term);
+	assert_int_equal(2000, installed_s);
+	assert_int_equal(0, n);
+	assert_int_equal(0,
+		try_open(fixture->barrier, span_str(record->key),
+			buf_span(&record->bytes)));
+	buf_init(&sealed, 4096);
+	assert_int_equal(0,
+		barrier_seal(fixture->barrier, span_str("k"), SPAN_NONE,
+			&sealed, NULL));
+	assert_int_equal(2, sealed.data[4]);
+	assert_int_equal(0,
+		try_open(fixture->barrier, span_str("k"), buf_span(&sealed)));
+	buf_clear(&sealed);
+}
+
+static void
+there_is_an_end_to_rotating(void **state)
+{
+	struct fixture *fixture = *state;
+	int i;
+
+	for (i = 1; i < KEYRING_TERMS_MAX; i++)
+		assert_int_equal(0, barrier_rotate(fixture->barrier, i, NULL));
+	assert_int_equal(ERR_LIMIT, barrier_rotate(fixture->barrier, i, NULL));
+}
+
+static void
+read_keyring(struct barrier *barrier, struct buf *keyring)
+{
+	buf_init(keyring, KEYRING_BYTES_MAX);
+	assert_int_equal(0, barrier_keyring(barrier, keyring, NULL));
+}
+
+static struct secret_view
+view_of(const struct buf *buf)
+{
+	return secret_view_of(buf->data, buf->len);
+}
+
+static void
+a_keyring_opens_what_its_barrier_sealed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct barrier *twin = NULL;
+	struct sealed *record = &fixture->records[3];
+	uint8_t one[BARRIER_KEY], other[BARRIER_KEY];
+	struct buf keyring;
+	uint32_t term;
+	int64_t installed_s;
+	uint64_t n;
+
+	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	read_keyring(fixture->barrier, &keyring);
+	assert_int_equal(
+		0, barrier_from_keyring(view_of(&keyring), &twin, NULL));
+	assert_int_equal(0,
+		try_open(
+			twin, span_str(record->key), buf_span(&record->bytes)));
+	barrier_status(twin, &term, &installed_s, &n);
+	assert_int_equal(2, term);
+	assert_int_equal(2000, installed_s);
+	barrier_derive(twin, "x", span_str("y"), one);
+	barrier_derive(fixture->barrier, "x", span_str("y"), other);
+	assert_memory_equal(one, other, BARRIER_KEY);
+	assert_true(secret_equal(barrier_audit_seed(twin),
+		barrier_audit_seed(fixture->barrier)));
+	barrier_free(&twin);
+	buf_clear(&keyring);
+}
+
+static void
+malformed_keyrings_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct barrier *twin = NULL;
+	struct buf keyring;
+	size_t len;
+
+	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	read_keyring(fixture->barrier, &keyring);
+	for (len = 0; len < keyring.len; len++)
+		assert_int_equal(ERR_CRYPTO,
+			barrier_from_keyring(secret_view_of(keyring.data, len),
+				&twin, NULL));
+	assert_int_equal(0, buf_add_char(&keyring, 0));
+	assert_int_equal(ERR_CRYPTO,
+		barrier_from_keyring(view_of(&keyring), &twin, NULL));
+	keyring.len--;
+	keyring.data[0] = 2;
+	assert_int_equal(ERR_CRYPTO,
+		barrier_from_keyring(view_of(&keyring), &twin, NULL));
+	keyring.data[0] = 1;
+	/* The number of the first term: the second no longer follows it. */
+	keyring.data[69 + 3] ^= 4;
+	assert_int_equal(ERR_CRYPTO,
+		barrier_from_keyring(view_of(&keyring), &twin, NULL));
+	buf_clear(&keyring);
+}
+
+static void
+derived_keys_differ_by_label_and_subject(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t keys[4][BARRIER_KEY];
+	size_t i, j;
+
+	barrier_derive(fixture->barrier, "ab", span_str("c"), keys[0]);
+	barrier_derive(fixture->barrier, "a", span_str("bc"), keys[1]);
+	barrier_derive(fixture->barrier, "ab", span_str("d"), keys[2]);
+	barrier_derive(fixture->barrier, "ab", SPAN_NONE, keys[3]);
+	for (i = 0; i < 4; i++) {
+		for (j = i + 1; j < 4; j++)
+			assert_memory_not_equal(keys[i], keys[j], BARRIER_KEY);
+	}
+}
+
+static void *
+seal_many(void *arg)
+{
+	struct barrier *barrier = arg;
+	struct buf sealed;
+	int i, rc = 0;
+
+	buf_init(&sealed, 4096);
+	for (i = 0; rc == 0 && i < 2000; i++) {
+		buf_reset(&sealed);
+		rc = barrier_seal(
+			barrier, span_str("k"), span_str("v"), &sealed, NULL);
+		if (rc == 0)
+			rc = try_open(
+				barrier, span_str("k"), buf_span(&sealed));
+	}
+	buf_clear(&sealed);
+	return rc == 0 ? NULL : arg;
+}
+
+static void
+rotating_while_others_seal_is_safe(void **state)
+{
+	struct fixture *fixture = *state;
+	pthread_t threads[4];
+	void *failed = NULL;
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, seal_many, fixture->barrier);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(0, barrier_rotate(fixture->barrier, 1, NULL));
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+}
+
+#define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		EACH(what_was_sealed_opens),
+		EACH(each_flipped_bit_is_refused),
+		EACH(each_cut_is_refused),
+		EACH(values_cannot_be_swapped),
+		EACH(no_nonce_repeats),
+		EACH(rotating_keeps_old_values_readable),
+		EACH(there_is_an_end_to_rotating),
+		EACH(a_keyring_opens_what_its_barrier_sealed),
+		EACH(malformed_keyrings_are_refused),
+		EACH(derived_keys_differ_by_label_and_subject),
+		EACH(rotating_while_others_seal_is_safe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
