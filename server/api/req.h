@@ -23,6 +23,15 @@ struct req_pair {
 	const char *name, *value;
 };
 
+/* What the table of operations says of a method and path. */
+enum route_result {
+	ROUTE_FOUND,
+	ROUTE_NO_MOUNT,
+	ROUTE_NO_PATH,
+	ROUTE_NO_VERB, /* the path is there, the operation is not */
+	ROUTE_BAD_NAME /* a capture with ".." in it */
+};
+
 /* The answer in bytes' reach of server/http. */
 struct req_out {
 	int status;
@@ -59,9 +68,13 @@ struct req {
 	/* Filled by the pipeline. */
 	enum op_verb verb;
 	bool is_help;
-	struct mount *mount;         /* held */
+	bool is_header;      /* HEAD or OPTIONS where neither is served */
+	struct mount *mount; /* held */
 	const char *mount_path_rest; /* path below the mount */
-	const struct op *op;
+	enum route_result route;
+	const struct op *op; /* NULL: no row of that path */
+	const struct op *const
+		*path_ops; /* rows of the path by verb, or NULL */
 	struct req_pair captures[REQ_CAPTURES_MAX];
 	size_t n_captures;
 	struct value *data;     /* what was sent, for the audit log */
@@ -85,6 +98,8 @@ struct req {
 	bool outbox_written;
 	const char *lease_id; /* of the answer, for the outbox; or NULL */
 	bool audited;         /* its lines go to the audit log */
+	_Atomic int parties;  /* worker and device, until both let go */
+	int line_rc;          /* what became of the response line */
 
 	struct req_out out;
 

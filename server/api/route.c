@@ -409,6 +409,14 @@ router_any(const struct router *router, const char *path)
 	return match(&router->root, path, &lookup) ? pick(lookup.found) : NULL;
 }
 
+const struct op *
+router_row(const struct router *router, const char *path, enum op_verb verb)
+{
+	struct lookup lookup = { .verb = verb };
+
+	return match(&router->root, path, &lookup) ? lookup.found[verb] : NULL;
+}
+
 void
 route_regexp(const struct op *op, struct buf *out)
 {

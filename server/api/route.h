@@ -8,14 +8,6 @@
 
 #include "server/api/req.h"
 
-enum route_result {
-	ROUTE_FOUND,
-	ROUTE_NO_MOUNT, /* said by the pipeline, not by a router */
-	ROUTE_NO_PATH,
-	ROUTE_NO_VERB, /* the path is there, the operation is not */
-	ROUTE_BAD_NAME /* a capture with ".." in it */
-};
-
 struct route {
 	/* The row; with ROUTE_NO_VERB any row of that path; else NULL. */
 	const struct op *op;
@@ -40,6 +32,10 @@ int router_find(const struct router *router, const char *path,
 
 /* Any row of the path, for help; NULL: no such path. */
 const struct op *router_any(const struct router *router, const char *path);
+
+/* The row alone, without captures; NULL: none. */
+const struct op *router_row(
+	const struct router *router, const char *path, enum op_verb verb);
 
 /* A path pattern as an anchored regular expression, into out. */
 void route_regexp(const struct op *op, struct buf *out);

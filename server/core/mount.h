@@ -67,6 +67,10 @@ int mounts_new(struct server *server, const struct mount_type *const *types,
 	struct mounts **ret_mounts, struct err *err);
 void mounts_free(struct mounts **mounts);
 
+/* The type of this name, sealed or not; NULL: none. */
+const struct mount_type *mounts_type(
+	const struct mounts *mounts, const char *name);
+
 /* After unseal: built-ins are made at first, then all are read. */
 int mounts_load(struct mounts *mounts, struct err *err);
 /* At seal: forget all but the types. */

@@ -1,0 +1,138 @@
+/* Token look-up and the policy decision of a request. */
+#include "server/api/caller.h"
+
+#include "server/api/reply.h"
+#include "server/core/seal.h"
+
+#define TOKEN_MOUNT "auth/token/"
+
+void
+caller_forget(struct req *req)
+{
+	/* The bytes lie in the request's own memory. */
+	if (req->token_text.len > 0)
+		secret_wipe((void *)(uintptr_t)req->token_text.data,
+			req->token_text.len);
+	req->token_text = secret_view_of(NULL, 0);
+}
+
+/* Keep the text where only own_token finds it; the header's bytes go. */
+static int
+take_text(struct req *req, struct err *err)
+{
+	struct secret_view sent = req->token_text;
+	struct span copy;
+
+	copy = arena_dup(req->arena, span_of(sent.data, sent.len));
+	caller_forget(req);
+	if (copy.data == NULL)
+		return err_set_memory(err);
+	req->own_token = secret_view_of(copy.data, copy.len);
+	return 0;
+}
+
+static int
+find_token(struct req *req, struct err *err)
+{
+	struct server *server = req->server;
+	struct barrier *barrier = seal_hold_barrier(server->seal);
+	struct mount *mount = NULL;
+	int rc = ERR_SEALED;
+
+	if (barrier != NULL)
+		mount = mounts_find(server->mounts, TOKEN_MOUNT);
+	if (mount != NULL)
+		rc = token_find(server->store, barrier, mount->uuid,
+			req->own_token, &req->token_ref, &req->token, err);
+	mount_unref(server->mounts, &mount);
+	if (barrier != NULL)
+		seal_release_barrier(server->seal);
+	if (rc == ERR_SEALED) {
+		err_clear(err);
+		return err_set(err, rc, 503,
+			"error performing token check: Vault is sealed");
+	}
+	return rc;
+}
+
+int
+caller_find(struct req *req, bool required, struct err *err)
+{
+	int rc;
+
+	if (req->token_text.len == 0)
+		return required
+			? err_set(err, ERR_INPUT, 400, "missing client token")
+			: 0;
+	rc = take_text(req, err);
+	if (rc == 0)
+		rc = find_token(req, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return required
+			? err_set(err, ERR_DENIED, 403, "permission denied")
+			: 0;
+	}
+	if (rc != 0)
+		return rc;
+	return acl_load(req->server, req->token->policies,
+		req->token->n_policies, req->arena, &req->acl, err);
+}
+
+/* Whether an update is in truth a create (spec/core-api.md 4.3). */
+static int
+find_creates(struct req *req, struct err *err)
+{
+	bool exists = true;
+	int rc;
+
+	if (req->op == NULL || req->op->verb != OP_UPDATE ||
+		(req->op->flags & OP_EXISTENCE) == 0)
+		return 0;
+	rc = req->op->exists(req, &exists, err);
+	req->creates = rc == 0 && !exists;
+	return rc;
+}
+
+static int
+ask_policies(struct req *req, struct err *err)
+{
+	static const unsigned wants[OP_VERB_COUNT] = {
+		[OP_READ] = CAP_READ,
+		[OP_LIST] = CAP_LIST,
+		[OP_UPDATE] = CAP_UPDATE,
+		[OP_DELETE] = CAP_DELETE,
+	};
+	struct acl_request request = { .path = req->path, .data = req->data };
+
+	request.wants = req->creates ? CAP_CREATE : wants[req->verb];
+	request.wants_sudo = req->op != NULL && (req->op->flags & OP_SUDO) != 0;
+	request.checks_parameters =
+		req->verb == OP_READ || req->verb == OP_UPDATE;
+	return acl_check(&req->acl, &request, &req->has_sudo, err);
+}
+
+int
+caller_check(struct req *req, struct err *err)
+{
+	int rc = 0;
+
+	if (req->is_header && !req->acl.root)
+		rc = err_set(err, ERR_DENIED, 403, "permission denied");
+	if (rc == 0)
+		rc = find_creates(req, err);
+	if (rc == 0)
+		rc = ask_policies(req, err);
+	if (rc != ERR_DENIED)
+		return rc;
+	err_clear(err);
+	return err_set(err, rc, 403, "%s", REPLY_WRAPPED("permission denied"));
+}
+
+void
+caller_clear(struct req *req)
+{
+	acl_clear(&req->acl);
+	req->token = NULL;
+	compiled_unref(&req->token_ref);
+}

@@ -1,0 +1,149 @@
+/* The eight keys in their order, written straight into the answer's buffer. */
+#include "server/api/envelope.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/jsonw.h"
+#include "server/api/bind.h"
+
+static void
+add_key(struct buf *buf, const char *key)
+{
+	(void)buf_add_str(buf, ",\"");
+	(void)buf_add_str(buf, key);
+	(void)buf_add_str(buf, "\":");
+}
+
+static void
+add_value(struct buf *buf, const struct value *value)
+{
+	if (value != NULL)
+		jsonw_value(buf, value, 0);
+	else
+		(void)buf_add_str(buf, "null");
+}
+
+static bool
+is_envelope_key(const char *key)
+{
+	static const char *const keys[] = { "request_id", "lease_id",
+		"renewable", "lease_duration", "data", "wrap_info", "warnings",
+		"auth" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The members of data once more, beside the envelope's keys. */
+static void
+add_doubled(struct buf *buf, const struct value *data)
+{
+	VALUE_EACH (member, data) {
+		if (is_envelope_key(member->key))
+			continue;
+		(void)buf_add_char(buf, ',');
+		jsonw_string(buf, span_str(member->key));
+		(void)buf_add_char(buf, ':');
+		jsonw_value(buf, member, 0);
+	}
+}
+
+static void
+add_envelope(struct req *req, const struct reply *reply)
+{
+	struct buf *buf = &req->out.body;
+
+	(void)buf_add_str(buf, "{\"request_id\":\"");
+	(void)buf_add_str(buf, req->id);
+	(void)buf_add_str(buf, "\",\"lease_id\":");
+	jsonw_string(buf, span_str(reply->lease_id));
+	add_key(buf, "renewable");
+	(void)buf_add_str(buf, reply->renewable ? "true" : "false");
+	add_key(buf, "lease_duration");
+	(void)buf_addf(buf, "%" PRId64, reply->lease_duration_s);
+	add_key(buf, "data");
+	add_value(buf, reply->data);
+	(void)buf_add_str(buf, ",\"wrap_info\":null,\"warnings\":");
+	add_value(buf, req->warnings);
+	add_key(buf, "auth");
+	add_value(buf, reply->auth);
+	if ((req->op->flags & OP_DOUBLED) != 0)
+		add_doubled(buf, reply->data);
+	(void)buf_add_str(buf, "}\n");
+}
+
+/* A list without names, with nothing else to say, is no such thing. */
+static bool
+is_empty_list(const struct req *req, const struct reply *reply)
+{
+	const struct value *keys = value_find(reply->data, "keys");
+
+	if (req->verb != OP_LIST || req->warnings != NULL)
+		return false;
+	if (reply->data == NULL || reply->data->n == 0)
+		return true;
+	return reply->data->n == 1 && keys != NULL &&
+		keys->type == VALUE_LIST && keys->n == 0;
+}
+
+static int
+derive_status(const struct req *req, const struct reply *reply)
+{
+	bool gave = reply->data != NULL || reply->auth != NULL ||
+		reply->lease_id != NULL || reply->raw_type != NULL ||
+		req->warnings != NULL;
+
+	if (reply->status != 0)
+		return reply->status;
+	if (gave)
+		return is_empty_list(req, reply) ? 404 : 200;
+	return req->verb == OP_READ || req->verb == OP_LIST ? 404 : 204;
+}
+
+int
+envelope_write(struct req *req, const struct reply *reply, struct err *err)
+{
+	struct buf *buf = &req->out.body;
+	int status = derive_status(req, reply);
+
+	if (reply->out_of_memory)
+		return err_set_memory(err);
+	if (status == 404 && reply->raw_type == NULL) {
+		envelope_error(req, 404, "");
+		return 0;
+	}
+	buf_reset(buf);
+	req->out.status = status;
+	req->out.content_type = reply->raw_type;
+	if (status == 204)
+		return 0;
+	if (reply->raw_type != NULL) {
+		(void)buf_add_span(buf, reply->raw);
+	} else if (req->is_help || (req->op->flags & OP_BARE) != 0) {
+		add_value(buf, reply->data);
+		(void)buf_add_char(buf, '\n');
+	} else {
+		bind_warn(req);
+		add_envelope(req, reply);
+	}
+	return buf_check(buf, err);
+}
+
+void
+envelope_error(struct req *req, int status, const char *text)
+{
+	struct buf *buf = &req->out.body;
+
+	buf_clear(buf); /* also what failed of an answer */
+	req->out.status = status;
+	req->out.content_type = NULL;
+	(void)buf_add_str(buf, "{\"errors\":[");
+	if (text[0] != '\0')
+		jsonw_string(buf, span_str(text));
+	(void)buf_add_str(buf, "]}\n");
+}

@@ -1,0 +1,180 @@
+/* Requests and answers as audit entries. */
+#include "server/api/redact.h"
+
+#include <string.h>
+
+static struct audit_strings
+strings_of(const char **items, size_t n)
+{
+	return (struct audit_strings){ .items = items, .n = n };
+}
+
+/* The strings of a list value, for the names that a mount leaves clear. */
+static int
+clear_names(struct arena *arena, const struct value *list,
+	struct audit_strings *ret_names, struct err *err)
+{
+	const char **items = NULL;
+	size_t n = 0;
+
+	if (list == NULL || list->n == 0)
+		return 0;
+	items = ARENA_ARRAY(arena, const char *, list->n);
+	if (items == NULL)
+		return err_set_memory(err);
+	VALUE_EACH (item, list) {
+		if (item->type == VALUE_STRING)
+			items[n++] = item->str;
+	}
+	*ret_names = strings_of(items, n);
+	return 0;
+}
+
+/* A token as the auth object of a line; NULL where memory ran out. */
+static struct audit_auth *
+auth_of(struct arena *arena, const struct token *token, struct secret_view text)
+{
+	struct audit_auth *auth = ARENA_NEW(arena, struct audit_auth);
+
+	if (auth == NULL)
+		return NULL;
+	auth->client_token = text;
+	auth->accessor = token->accessor;
+	auth->display_name = token->display_name;
+	auth->policies = strings_of(token->policies, token->n_policies);
+	auth->token_policies = auth->policies;
+	auth->num_uses = token->num_uses;
+	auth->remaining_uses = token->num_uses;
+	auth->entity_id = token->entity_id;
+	auth->token_type = "service";
+	auth->token_ttl_s = token->creation_ttl_s;
+	auth->token_issue_ns = token->lease.issue_ns;
+	auth->no_default_policy = token->no_default_policy;
+	if (token->meta.n > 0) {
+		auth->metadata = reply_metadata(arena, token);
+		if (auth->metadata == NULL)
+			return NULL;
+	}
+	return auth;
+}
+
+static const char *
+operation_of(const struct req *req)
+{
+	static const char *const names[OP_VERB_COUNT] = {
+		[OP_READ] = "read",
+		[OP_LIST] = "list",
+		[OP_UPDATE] = "update",
+		[OP_DELETE] = "delete",
+	};
+
+	if (req->is_help)
+		return "help";
+	if (req->is_header)
+		return "header";
+	return req->creates ? "create" : names[req->verb];
+}
+
+static const char *
+address_of(const struct req *req)
+{
+	char text[NETADDR_TEXT_MAX];
+
+	if (req->peer.family == 0)
+		return "";
+	netaddr_format(&req->peer, text);
+	return arena_strdup(req->arena, text);
+}
+
+int
+redact_request(struct req *req, const char *error,
+	struct audit_entry *ret_entry, struct err *err)
+{
+	struct audit_entry entry = {
+		.time_ns = store_now_ns(req->server->store),
+		.error = error,
+		.request_id = req->id,
+		.operation = operation_of(req),
+		.mount_type = req->mount != NULL ? req->mount->type->name : "",
+		.client_token = req->own_token,
+		.client_token_accessor = "",
+		.path = req->path,
+		.request_data = req->data,
+		.remote_address = address_of(req),
+		.lease_id = "",
+		.redirect = "",
+	};
+	int rc = 0;
+
+	if (req->token != NULL) {
+		entry.auth = auth_of(req->arena, req->token, req->own_token);
+		entry.client_token_accessor = req->token->accessor;
+	}
+	if (entry.remote_address == NULL ||
+		(req->token != NULL && entry.auth == NULL))
+		return err_set_memory(err);
+	if (req->mount != NULL)
+		rc = clear_names(req->arena,
+			req->mount->audit_non_hmac_request_keys,
+			&entry.clear_request_keys, err);
+	if (rc == 0 && req->mount != NULL)
+		rc = clear_names(req->arena,
+			req->mount->audit_non_hmac_response_keys,
+			&entry.clear_response_keys, err);
+	if (rc == 0)
+		*ret_entry = entry;
+	return rc;
+}
+
+/* What a raw or an error answer says, as data. */
+static int
+special_data(struct req *req, const struct redact_answer *answer,
+	const struct value **ret_data, struct err *err)
+{
+	const struct reply *reply = answer->reply;
+	struct value *data = value_object(req->arena);
+	bool ok;
+
+	if (reply == NULL)
+		ok = value_set_str(req->arena, data, "error", answer->text);
+	else
+		ok = value_set_str(req->arena, data, "http_content_type",
+			     reply->raw_type) &&
+			value_set(req->arena, data, "http_raw_body",
+				value_span(req->arena, reply->raw)) &&
+			value_set_int(req->arena, data, "http_status_code",
+				req->out.status);
+	if (!ok)
+		return err_set_memory(err);
+	*ret_data = data;
+	return 0;
+}
+
+int
+redact_response(struct req *req, const struct redact_answer *answer,
+	struct audit_entry *ret_entry, struct err *err)
+{
+	const struct reply *reply = answer->reply;
+	struct audit_entry entry;
+	int rc = redact_request(req, answer->error, &entry, err);
+
+	if (rc != 0)
+		return rc;
+	entry.is_response = true;
+	if (reply != NULL ? reply->raw_type != NULL : answer->text[0] != '\0')
+		rc = special_data(req, answer, &entry.response_data, err);
+	else if (reply != NULL && !req->is_help)
+		entry.response_data = reply->data;
+	if (rc == 0 && reply != NULL) {
+		entry.warnings = req->warnings;
+		entry.lease_id = reply->lease_id != NULL ? reply->lease_id : "";
+		if (reply->new_token != NULL)
+			entry.response_auth = auth_of(req->arena,
+				reply->new_token, reply->new_token_text);
+		if (reply->new_token != NULL && entry.response_auth == NULL)
+			return err_set_memory(err);
+	}
+	if (rc == 0)
+		*ret_entry = entry;
+	return rc;
+}
