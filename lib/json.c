@@ -322,6 +322,7 @@ json_parse(struct span text, const struct json_limits *limits,
 		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	struct reader reader = { .arena = arena, .text = text };
 	struct value *value = NULL;
+	const uint8_t *nul = NULL;
 	json_error_t error;
 	json_t *json = NULL;
 	int rc;
@@ -329,6 +330,12 @@ json_parse(struct span text, const struct json_limits *limits,
 	rc = json_scan(text, limits, err);
 	if (rc != 0)
 		return rc;
+	/* jansson takes a NUL behind the value for the text's end. */
+	if (text.len > 0)
+		nul = memchr(text.data, '\0', text.len);
+	if (nul != NULL)
+		return refuse(err, ERR_INPUT, text, (size_t)(nul - text.data),
+			"invalid syntax");
 	/* An empty span may point nowhere, which jansson does not take. */
 	json = json_loadb(text.len > 0 ? (const char *)text.data : "", text.len,
 		flags, &error);

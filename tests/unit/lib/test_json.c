@@ -123,6 +123,22 @@ bad_text_is_refused_with_fixed_words(void **state)
 }
 
 static void
+a_nul_byte_ends_nothing(void **state)
+{
+	static const char *const bad[] = { "1\0", "1\0002", "[1]\0", "\0001",
+		"[\0]", "\"a\0\"" };
+	static const size_t lens[] = { 2, 3, 4, 2, 3, 4 };
+	struct value *value = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(
+			json_parse(span_of(bad[i], lens[i]),
+				&json_limits_request, *state, &value, NULL),
+			ERR_INPUT);
+}
+
+static void
 an_error_never_quotes_the_text(void **state)
 {
 	struct value *value = NULL;
@@ -208,6 +224,7 @@ main(void)
 		cmocka_unit_test(numbers_keep_their_text),
 		cmocka_unit_test(many_members_keep_their_order_and_numbers),
 		cmocka_unit_test(bad_text_is_refused_with_fixed_words),
+		cmocka_unit_test(a_nul_byte_ends_nothing),
 		cmocka_unit_test(an_error_never_quotes_the_text),
 		cmocka_unit_test(each_limit_is_exact),
 		cmocka_unit_test(the_scan_survives_text_that_is_no_json),
