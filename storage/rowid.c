@@ -148,11 +148,13 @@ digit_value(uint8_t c)
 	return -1;
 }
 
-/* The block of 22 digits; the check digits are the caller's to compare. */
+/*
+ * The block of 22 digits. A number past 128 bits wraps: like wrong check
+ * digits it is found out when the block is printed again.
+ */
 static bool
 parse_base62(struct span text, uint8_t block[BLOCK])
 {
-	const block_number max = ~(block_number)0;
 	block_number n = 0;
 
 	if (text.len != TEXT62_LEN)
@@ -160,7 +162,7 @@ parse_base62(struct span text, uint8_t block[BLOCK])
 	for (size_t i = 0; i < NUMBER_DIGITS; i++) {
 		int value = digit_value(text.data[i]);
 
-		if (value < 0 || n > (max - (unsigned)value) / 62)
+		if (value < 0)
 			return false;
 		n = n * 62 + (unsigned)value;
 	}
