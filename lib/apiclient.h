@@ -18,9 +18,9 @@ struct apiclient_settings {
 	const char *ca_cert;          /* "" or PEM file; wins over ca_path */
 	const char *ca_path;          /* "" or directory of PEM files */
 	const char *client_cert, *client_key; /* "" or PEM files, both */
-	const char *tls_server_name;  /* "" or name for SNI and check */
-	const char *spki_sha256;      /* "" or pin, base64 of SHA-256 */
-	const char *name_space;       /* "" or X-Vault-Namespace */
+	const char *tls_server_name;          /* "" or name for SNI and check */
+	const char *spki_sha256;              /* "" or pin, base64 of SHA-256 */
+	const char *name_space;               /* "" or X-Vault-Namespace */
 	bool tls_skip_verify;
 	bool follow_redirect; /* one, never from https to http */
 	int64_t connect_ms;   /* for each address */
@@ -40,11 +40,11 @@ enum apiclient_outcome {
 struct apiclient_request {
 	const char *method; /* GET, PUT, POST, DELETE, LIST */
 	const char *path;   /* "/v1/…", already escaped, with its query */
-	struct secret_view token; /* len 0: none */
-	const char *wrap_ttl;     /* "" or X-Vault-Wrap-TTL */
+	struct secret_view token;   /* len 0: none */
+	const char *wrap_ttl;       /* "" or X-Vault-Wrap-TTL */
 	const char *const *headers; /* more "Name: value" lines, or NULL */
 	size_t n_headers;
-	struct span body;   /* len 0: none */
+	struct span body; /* len 0: none */
 };
 
 struct apiclient_answer {

@@ -35,8 +35,7 @@ char *arena_strndup(struct arena *arena, const void *data, size_t len);
 char *arena_strdup(struct arena *arena, const char *str);
 
 /* A formatted string; NULL on failure. */
-char *arena_printf(struct arena *arena, const char *fmt, ...)
-	PRINTF_LIKE(2, 3);
+char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* A copy of the span's bytes (NUL behind them); data NULL on failure. */
 struct span arena_dup(struct arena *arena, struct span span);
@@ -48,7 +47,7 @@ size_t arena_used(const struct arena *arena);
 void arena_pool_drain(void);
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), 1, sizeof(type)))
-#define ARENA_ARRAY(arena, type, n) \
+#define ARENA_ARRAY(arena, type, n)                                            \
 	((type *)arena_alloc((arena), (n), sizeof(type)))
 
 #endif

@@ -15,8 +15,8 @@ int fd_read_all(int fd, struct buf *buf, struct err *err);
  * Write content beside path, fsync, rename over path, fsync the directory.
  * The new file has exactly mode. Nothing is left behind on failure.
  */
-int file_write_atomic(const char *path, struct span content, mode_t mode,
-	struct err *err);
+int file_write_atomic(
+	const char *path, struct span content, mode_t mode, struct err *err);
 
 /* All bytes to fd, through EINTR and short writes. */
 int fd_write_all(int fd, const void *data, size_t len, struct err *err);
@@ -32,7 +32,7 @@ int file_open_trusted(const char *path, int *ret_fd, struct err *err);
 int file_sync_dir(const char *path, struct err *err);
 
 /* 64-bit inode and device of a path; ERR_ABSENT where nothing is there. */
-int file_identity(
-	const char *path, uint64_t *ret_dev, uint64_t *ret_ino, struct err *err);
+int file_identity(const char *path, uint64_t *ret_dev, uint64_t *ret_ino,
+	struct err *err);
 
 #endif

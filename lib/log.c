@@ -143,14 +143,14 @@ add_message(struct buf *line, const char *message)
 
 static void
 format_text(struct buf *line, enum log_level level, const char *message,
-	const struct log_field *fields, size_t n_fields)
+	const struct log_field *fields)
 {
 	size_t i;
 
 	add_time(line);
 	buf_addf(line, " %s ", levels[level].tag);
 	add_message(line, message);
-	for (i = 0; i < n_fields; i++) {
+	for (i = 0; fields[i].key != NULL; i++) {
 		buf_addf(line, "%s %s=", i == 0 ? ":" : "", fields[i].key);
 		add_value(line, &fields[i], false);
 	}
@@ -159,7 +159,7 @@ format_text(struct buf *line, enum log_level level, const char *message,
 
 static void
 format_json(struct buf *line, enum log_level level, const char *message,
-	const struct log_field *fields, size_t n_fields)
+	const struct log_field *fields)
 {
 	size_t i;
 
@@ -168,7 +168,7 @@ format_json(struct buf *line, enum log_level level, const char *message,
 	buf_add_str(line, ",\"@timestamp\":\"");
 	add_time(line);
 	buf_add_char(line, '"');
-	for (i = 0; i < n_fields; i++) {
+	for (i = 0; fields[i].key != NULL; i++) {
 		buf_add_char(line, ',');
 		jsonw_string(line, span_str(fields[i].key));
 		buf_add_char(line, ':');
@@ -179,17 +179,17 @@ format_json(struct buf *line, enum log_level level, const char *message,
 
 static void
 format_line(struct buf *line, enum log_level level, const char *message,
-	const struct log_field *fields, size_t n_fields)
+	const struct log_field *fields)
 {
 	if (atomic_load(&as_json))
-		format_json(line, level, message, fields, n_fields);
+		format_json(line, level, message, fields);
 	else
-		format_text(line, level, message, fields, n_fields);
+		format_text(line, level, message, fields);
 }
 
 void
 log_write(enum log_level level, const char *message,
-	const struct log_field *fields, size_t n_fields)
+	const struct log_field *fields)
 {
 	int saved_errno = errno;
 	struct buf line;
@@ -198,11 +198,11 @@ log_write(enum log_level level, const char *message,
 	if (level >= LOG_OFF || (int)level < atomic_load(&minimum))
 		return;
 	buf_init(&line, LINE_MAX_BYTES);
-	format_line(&line, level, message, fields, n_fields);
+	format_line(&line, level, message, fields);
 	if (line.rc != 0) {
 		/* Too long with its fields: the message alone still fits. */
 		buf_reset(&line);
-		format_line(&line, level, message, NULL, 0);
+		format_line(&line, level, message, &LOG_END);
 	}
 	do {
 		n = write(atomic_load(&target), line.data, line.len);

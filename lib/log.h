@@ -16,6 +16,7 @@ enum log_field_type { LOG_FIELD_STR, LOG_FIELD_INT, LOG_FIELD_BOOL };
 struct log_field {
 	const char *key;
 	enum log_field_type type;
+
 	union {
 		const char *str; /* NULL prints as "" */
 		int64_t integer;
@@ -24,15 +25,15 @@ struct log_field {
 };
 
 /* "err" names the field of a struct err's message and detail. */
-#define LOG_STR(k, v) \
+#define LOG_STR(k, v)                                                          \
 	((struct log_field){ .key = (k), .type = LOG_FIELD_STR, .str = (v) })
-#define LOG_INT(k, v) \
-	((struct log_field){ \
+#define LOG_INT(k, v)                                                          \
+	((struct log_field){                                                   \
 		.key = (k), .type = LOG_FIELD_INT, .integer = (v) })
-#define LOG_BOOL(k, v) \
-	((struct log_field){ \
+#define LOG_BOOL(k, v)                                                         \
+	((struct log_field){                                                   \
 		.key = (k), .type = LOG_FIELD_BOOL, .boolean = (v) })
-#define LOG_ERR(e) \
+#define LOG_ERR(e)                                                             \
 	LOG_STR("error", (e)->message), LOG_STR("detail", (e)->detail)
 
 /* Names: off, error, warn, info, debug, trace ("err" and "warning" too). */
@@ -47,22 +48,17 @@ void log_set_json(bool on);
 /* Where lines go; 2 at first. The descriptor stays its owner's. */
 void log_set_fd(int fd);
 
+/* fields end with LOG_END. */
 void log_write(enum log_level level, const char *message,
-	const struct log_field *fields, size_t n_fields);
+	const struct log_field *fields);
 
-#define LOG_AT(level, message, ...) \
-	log_write((level), (message), \
-		(const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ NULL, LOG_FIELD_STR, { NULL } } }, \
-		ARRAY_LEN(((const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ NULL, LOG_FIELD_STR, { NULL } } })) - 1)
-#define log_trace(message, ...) \
-	LOG_AT(LOG_TRACE, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_debug(message, ...) \
-	LOG_AT(LOG_DEBUG, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(message, ...) \
-	LOG_AT(LOG_INFO, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(message, ...) \
-	LOG_AT(LOG_WARN, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_error(message, ...) \
-	LOG_AT(LOG_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
+#define LOG_END ((struct log_field){ .key = NULL })
+#define LOG_AT(level, message, ...)                                            \
+	log_write((level), (message), (const struct log_field[]){ __VA_ARGS__ })
+#define log_trace(...) LOG_AT(LOG_TRACE, __VA_ARGS__, LOG_END)
+#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__, LOG_END)
+#define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__, LOG_END)
+#define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__, LOG_END)
+#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__, LOG_END)
 
 #endif

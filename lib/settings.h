@@ -36,27 +36,33 @@ struct setting {
 };
 
 /* A row; fails to compile where the member has another type than said. */
-#define SETTING(kind, ctype, record, member, ...) \
-	{ .name = #member, .type = kind, \
-		.offset = offsetof(record, member) + \
-			0 * sizeof((ctype *)NULL == &((record *)NULL)->member), \
-		__VA_ARGS__ }
-#define SETTING_ROW_STR(record, member, ...) \
+#define SETTING(kind, ctype, record, member, ...)                              \
+	{                                                                      \
+		.name = #member, .type = kind,                                 \
+		.offset = offsetof(record, member) +                           \
+			0 *                                                    \
+				sizeof((ctype *)NULL ==                        \
+					&((record *)NULL)->member),            \
+		__VA_ARGS__                                                    \
+	}
+#define SETTING_ROW_STR(record, member, ...)                                   \
 	SETTING(SETTING_STR, const char *, record, member, __VA_ARGS__)
-#define SETTING_ROW_INT(record, member, ...) \
+#define SETTING_ROW_INT(record, member, ...)                                   \
 	SETTING(SETTING_INT, int64_t, record, member, __VA_ARGS__)
-#define SETTING_ROW_BOOL(record, member, ...) \
+#define SETTING_ROW_BOOL(record, member, ...)                                  \
 	SETTING(SETTING_BOOL, bool, record, member, __VA_ARGS__)
-#define SETTING_ROW_DURATION(record, member, ...) \
+#define SETTING_ROW_DURATION(record, member, ...)                              \
 	SETTING(SETTING_DURATION, int64_t, record, member, __VA_ARGS__)
-#define SETTING_ROW_LIST(record, member, ...) \
+#define SETTING_ROW_LIST(record, member, ...)                                  \
 	SETTING(SETTING_LIST, struct setting_list, record, member, __VA_ARGS__)
-#define SETTING_END { .name = NULL }
+#define SETTING_END                                                            \
+	{                                                                      \
+		.name = NULL                                                   \
+	}
 
 /* What to do with a key that no row names; non-zero ends the reading. */
-typedef int setting_unknown_fn(
-	void *ctx, const struct value *member, const char *nearest,
-	struct err *err);
+typedef int setting_unknown_fn(void *ctx, const struct value *member,
+	const char *nearest, struct err *err);
 
 /*
  * Fill record from the members of object by table, defaults first. Repeated

@@ -23,13 +23,16 @@ enum value_type {
 struct value {
 	enum value_type type;
 	const char *key; /* name within an object, else NULL */
+
 	union {
 		bool boolean;
 		int64_t integer;
+
 		struct {
 			const char *str;
 			size_t len;
 		};
+
 		struct {
 			struct value *first, *last;
 			size_t n;
@@ -97,9 +100,9 @@ struct value *value_copy(struct arena *arena, const struct value *value);
 void value_sort(struct value *object);
 
 /* for (child of parent) …; parent may be NULL. */
-#define VALUE_EACH(child, parent) \
-	for (const struct value *child = \
-			(parent) != NULL ? (parent)->first : NULL; \
+#define VALUE_EACH(child, parent)                                              \
+	for (const struct value *child = (parent) != NULL ? (parent)->first    \
+							  : NULL;              \
 		child != NULL; child = child->next)
 
 #endif
