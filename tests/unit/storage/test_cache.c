@@ -291,6 +291,46 @@ an_object_too_large_to_keep_is_still_given(void **state)
 
 /* ---- exactness ------------------------------------------------------- */
 
+static struct fixture *changing; /* whose record changes meanwhile, once */
+
+/* Between reading the old value and keeping what it gives. */
+static int
+compile_while_it_changes(const void *ctx, struct span key, struct span value,
+	void **ret_object, size_t *ret_size, struct err *err)
+{
+	if (changing != NULL)
+		put(changing, "a", 2);
+	changing = NULL;
+	return compile_number(ctx, key, value, ret_object, ret_size, err);
+}
+
+static const struct compiled_type changing_type = {
+	.name = "changing",
+	.compile = compile_while_it_changes,
+	.free = free_number,
+};
+
+static void
+what_was_read_before_a_change_is_not_kept(void **state)
+{
+	struct fixture *fixture = *state;
+	struct compiled *ref = NULL;
+	const struct number *number = NULL;
+
+	put(fixture, "a", 1);
+	changing = fixture;
+	assert_int_equal(0,
+		store_compiled(fixture->store, span_str("a"), &changing_type,
+			&ref, NULL));
+	compiled_unref(&ref);
+	assert_int_equal(0,
+		store_compiled(fixture->store, span_str("a"), &changing_type,
+			&ref, NULL));
+	number = compiled_object(ref);
+	assert_int_equal(2, number->n);
+	compiled_unref(&ref);
+}
+
 #define N_RECORDS 4
 #define N_READERS 4
 #define N_WRITES 3000
@@ -355,6 +395,7 @@ main(void)
 		EACH(a_sealed_store_gives_no_objects),
 		EACH(the_cap_holds_and_spares_what_is_used),
 		EACH(an_object_too_large_to_keep_is_still_given),
+		EACH(what_was_read_before_a_change_is_not_kept),
 		EACH(no_look_gives_less_than_what_was_answered),
 	};
 

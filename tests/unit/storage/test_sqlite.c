@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -323,6 +324,18 @@ wide_modes_are_refused(void **state)
 	assert_int_equal(0, open_store(fixture));
 }
 
+static int
+remove_companions(const struct fixture *fixture)
+{
+	char name[sizeof(fixture->path) + 8];
+	int rc;
+
+	snprintf(name, sizeof(name), "%s-wal", fixture->path);
+	rc = unlink(name);
+	snprintf(name, sizeof(name), "%s-shm", fixture->path);
+	return unlink(name) | rc;
+}
+
 static void
 a_foreign_owner_is_refused(void **state)
 {
@@ -621,6 +634,74 @@ a_full_disk_undoes_the_batch_and_reads_go_on(void **state)
 	assert_string_equal("3", get(fixture, "a"));
 }
 
+/* A file that takes the room of the store away, and gives it back. */
+static void
+take_room(const struct fixture *fixture, off_t size)
+{
+	char name[sizeof(fixture->path)];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/filler", fixture->dir);
+	unlink(name);
+	if (size == 0)
+		return;
+	fd = open(name, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(0, posix_fallocate(fd, 0, size));
+	close(fd);
+}
+
+/* Write until the file system takes no more. */
+static void
+fill_up(struct fixture *fixture)
+{
+	static uint8_t bytes[4096];
+	char key[32];
+	struct record record = {
+		.key = key,
+		.value = { bytes, sizeof(bytes) },
+	};
+	int i, rc = 0;
+
+	for (i = 0; rc == 0 && i < 10000; i++) {
+		snprintf(key, sizeof(key), "fill/%d", i);
+		err_clear(&fixture->err);
+		rc = store_write(
+			fixture->store, put_record, &record, &fixture->err);
+	}
+	assert_int_equal(ERR_FULL, rc);
+}
+
+/* R20, on a file system of 4 MiB, with less and less of it free. */
+static void
+a_store_serves_again_when_there_is_room(void **state)
+{
+	struct fixture *fixture = *state;
+	int i;
+
+	store_close(&fixture->store);
+	if (mount("none", fixture->dir, "tmpfs", 0, "size=4m,mode=0700") != 0)
+		skip();
+	assert_int_equal(0, open_store(fixture));
+	assert_int_equal(0, put(fixture, "a", "1"));
+	for (i = 0; i < 20; i++) {
+		take_room(fixture, (3000 - 100 * i) * 1024);
+		fill_up(fixture);
+		assert_string_equal(
+			"storage unavailable", fixture->err.message);
+		assert_false(store_failed(fixture->store));
+		assert_non_null(get(fixture, "a"));
+		take_room(fixture, 0);
+		assert_int_equal(0, put(fixture, "a", "2"));
+		store_close(&fixture->store);
+		unlink(fixture->path);
+		assert_int_equal(0, remove_companions(fixture));
+		assert_int_equal(0, open_store(fixture));
+		assert_int_equal(0, put(fixture, "a", "1"));
+	}
+	store_close(&fixture->store);
+	assert_int_equal(0, umount(fixture->dir));
+}
+
 /* ---- backup ---------------------------------------------------------- */
 
 struct pairs {
@@ -719,6 +800,7 @@ main(void)
 		EACH(a_failed_sync_is_final),
 		EACH(a_failed_write_is_final),
 		EACH(a_full_disk_undoes_the_batch_and_reads_go_on),
+		EACH(a_store_serves_again_when_there_is_room),
 		EACH(a_backup_under_load_is_one_point_in_time),
 	};
 
