@@ -554,10 +554,10 @@ audit_devices_remove(struct server *server, const char *path, struct err *err)
 		return 0; /* no device has such a path */
 	pthread_mutex_lock(&change);
 	device_name(path, name);
-	rc = record_delete(server->store, &server->system, name, err);
+	rc = records_delete(server->store, &server->system, name, err);
 	head_name(path, name);
 	if (rc == 0)
-		rc = record_delete(server->store, &server->system, name, err);
+		rc = records_delete(server->store, &server->system, name, err);
 	if (rc == 0) {
 		(void)snprintf(slashed, sizeof(slashed), "%s/", path);
 		audit_disable(server->audit, slashed);

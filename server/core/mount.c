@@ -151,8 +151,8 @@ encode(const struct mount *mount, struct arena *arena)
 	return ok ? record : NULL;
 }
 
-static const struct mount_type *
-find_type(const struct mounts *mounts, const char *name)
+const struct mount_type *
+mounts_type(const struct mounts *mounts, const char *name)
 {
 	const struct mount_type *const *type = NULL;
 
@@ -178,7 +178,7 @@ decode_into(const struct mounts *mounts, const char *uuid,
 	const char *state = value_find_str(record, "state", "live");
 	size_t i;
 
-	mount->type = find_type(mounts, value_find_str(record, "type", ""));
+	mount->type = mounts_type(mounts, value_find_str(record, "type", ""));
 	if (mount->type == NULL)
 		return bad_record(uuid, "unknown type", err);
 	if (strlen(uuid) >= sizeof(mount->uuid) ||
@@ -627,7 +627,7 @@ static int
 check_type(const struct mounts *mounts, const struct mount_wanted *wanted,
 	struct err *err)
 {
-	const struct mount_type *type = find_type(mounts, wanted->type);
+	const struct mount_type *type = mounts_type(mounts, wanted->type);
 
 	if (type != NULL && type->builtin)
 		return err_set(err, ERR_INPUT, 400,
@@ -967,7 +967,7 @@ finish_removal(
 	if (rc != 0)
 		return rc;
 	record_name(mount->uuid, name);
-	rc = record_delete(store, &mounts->server->system, name, err);
+	rc = records_delete(store, &mounts->server->system, name, err);
 	if (rc == 0)
 		table_drop(mounts, mount->uuid);
 	return rc;
@@ -1169,7 +1169,7 @@ add_builtins(struct mounts *mounts, struct err *err)
 
 	for (i = 0; i < ARRAY_LEN(builtins) && rc == 0; i++) {
 		const struct mount_type *type =
-			find_type(mounts, builtins[i].type);
+			mounts_type(mounts, builtins[i].type);
 		struct mount *mount = find_entry(mounts, builtins[i].path);
 
 		if (type != NULL && mount == NULL)

@@ -95,7 +95,7 @@ delete_one(struct store_tx *tx, void *ctx, struct err *err)
 }
 
 int
-record_delete(struct store *store, const struct kv *kv, const char *name,
+records_delete(struct store *store, const struct kv *kv, const char *name,
 	struct err *err)
 {
 	struct deletion deletion = { kv, name };

@@ -14,7 +14,7 @@ int records_each(struct store *store, const struct kv *kv, const char *prefix,
 	kv_scan_fn *fn, void *ctx, struct err *err);
 
 /* Delete one record with a transaction of its own; absent ones are fine. */
-int record_delete(struct store *store, const struct kv *kv, const char *name,
+int records_delete(struct store *store, const struct kv *kv, const char *name,
 	struct err *err);
 
 #endif
