@@ -67,7 +67,7 @@ log_refusal(const struct login *login, const char *why)
 {
 	struct verdict_line line = { .verdict = VERDICT_DENY };
 
-	(void)snprintf(line.why, sizeof(line.why), "%s", why);
+	(void)snprintf(line.why, sizeof(line.why), "%.500s", why);
 	log_outcome(login, LOG_NOTICE, "one-time password refused", &line);
 }
 
@@ -164,7 +164,8 @@ ask_helper(const struct login *login, struct spawn *spawn,
 	if (rc == 0)
 		verdict_line_read(nonce, buf_span(&text), line);
 	else
-		(void)snprintf(line->why, sizeof(line->why), "%s", err.message);
+		(void)snprintf(
+			line->why, sizeof(line->why), "%.500s", err.message);
 	buf_clear(&frame);
 	buf_clear(&text);
 }
