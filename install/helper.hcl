@@ -13,5 +13,5 @@ allowed_roles = "otp-web"
 # Addresses that are this host although no interface has them (NAT).
 # allowed_cidr_list = "203.0.113.40/32"
 
-# Seconds for everything: resolve, connect, ask, answer.
+# Seconds for everything under pam_exec; the module's line has timeout=.
 # timeout_seconds = 10
