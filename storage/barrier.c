@@ -39,11 +39,26 @@ struct term {
 	_Atomic uint64_t encryptions;
 };
 
+/* Derived keys are asked for often: the first ones are kept. */
+#define DERIVED_MAX 64
+#define LABEL_MAX 32
+#define SUBJECT_MAX 40 /* a mount's uuid is 36 */
+
+struct derived {
+	char label[LABEL_MAX];
+	size_t subject_len;
+	uint8_t subject[SUBJECT_MAX];
+	uint8_t key[BARRIER_KEY];
+};
+
 /* The guarded pages of a barrier. */
 struct keys {
 	uint8_t name[BARRIER_KEY];
 	uint8_t audit_seed[BARRIER_KEY];
 	uint8_t terms[KEYRING_TERMS_MAX][BARRIER_KEY];
+	pthread_mutex_t derived_lock; /* for adding */
+	_Atomic size_t n_derived;     /* entries before it never change */
+	struct derived derived[DERIVED_MAX];
 };
 
 struct barrier {
@@ -69,6 +84,7 @@ barrier_alloc(void)
 	}
 	barrier->keys = (struct keys *)(void *)secret_bytes(barrier->secret);
 	pthread_mutex_init(&barrier->rotate_lock, NULL);
+	pthread_mutex_init(&barrier->keys->derived_lock, NULL);
 	return barrier;
 }
 
@@ -77,6 +93,7 @@ barrier_free(struct barrier **barrier)
 {
 	if (*barrier == NULL)
 		return;
+	pthread_mutex_destroy(&(*barrier)->keys->derived_lock);
 	secret_free(&(*barrier)->secret);
 	pthread_mutex_destroy(&(*barrier)->rotate_lock);
 	free(*barrier);
@@ -318,13 +335,13 @@ barrier_audit_seed(const struct barrier *barrier)
 	return secret_view_of(barrier->keys->audit_seed, BARRIER_KEY);
 }
 
-void
-barrier_derive(const struct barrier *barrier, const char *label,
-	struct span subject, uint8_t out[BARRIER_KEY])
+static void
+derive(const struct keys *keys, const char *label, struct span subject,
+	uint8_t out[BARRIER_KEY])
 {
 	crypto_auth_hmacsha256_state state;
 
-	crypto_auth_hmacsha256_init(&state, barrier->keys->name, BARRIER_KEY);
+	crypto_auth_hmacsha256_init(&state, keys->name, BARRIER_KEY);
 	crypto_auth_hmacsha256_update(
 		&state, (const uint8_t *)label, strlen(label) + 1);
 	if (subject.len > 0)
@@ -332,4 +349,53 @@ barrier_derive(const struct barrier *barrier, const char *label,
 			&state, subject.data, subject.len);
 	crypto_auth_hmacsha256_final(&state, out);
 	secret_wipe(&state, sizeof(state));
+}
+
+/* Keep a key; of two threads that derive the same, both may. */
+static void
+keep_derived(struct keys *keys, const char *label, struct span subject,
+	const uint8_t key[BARRIER_KEY])
+{
+	struct derived *entry = NULL;
+	size_t n;
+
+	if (subject.len > SUBJECT_MAX || strlen(label) >= LABEL_MAX)
+		return;
+	pthread_mutex_lock(&keys->derived_lock);
+	n = atomic_load(&keys->n_derived);
+	if (n < DERIVED_MAX) {
+		entry = &keys->derived[n];
+		memcpy(entry->label, label, strlen(label) + 1);
+		entry->subject_len = subject.len;
+		if (subject.len > 0)
+			memcpy(entry->subject, subject.data, subject.len);
+		memcpy(entry->key, key, BARRIER_KEY);
+		atomic_store(&keys->n_derived, n + 1);
+	}
+	pthread_mutex_unlock(&keys->derived_lock);
+}
+
+static bool
+is_derived(const struct derived *entry, const char *label, struct span subject)
+{
+	return span_equal(
+		       span_of(entry->subject, entry->subject_len), subject) &&
+		strcmp(entry->label, label) == 0;
+}
+
+void
+barrier_derive(const struct barrier *barrier, const char *label,
+	struct span subject, uint8_t out[BARRIER_KEY])
+{
+	struct keys *keys = barrier->keys;
+	size_t n = atomic_load(&keys->n_derived);
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_derived(&keys->derived[i], label, subject)) {
+			memcpy(out, keys->derived[i].key, BARRIER_KEY);
+			return;
+		}
+	}
+	derive(keys, label, subject, out);
+	keep_derived(keys, label, subject, out);
 }

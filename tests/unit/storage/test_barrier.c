@@ -291,6 +291,35 @@ malformed_keyrings_are_refused(void **state)
 }
 
 static void
+a_key_is_derived_alike_whether_or_not_it_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t first[200][BARRIER_KEY], again[BARRIER_KEY];
+	char label[48], subject[48];
+	size_t i;
+
+	for (i = 0; i < 200; i++) {
+		(void)snprintf(
+			label, sizeof(label), "%0*zu", i % 2 ? 4 : 40, i);
+		(void)snprintf(
+			subject, sizeof(subject), "%0*zu", i % 3 ? 4 : 44, i);
+		barrier_derive(
+			fixture->barrier, label, span_str(subject), first[i]);
+	}
+	for (i = 0; i < 200; i++) {
+		(void)snprintf(
+			label, sizeof(label), "%0*zu", i % 2 ? 4 : 40, i);
+		(void)snprintf(
+			subject, sizeof(subject), "%0*zu", i % 3 ? 4 : 44, i);
+		barrier_derive(
+			fixture->barrier, label, span_str(subject), again);
+		assert_memory_equal(again, first[i], BARRIER_KEY);
+		assert_memory_not_equal(
+			again, first[(i + 1) % 200], BARRIER_KEY);
+	}
+}
+
+static void
 derived_keys_differ_by_label_and_subject(void **state)
 {
 	struct fixture *fixture = *state;
@@ -360,6 +389,7 @@ main(void)
 		EACH(there_is_an_end_to_rotating),
 		EACH(a_keyring_opens_what_its_barrier_sealed),
 		EACH(malformed_keyrings_are_refused),
+		EACH(a_key_is_derived_alike_whether_or_not_it_is_kept),
 		EACH(derived_keys_differ_by_label_and_subject),
 		EACH(rotating_while_others_seal_is_safe),
 	};
