@@ -1,0 +1,481 @@
+/*
+ * The broker: which devices there are, who gets a line, and the watch over
+ * devices that hang.
+ */
+#include "audit/audit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "audit/device.h"
+#include "audit/ticket.h"
+#include "lib/log.h"
+#include "lib/random.h"
+
+#define DEADLINE_MS 2000
+#define DEVICES_MAX 64
+
+struct audit {
+	struct sink_file_places places;
+	struct device_settings device_settings;
+
+	pthread_mutex_t change; /* one enable or disable at a time */
+	pthread_rwlock_t lock;  /* over devices; never held while waiting */
+	struct device *devices[DEVICES_MAX]; /* in order of path */
+	atomic_size_t n_devices;
+
+	pthread_t watcher;
+	pthread_mutex_t watch_lock;
+	pthread_cond_t watch_wake;
+	atomic_bool watching; /* the watcher knows that lines are queued */
+	bool stop;
+};
+
+/*
+ * The earliest deadline of all devices, after those that passed theirs. The
+ * devices are held, not locked: to give one up settles tickets.
+ */
+static int64_t
+watch_devices(struct audit *audit)
+{
+	struct device *devices[DEVICES_MAX];
+	int64_t due_ns = INT64_MAX, now_ns = device_now_ns();
+	size_t i, n;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	n = audit->n_devices;
+	for (i = 0; i < n; i++)
+		devices[i] = device_ref(audit->devices[i]);
+	pthread_rwlock_unlock(&audit->lock);
+	for (i = 0; i < n; i++) {
+		int64_t ns = device_watch(devices[i], now_ns);
+
+		if (ns < due_ns)
+			due_ns = ns;
+		device_unref(&devices[i]);
+	}
+	return due_ns;
+}
+
+/*
+ * Sleep until a deadline, or until lines come where there were none. Lines
+ * that come meanwhile have later deadlines, so they need not wake anybody.
+ */
+static void
+watch_sleep(struct audit *audit, int64_t due_ns)
+{
+	struct timespec due = { .tv_sec = due_ns / CLOCK_NS_PER_S,
+		.tv_nsec = due_ns % CLOCK_NS_PER_S };
+
+	if (due_ns == INT64_MAX) {
+		while (!audit->stop && !atomic_load(&audit->watching))
+			pthread_cond_wait(
+				&audit->watch_wake, &audit->watch_lock);
+		return;
+	}
+	while (!audit->stop &&
+		pthread_cond_timedwait(
+			&audit->watch_wake, &audit->watch_lock, &due) == 0)
+		;
+}
+
+static void *
+watch(void *ctx)
+{
+	struct audit *audit = ctx;
+	int64_t due_ns;
+
+	pthread_mutex_lock(&audit->watch_lock);
+	while (!audit->stop) {
+		pthread_mutex_unlock(&audit->watch_lock);
+		due_ns = watch_devices(audit);
+		if (due_ns == INT64_MAX) {
+			/* Look again: a line may have come just before. */
+			atomic_store(&audit->watching, false);
+			due_ns = watch_devices(audit);
+		}
+		pthread_mutex_lock(&audit->watch_lock);
+		watch_sleep(audit, due_ns);
+	}
+	pthread_mutex_unlock(&audit->watch_lock);
+	return NULL;
+}
+
+/* A line was queued: somebody must watch over it. */
+static void
+watch_arm(struct audit *audit)
+{
+	if (atomic_load(&audit->watching) ||
+		atomic_exchange(&audit->watching, true))
+		return;
+	pthread_mutex_lock(&audit->watch_lock);
+	pthread_cond_signal(&audit->watch_wake);
+	pthread_mutex_unlock(&audit->watch_lock);
+}
+
+static void
+init_locks(struct audit *audit)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_init(&audit->change, NULL);
+	pthread_rwlock_init(&audit->lock, NULL);
+	pthread_mutex_init(&audit->watch_lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&audit->watch_wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	atomic_init(&audit->watching, false);
+	atomic_init(&audit->n_devices, 0);
+}
+
+static void
+destroy_locks(struct audit *audit)
+{
+	pthread_mutex_destroy(&audit->change);
+	pthread_rwlock_destroy(&audit->lock);
+	pthread_mutex_destroy(&audit->watch_lock);
+	pthread_cond_destroy(&audit->watch_wake);
+}
+
+int
+audit_new(const struct audit_settings *settings, struct audit **ret_audit,
+	struct err *err)
+{
+	struct audit *audit = calloc(1, sizeof(*audit));
+
+	if (audit == NULL)
+		return err_set_memory(err);
+	audit->places = (struct sink_file_places){
+		.directories = settings->directories,
+		.n_directories = settings->n_directories,
+		.anywhere = settings->any_directory,
+	};
+	audit->device_settings = (struct device_settings){
+		.clock = settings->clock,
+		.places = &audit->places,
+		.deadline_ms = settings->device_deadline_ms > 0
+			? settings->device_deadline_ms
+			: DEADLINE_MS,
+	};
+	init_locks(audit);
+	if (pthread_create(&audit->watcher, NULL, watch, audit) != 0) {
+		destroy_locks(audit);
+		free(audit);
+		return err_set(err, ERR_SYSTEM, 500, "internal error");
+	}
+	*ret_audit = audit;
+	return 0;
+}
+
+void
+audit_free(struct audit **ref)
+{
+	struct audit *audit = *ref;
+
+	if (audit == NULL)
+		return;
+	audit_disable_all(audit);
+	pthread_mutex_lock(&audit->watch_lock);
+	audit->stop = true;
+	pthread_cond_signal(&audit->watch_wake);
+	pthread_mutex_unlock(&audit->watch_lock);
+	(void)pthread_join(audit->watcher, NULL);
+	destroy_locks(audit);
+	free(audit);
+	*ref = NULL;
+}
+
+/* The device of that path; under a lock. */
+static struct device *
+find_device(struct audit *audit, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < audit->n_devices; i++) {
+		if (strcmp(device_path(audit->devices[i]), path) == 0)
+			return audit->devices[i];
+	}
+	return NULL;
+}
+
+/* One path, which ends in '/', is the front of the other. */
+static bool
+is_nested(const char *a, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	return strncmp(a, b, a_len < b_len ? a_len : b_len) == 0;
+}
+
+static int
+check_path(struct audit *audit, const char *path, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < audit->n_devices; i++) {
+		if (is_nested(device_path(audit->devices[i]), path))
+			return err_set(
+				err, ERR_EXISTS, 400, "path already in use");
+	}
+	if (audit->n_devices == DEVICES_MAX)
+		return err_set(err, ERR_LIMIT, 400, "too many audit devices");
+	return 0;
+}
+
+/* Two chains in one file could not be told apart. */
+static int
+check_file(struct audit *audit, const struct device *device,
+	const struct audit_device_config *config, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < audit->n_devices; i++) {
+		if (device_is_same_file(device, audit->devices[i]))
+			return err_set(err, ERR_EXISTS, 400,
+				"sanity check failed; unable to open \"%s\" for writing: the device %s writes to it",
+				value_find_str(config->options, "file_path",
+					value_find_str(
+						config->options, "path", "")),
+				device_path(audit->devices[i]));
+	}
+	return 0;
+}
+
+/* The test line, durable; 400 with the device's reason where it fails. */
+static int
+write_test_line(struct audit *audit, struct device *device, struct err *err)
+{
+	struct ticket *ticket = ticket_new(NULL, NULL);
+	char id[RANDOM_UUID_MAX], why[ERR_DETAIL_MAX];
+	struct audit_entry entry = { .request_id = id,
+		.time_ns = clock_wall_ns(audit->device_settings.clock),
+		.operation = "update",
+		.path = "sys/audit/test" };
+	int rc;
+
+	if (ticket == NULL)
+		return err_set_memory(err);
+	random_uuid(id);
+	ticket_ref(ticket);
+	device_submit(device, &entry, true, ticket);
+	ticket_finish(ticket, false);
+	rc = ticket_wait(ticket);
+	if (rc == 0)
+		return 0;
+	device_get_error(device, why);
+	return err_set(err, ERR_INPUT, 400,
+		"audit backend failed test message: %s", why);
+}
+
+static void
+insert_device(struct audit *audit, struct device *device)
+{
+	size_t i;
+
+	pthread_rwlock_wrlock(&audit->lock);
+	for (i = audit->n_devices; i > 0 &&
+		strcmp(device_path(audit->devices[i - 1]),
+			device_path(device)) > 0;
+		i--)
+		audit->devices[i] = audit->devices[i - 1];
+	audit->devices[i] = device;
+	audit->n_devices++;
+	pthread_rwlock_unlock(&audit->lock);
+}
+
+static int
+enable(struct audit *audit, const struct audit_device_config *config,
+	bool skip_test, struct err *err)
+{
+	struct device *device = NULL;
+	int rc = check_path(audit, config->path, err);
+
+	if (rc == 0)
+		rc = device_new(&audit->device_settings, config, &device, err);
+	if (rc == 0)
+		rc = check_file(audit, device, config, err);
+	if (rc == 0)
+		rc = device_start(device, err);
+	if (rc == 0 && !skip_test)
+		rc = write_test_line(audit, device, err);
+	if (rc != 0) {
+		device_close(&device);
+		return rc;
+	}
+	insert_device(audit, device);
+	return 0;
+}
+
+int
+audit_enable(struct audit *audit, const struct audit_device_config *config,
+	bool skip_test, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&audit->change);
+	rc = enable(audit, config, skip_test, err);
+	pthread_mutex_unlock(&audit->change);
+	return rc;
+}
+
+/* Out of the list; NULL where it is not in it. */
+static struct device *
+remove_device(struct audit *audit, const char *path)
+{
+	struct device *device = NULL;
+	size_t i = 0;
+
+	pthread_rwlock_wrlock(&audit->lock);
+	device = find_device(audit, path);
+	if (device != NULL) {
+		while (audit->devices[i] != device)
+			i++;
+		audit->n_devices--;
+		memmove(&audit->devices[i], &audit->devices[i + 1],
+			(audit->n_devices - i) * sizeof(audit->devices[0]));
+	}
+	pthread_rwlock_unlock(&audit->lock);
+	return device;
+}
+
+void
+audit_disable(struct audit *audit, const char *path)
+{
+	struct device *device = NULL;
+
+	pthread_mutex_lock(&audit->change);
+	device = remove_device(audit, path);
+	device_close(&device);
+	pthread_mutex_unlock(&audit->change);
+}
+
+void
+audit_disable_all(struct audit *audit)
+{
+	pthread_mutex_lock(&audit->change);
+	while (audit->n_devices > 0) {
+		struct device *device =
+			remove_device(audit, device_path(audit->devices[0]));
+
+		device_close(&device);
+	}
+	pthread_mutex_unlock(&audit->change);
+}
+
+bool
+audit_is_enabled(const struct audit *audit)
+{
+	return atomic_load(&audit->n_devices) > 0;
+}
+
+/* Hand the entry to every device. How many there are. */
+static size_t
+submit(struct audit *audit, const struct audit_entry *entry, bool sync,
+	struct ticket *ticket)
+{
+	size_t i, n;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	n = audit->n_devices;
+	for (i = 0; i < n; i++) {
+		ticket_ref(ticket);
+		device_submit(audit->devices[i], entry, sync, ticket);
+	}
+	pthread_rwlock_unlock(&audit->lock);
+	if (n > 0)
+		watch_arm(audit);
+	return n;
+}
+
+int
+audit_request(
+	struct audit *audit, const struct audit_entry *entry, struct err *err)
+{
+	struct ticket *ticket = ticket_new(NULL, NULL);
+	size_t n;
+
+	if (ticket == NULL)
+		return err_set_memory(err);
+	n = submit(audit, entry, false, ticket);
+	ticket_finish(ticket, n == 0);
+	if (ticket_wait(ticket) == 0)
+		return 0;
+	return err_set(err, ERR_AUDIT, 500, "internal error");
+}
+
+void
+audit_response(struct audit *audit, const struct audit_entry *entry,
+	audit_done_fn *done, void *ctx)
+{
+	struct ticket *ticket = ticket_new(done, ctx);
+	size_t n;
+
+	if (ticket == NULL) {
+		done(ctx, ERR_AUDIT);
+		return;
+	}
+	n = submit(audit, entry, true, ticket);
+	ticket_finish(ticket, n == 0);
+}
+
+int
+audit_hash(struct audit *audit, const char *path, struct span input,
+	char out[80], struct err *err)
+{
+	struct device *device = NULL;
+	int rc = 0;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	device = find_device(audit, path);
+	if (device != NULL)
+		rc = device_hash(device, input, out);
+	pthread_rwlock_unlock(&audit->lock);
+	if (device == NULL)
+		return err_set(err, ERR_ABSENT, 400,
+			"unknown audit backend \"%s\"", path);
+	return rc == 0 ? 0 : err_set(err, rc, 500, "internal error");
+}
+
+void
+audit_reopen(struct audit *audit)
+{
+	size_t i;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	for (i = 0; i < audit->n_devices; i++)
+		device_reopen(audit->devices[i]);
+	pthread_rwlock_unlock(&audit->lock);
+}
+
+int
+audit_each(struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err)
+{
+	struct audit_device_status status;
+	size_t i;
+	int rc = 0;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	for (i = 0; i < audit->n_devices && rc == 0; i++) {
+		device_get_status(audit->devices[i], &status);
+		rc = fn(ctx, &status, err);
+	}
+	pthread_rwlock_unlock(&audit->lock);
+	return rc;
+}
+
+bool
+audit_has_response(struct audit *audit, const char *request_id)
+{
+	bool found = false;
+	size_t i;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	for (i = 0; i < audit->n_devices && !found; i++)
+		found = device_has_response(audit->devices[i], request_id);
+	pthread_rwlock_unlock(&audit->lock);
+	return found;
+}

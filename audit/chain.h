@@ -1,0 +1,38 @@
+/*
+ * Where one device's chain of lines stands (lib/auditline.h), and what its
+ * next line must say first: docs/audit-format.md, section Start lines. Used
+ * by the device's thread alone.
+ */
+#ifndef SALLYPORT_AUDIT_CHAIN_H
+#define SALLYPORT_AUDIT_CHAIN_H
+
+#include "audit/sink_file.h"
+#include "lib/auditline.h"
+
+struct chain {
+	struct auditline_head head; /* of the last line written */
+	const char *reason; /* a start line is due and says this; or NULL */
+	bool newline;       /* what is out ends within a line */
+	bool torn; /* … or with bytes that are no line of the chain */
+};
+
+/*
+ * Look at the end of a file just opened: go on from its last line where that
+ * is later than what the chain knows. Unless chain and file are new a start
+ * line is due afterwards, with reason where none was due already.
+ */
+int chain_resume(struct chain *chain, const struct sink_file *sink,
+	const char *reason, struct err *err);
+
+/* Add what is due before the next line; *ret_added tells of a start line. */
+int chain_begin(struct chain *chain, const char *device, int64_t time_ns,
+	uint64_t missed, struct buf *out, bool *ret_added, struct err *err);
+
+/*
+ * Only the front part of what was composed since chain was a copy of before
+ * went out: the chain stands behind that part.
+ */
+void chain_rewind(
+	struct chain *chain, const struct chain *before, struct span written);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * One audit device: its queue, its thread, its file and its chain. A device
+ * that fails or blocks is out: it refuses lines at once, and tries again with
+ * a line at most once a second.
+ */
+#ifndef SALLYPORT_AUDIT_DEVICE_H
+#define SALLYPORT_AUDIT_DEVICE_H
+
+#include "audit/audit.h"
+#include "audit/sink_file.h"
+#include "audit/ticket.h"
+
+struct device;
+
+struct device_settings {
+	const struct clock *clock;
+	const struct sink_file_places *places; /* borrowed for good */
+	int64_t deadline_ms;
+};
+
+/*
+ * Check the configuration and open the file; no thread yet. 400 with the texts
+ * of spec/core-api.md 7.1.
+ */
+int device_new(const struct device_settings *settings,
+	const struct audit_device_config *config, struct device **ret_device,
+	struct err *err);
+
+/* Start the thread; lines are taken from now on. */
+int device_start(struct device *device, struct err *err);
+
+/*
+ * Write what is queued, make it durable, stop the thread, drop the maker's
+ * reference. NULL is fine.
+ */
+void device_close(struct device **device);
+
+/* Keep the memory for a while; the last to let go frees it. */
+struct device *device_ref(struct device *device);
+void device_unref(struct device **device);
+
+const char *device_path(const struct device *device);
+
+/* Whether a device not started yet would write into the file of another. */
+bool device_is_same_file(
+	const struct device *fresh, const struct device *other);
+
+/*
+ * Queue the entry; the ticket gets one ticket_finish from the device, once the
+ * line is written (request) or durable (response, or sync). Any thread.
+ */
+void device_submit(struct device *device, const struct audit_entry *entry,
+	bool sync, struct ticket *ticket);
+
+/*
+ * Put the device out if its oldest line has waited longer than the deadline;
+ * otherwise returns when (CLOCK_MONOTONIC, ns) that will be so, INT64_MAX
+ * where no line waits.
+ */
+int64_t device_watch(struct device *device, int64_t now_ns);
+
+/* Reopen the file soon, lines or not. */
+void device_reopen(struct device *device);
+
+void device_get_status(
+	struct device *device, struct audit_device_status *ret_status);
+
+/* Why the device failed last; "" where it never did. */
+void device_get_error(struct device *device, char out[ERR_DETAIL_MAX]);
+
+int device_hash(const struct device *device, struct span input, char out[80]);
+
+bool device_has_response(const struct device *device, const char *request_id);
+
+/* The clock of deadlines. */
+int64_t device_now_ns(void);
+
+#endif

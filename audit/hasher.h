@@ -1,0 +1,32 @@
+/*
+ * A device's keyed hash, HMAC-SHA256 in the form "hmac-sha256:<64 hex>". Equal
+ * text gives equal hashes as long as the device lives (spec/core-api.md 7.2).
+ */
+#ifndef SALLYPORT_AUDIT_HASHER_H
+#define SALLYPORT_AUDIT_HASHER_H
+
+#include "lib/err.h"
+#include "lib/span.h"
+
+#define HASHER_KEY 32
+#define HASHER_TEXT 76 /* length of the form, without a NUL */
+
+struct hasher;
+
+int hasher_new(const uint8_t key[HASHER_KEY], struct hasher **ret_hasher,
+	struct err *err);
+void hasher_free(struct hasher **hasher);
+
+/*
+ * What one thread needs to hash with any hasher; one for each rendering.
+ * NULL: no memory.
+ */
+struct hasher_scratch;
+struct hasher_scratch *hasher_scratch_new(void);
+void hasher_scratch_free(struct hasher_scratch **scratch);
+
+/* The form of text's hash and a NUL. Any thread. ERR_CRYPTO. */
+int hasher_text(const struct hasher *hasher, struct hasher_scratch *scratch,
+	struct span text, char out[HASHER_TEXT + 1]);
+
+#endif

@@ -1,0 +1,308 @@
+/* Devices that fail, block, and come back. */
+#include "audit/audit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/audit/scratch.h"
+
+#define SHORT_MS 300
+
+enum sync_mode { SYNC_WORKS, SYNC_HANGS, SYNC_FAILS };
+
+static atomic_int sync_mode;
+
+/* Stands before libc's: a disk that hangs or fails as long as we say so. */
+int
+fdatasync(int fd)
+{
+	while (atomic_load(&sync_mode) == SYNC_HANGS)
+		(void)usleep(1000);
+	if (atomic_load(&sync_mode) == SYNC_FAILS) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static int
+setup_anywhere(void **state)
+{
+	struct scratch *s = NULL;
+	int rc = scratch_setup(state);
+
+	if (rc != 0)
+		return rc;
+	s = *state;
+	s->settings.any_directory = true;
+	scratch_restart(s, SHORT_MS);
+	return 0;
+}
+
+/* A FIFO that takes nothing more; its reading end. */
+static int
+make_full_fifo(const char *path)
+{
+	static const char page[4096];
+	int reader, writer;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(reader >= 0 && writer >= 0);
+	while (write(writer, page, sizeof(page)) > 0)
+		;
+	(void)close(writer);
+	return reader;
+}
+
+static void
+drain(int fd)
+{
+	char buffer[65536];
+
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		;
+}
+
+/* Requests until one is taken; how many were refused before. */
+static unsigned
+request_until_taken(struct scratch *s)
+{
+	unsigned refused = 0;
+
+	while (scratch_request(s, "again") != 0) {
+		refused++;
+		(void)usleep(20000);
+	}
+	return refused;
+}
+
+/* All of the file is one chain with a signature at its end. */
+static void
+assert_good_chain(struct scratch *s, const char *path)
+{
+	struct auditline_check *check =
+		auditline_check_new(scratch_status(s, "a").public_key);
+
+	assert_true(scratch_check(check, path));
+	auditline_check_end(check, SPAN_NONE);
+	assert_int_equal(auditline_check_report(check)->bad_line, 0);
+	assert_true(auditline_check_report(check)->signed_to_end);
+	auditline_check_free(&check);
+}
+
+static void
+a_full_disk_refuses_requests_and_answers(void **state)
+{
+	struct scratch *s = *state;
+
+	assert_int_equal(scratch_enable(s, "a", "/dev/full", true), 0);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_response(s, "id"), ERR_AUDIT);
+	assert_false(scratch_status(s, "a").healthy);
+	assert_int_equal(scratch_status(s, "a").head.seq, 0);
+	assert_int_equal(scratch_status(s, "a").lines_missed, 2);
+}
+
+static void
+enabling_on_a_full_disk_says_why_it_cannot(void **state)
+{
+	struct scratch *s = *state;
+
+	assert_int_equal(scratch_enable(s, "a", "/dev/full", false), ERR_INPUT);
+	assert_int_equal(s->err.status, 400);
+	assert_string_equal(s->err.message,
+		"audit backend failed test message: write: No space left on device");
+	assert_false(audit_is_enabled(s->audit));
+}
+
+static void
+one_device_that_works_is_enough(void **state)
+{
+	struct scratch *s = *state;
+	int i;
+
+	assert_int_equal(scratch_enable(s, "a", "/dev/full", true), 0);
+	assert_int_equal(
+		scratch_enable(s, "b", scratch_path(s, "b.log"), true), 0);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(scratch_request(s, "id"), 0);
+		assert_int_equal(scratch_response(s, "id"), 0);
+	}
+	assert_false(scratch_status(s, "a").healthy);
+	assert_true(scratch_status(s, "b").healthy);
+}
+
+static void
+a_blocked_device_refuses_at_its_deadline(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "fifo");
+	int reader = make_full_fifo(path);
+
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	/* Known to be out by now. */
+	assert_int_equal(scratch_response(s, "id"), ERR_AUDIT);
+	assert_false(scratch_status(s, "a").healthy);
+	(void)close(reader);
+}
+
+static void
+others_go_on_while_one_is_blocked(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "fifo");
+	int reader = make_full_fifo(path), i;
+
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	assert_int_equal(
+		scratch_enable(s, "b", scratch_path(s, "b.log"), true), 0);
+	for (i = 0; i < 50; i++) {
+		assert_int_equal(scratch_request(s, "id"), 0);
+		assert_int_equal(scratch_response(s, "id"), 0);
+	}
+	assert_int_equal(scratch_status(s, "b").head.seq, 100);
+	(void)close(reader);
+}
+
+static void
+a_device_comes_back_and_says_what_it_missed(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "fifo"), *text = NULL;
+	int reader = make_full_fifo(path);
+	char buffer[8192] = { 0 };
+	uint64_t missed;
+	ssize_t n;
+
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	/* The first counts when the write itself has given up. */
+	while ((missed = scratch_status(s, "a").lines_missed) != 2)
+		(void)usleep(1000);
+	drain(reader);
+	missed += request_until_taken(s);
+	assert_true(scratch_status(s, "a").healthy);
+	assert_int_equal(scratch_status(s, "a").lines_missed, 0);
+	n = read(reader, buffer, sizeof(buffer) - 1);
+	assert_true(n > 0);
+	text = arena_printf(s->arena,
+		"\"reason\":\"device recovered\",\"missed\":%u,\"seq\":1,",
+		(unsigned)missed);
+	assert_int_equal(strncmp(buffer, "{\"type\":\"start\",", 16), 0);
+	assert_non_null(strstr(buffer, text));
+	assert_non_null(strstr(buffer, "\"id\":\"again\""));
+	(void)close(reader);
+}
+
+static void
+a_reader_that_left_is_a_failure_not_a_signal(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "fifo");
+	int reader;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_int_equal(scratch_enable(s, "a", path, false), 0);
+	(void)close(reader);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_enable(s, "b", path, false), ERR_INPUT);
+}
+
+/* A directory that cannot be written in: the file cannot be made anew. */
+static void
+a_file_that_cannot_be_made_anew_puts_the_device_out(void **state)
+{
+	struct scratch *s = *state;
+	const char *dir = scratch_path(s, "dir");
+	const char *gone = scratch_path(s, "gone");
+	const char *path = arena_printf(s->arena, "%s/a.log", dir);
+
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(scratch_enable(s, "a", path, false), 0);
+	assert_int_equal(rename(dir, gone), 0);
+	assert_int_equal(scratch_request(s, "id"), ERR_AUDIT);
+	assert_int_equal(rename(gone, dir), 0);
+	(void)request_until_taken(s);
+	assert_int_equal(scratch_response(s, "again"), 0);
+	assert_non_null(strstr(
+		scratch_read(s, path), "\"reason\":\"device recovered\""));
+	assert_good_chain(s, path);
+}
+
+static void
+a_disk_that_hangs_holds_nobody_past_the_deadline(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log"), *text = NULL;
+	unsigned refused;
+
+	assert_int_equal(scratch_enable(s, "a", path, false), 0);
+	atomic_store(&sync_mode, SYNC_HANGS);
+	assert_int_equal(scratch_response(s, "hung"), ERR_AUDIT);
+	assert_false(scratch_status(s, "a").healthy);
+	assert_int_equal(scratch_request(s, "refused"), ERR_AUDIT);
+	atomic_store(&sync_mode, SYNC_WORKS);
+	refused = request_until_taken(s);
+	assert_int_equal(scratch_response(s, "again"), 0);
+	/* The line itself came out late; the refused ones are told of. */
+	assert_non_null(strstr(scratch_read(s, path), "\"id\":\"hung\""));
+	text = arena_printf(s->arena,
+		"\"reason\":\"device recovered\",\"missed\":%u,", refused + 1);
+	assert_non_null(strstr(scratch_read(s, path), text));
+	assert_int_equal(scratch_status(s, "a").lines_missed, 0);
+	assert_good_chain(s, path);
+}
+
+static void
+a_failed_sync_fails_the_answer_and_the_chain_goes_on(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+
+	assert_int_equal(scratch_enable(s, "a", path, false), 0);
+	atomic_store(&sync_mode, SYNC_FAILS);
+	assert_int_equal(scratch_request(s, "id"), 0);
+	assert_int_equal(scratch_response(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_status(s, "a").head.seq, 1);
+	atomic_store(&sync_mode, SYNC_WORKS);
+	(void)request_until_taken(s);
+	assert_int_equal(scratch_response(s, "again"), 0);
+	assert_good_chain(s, path);
+}
+
+#define TEST(fn)                                                               \
+	cmocka_unit_test_setup_teardown(fn, setup_anywhere, scratch_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_full_disk_refuses_requests_and_answers),
+		TEST(enabling_on_a_full_disk_says_why_it_cannot),
+		TEST(one_device_that_works_is_enough),
+		TEST(a_blocked_device_refuses_at_its_deadline),
+		TEST(others_go_on_while_one_is_blocked),
+		TEST(a_device_comes_back_and_says_what_it_missed),
+		TEST(a_reader_that_left_is_a_failure_not_a_signal),
+		TEST(a_disk_that_hangs_holds_nobody_past_the_deadline),
+		TEST(a_failed_sync_fails_the_answer_and_the_chain_goes_on),
+		TEST(a_file_that_cannot_be_made_anew_puts_the_device_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
