@@ -301,6 +301,7 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
 			LOG_STR("device", device->path), LOG_ERR(why));
 }
 
+/* A write or a sync worked: the device takes lines, if it did not before. */
 static void
 come_back(struct device *device, bool synced)
 {
@@ -320,10 +321,13 @@ come_back(struct device *device, bool synced)
 			LOG_STR("device", device->path));
 }
 
-/* Write, let go on who waits for that, sync, let go on the others. */
+/*
+ * Write, let go on who waits for that, sync, let go on the others. The device
+ * is back before anybody goes on: their next line must not find it out.
+ */
 static int
 put_out(struct device *device, struct line *lines, uint64_t *ret_taken,
-	bool *ret_synced, struct err *err)
+	struct err *err)
 {
 	bool started = false, sync = false;
 	struct line *line = NULL;
@@ -334,14 +338,16 @@ put_out(struct device *device, struct line *lines, uint64_t *ret_taken,
 	rc = write_batch(device, lines, sync, ret_taken, &started, err);
 	if (rc != 0)
 		return rc;
+	come_back(device, false);
 	for (line = lines; line != NULL; line = line->next) {
 		if (!line->sync)
 			finish(line, true);
 	}
-	if (sync)
-		rc = sink_file_sync(device->sink, err);
+	if (!sync)
+		return 0;
+	rc = sink_file_sync(device->sink, err);
 	if (rc == 0)
-		*ret_synced = sync;
+		come_back(device, true);
 	return rc;
 }
 
@@ -351,18 +357,15 @@ work(struct device *device, struct line *lines, bool reopen)
 	struct err why = { 0 };
 	struct line *line = NULL;
 	uint64_t taken = 0, n = 0;
-	bool synced = false;
 	int rc;
 
 	for (line = lines; line != NULL; line = line->next)
 		n++;
 	rc = ready_sink(device, reopen, &why);
 	if (rc == 0 && n > 0)
-		rc = put_out(device, lines, &taken, &synced, &why);
+		rc = put_out(device, lines, &taken, &why);
 	if (rc != 0)
 		go_out(device, n - taken, &why);
-	else if (n > 0)
-		come_back(device, synced);
 	for (line = lines; line != NULL; line = line->next)
 		finish(line, rc == 0);
 	if (device->batch.cap > BATCH_KEPT)
