@@ -36,17 +36,21 @@ union block {
 	max_align_t align;
 };
 
+/* jansson often takes a failed allocation for bad syntax; this tells. */
+static _Thread_local bool out_of_memory;
+
 static void *
 wiping_malloc(size_t len)
 {
 	union block *block = NULL;
 	size_t total;
 
-	if (!size_add(len, sizeof(*block), &total))
+	if (size_add(len, sizeof(*block), &total))
+		block = malloc(total);
+	if (block == NULL) {
+		out_of_memory = true;
 		return NULL;
-	block = malloc(total);
-	if (block == NULL)
-		return NULL;
+	}
 	block->len = len;
 	return block + 1;
 }
@@ -290,6 +294,8 @@ refuse_syntax(struct err *err, struct span text, const json_error_t *error)
 {
 	const char *why = "invalid syntax";
 
+	if (out_of_memory)
+		return err_set_memory(err);
 	switch (json_error_code(error)) {
 	case json_error_out_of_memory:
 		return err_set_memory(err);
@@ -336,6 +342,7 @@ json_parse(struct span text, const struct json_limits *limits,
 	if (nul != NULL)
 		return refuse(err, ERR_INPUT, text, (size_t)(nul - text.data),
 			"invalid syntax");
+	out_of_memory = false;
 	/* An empty span may point nowhere, which jansson does not take. */
 	json = json_loadb(text.len > 0 ? (const char *)text.data : "", text.len,
 		flags, &error);

@@ -240,6 +240,27 @@ depth_and_size_are_bounded(void **state)
 	buf_clear(&buf);
 }
 
+static void
+every_size_of_arena_is_survived(void **state)
+{
+	static const char text[] =
+		"a \"b\" { c = [1, 0x1f, true, <<-E\n  x\n  E\n] }\n"
+		"d = \"${x}\\n\"\n";
+	int rc = ERR_MEMORY;
+	size_t size;
+
+	(void)state;
+	for (size = 0; rc == ERR_MEMORY; size++) {
+		struct arena *small = arena_new(size);
+		struct value *document = NULL;
+
+		rc = hcl_parse(span_str(text), small, &document, NULL);
+		arena_free(&small);
+	}
+	assert_int_equal(rc, 0);
+	assert_true(size > 500);
+}
+
 int
 main(void)
 {
@@ -254,6 +275,7 @@ main(void)
 		cmocka_unit_test(json_gives_the_same_shape),
 		cmocka_unit_test(errors_name_line_and_column),
 		cmocka_unit_test(depth_and_size_are_bounded),
+		cmocka_unit_test(every_size_of_arena_is_survived),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,200 @@
+/*
+ * What the worst JSON of 1 MiB costs (reliability.md R45), and what happens
+ * where memory runs out. Our calls of malloc and free are wrapped and counted;
+ * jansson's memory comes through them.
+ */
+#include "lib/json.h"
+
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/buf.h"
+
+#define TEXT_MAX (1 << 20)
+#define COST_MAX (8 << 20)
+
+static struct {
+	size_t now, peak;
+	size_t n_left; /* allocations until one fails */
+} heap;
+
+void *__real_malloc(size_t len);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t len);
+void __wrap_free(void *memory);
+
+void *
+__wrap_malloc(size_t len)
+{
+	void *memory = NULL;
+
+	if (heap.n_left-- == 0)
+		return NULL;
+	memory = __real_malloc(len);
+	heap.now += malloc_usable_size(memory);
+	if (heap.now > heap.peak)
+		heap.peak = heap.now;
+	return memory;
+}
+
+void
+__wrap_free(void *memory)
+{
+	heap.now -= malloc_usable_size(memory);
+	__real_free(memory);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	heap.n_left = SIZE_MAX;
+	json_setup();
+	return 0;
+}
+
+/* The repeated text between front and back, up to 1 MiB in all. */
+static void
+fill(struct buf *buf, const char *front, const char *repeated, const char *back,
+	size_t n_max)
+{
+	size_t i;
+
+	buf_init(buf, TEXT_MAX);
+	buf_add_str(buf, front);
+	for (i = 0; i < n_max &&
+		buf->len + strlen(repeated) + strlen(back) <= TEXT_MAX;
+		i++)
+		buf_add_str(buf, repeated);
+	buf_add_str(buf, back);
+	assert_int_equal(buf_check(buf, NULL), 0);
+}
+
+/* Parse within the request's limits; gives the verdict and the cost. */
+static int
+parse(const struct buf *text, size_t *ret_cost)
+{
+	struct arena *arena = arena_new(COST_MAX);
+	struct value *value = NULL;
+	size_t before = heap.now;
+	int rc;
+
+	heap.peak = heap.now;
+	rc = json_parse(
+		buf_span(text), &json_limits_request, arena, &value, NULL);
+	*ret_cost = heap.peak - before + arena_used(arena);
+	assert_int_equal(heap.now, before);
+	arena_free(&arena);
+	return rc;
+}
+
+static void
+the_worst_text_of_a_mebibyte_costs_below_eight(void **state)
+{
+	static const struct {
+		const char *front, *repeated, *back;
+		size_t n_max;
+		int rc;
+	} bombs[] = {
+		{ "", "[", "", SIZE_MAX, ERR_LIMIT },
+		{ "", "{\"a\":", "", SIZE_MAX, ERR_LIMIT },
+		{ "[", "\"\",", "\"\"]", SIZE_MAX, ERR_LIMIT },
+		{ "[", "1,", "1]", SIZE_MAX, ERR_LIMIT },
+		{ "[", "{},", "{}]", SIZE_MAX, ERR_LIMIT },
+		{ "{", "\"a\":1,", "\"a\":1}", SIZE_MAX, ERR_LIMIT },
+		{ "[", "{},", "{}]", 3998, 0 },
+		{ "[", "{},", "{}]", 3999, ERR_LIMIT },
+		{ "[", "[[]],", "[]]", 1999, 0 },
+		{ "[", "\"\",", "\"\"]", 999, 0 },
+		{ "\"", "a", "\"", SIZE_MAX, 0 },
+		{ "\"", "\\u0000", "\"", SIZE_MAX, 0 },
+		{ "\"", "\\uD834\\uDD1E", "\"", SIZE_MAX, 0 },
+		{ "{\"", "k", "\":0}", SIZE_MAX, 0 },
+		{ "", "9", "", SIZE_MAX, ERR_INPUT },
+		{ "0.", "9", "", SIZE_MAX, 0 },
+		{ "1", " ", "", SIZE_MAX, 0 },
+		{ "", "\"", "", SIZE_MAX, ERR_LIMIT },
+		{ "\"", "\\", "", SIZE_MAX, ERR_INPUT },
+	};
+
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(bombs); i++) {
+		struct buf text;
+		size_t cost = 0;
+
+		fill(&text, bombs[i].front, bombs[i].repeated, bombs[i].back,
+			bombs[i].n_max);
+		assert_int_equal(parse(&text, &cost), bombs[i].rc);
+		assert_true(cost < COST_MAX);
+		if (bombs[i].rc == ERR_LIMIT)
+			assert_true(cost == 0);
+		buf_clear(&text);
+	}
+}
+
+static void
+every_failing_allocation_is_an_error_of_memory(void **state)
+{
+	static const char text[] =
+		"{\"a\":[1,2.5,\"x\\u00e9\",null,true],\"b\":{\"c\":{}}}";
+	int rc = ERR_MEMORY;
+	size_t n, before;
+
+	(void)state;
+	for (n = 0; rc == ERR_MEMORY; n++) {
+		struct arena *arena = arena_new(100000);
+		struct value *value = NULL;
+
+		before = heap.now;
+		heap.n_left = n;
+		rc = json_parse(span_str(text), &json_limits_request, arena,
+			&value, NULL);
+		heap.n_left = SIZE_MAX;
+		assert_int_equal(heap.now, before);
+		assert_true((value != NULL) == (rc == 0));
+		arena_free(&arena);
+	}
+	assert_int_equal(rc, 0);
+	assert_true(n > 10);
+}
+
+static void
+every_size_of_arena_is_survived(void **state)
+{
+	static const char text[] = "{\"a\":[1,\"x\"],\"b\":{\"c\":{}}}";
+	int rc = ERR_MEMORY;
+	size_t size;
+
+	(void)state;
+	for (size = 0; rc == ERR_MEMORY; size++) {
+		struct arena *arena = arena_new(size);
+		struct value *value = NULL;
+
+		rc = json_parse(span_str(text), &json_limits_request, arena,
+			&value, NULL);
+		arena_free(&arena);
+	}
+	assert_int_equal(rc, 0);
+	assert_true(size > 200);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			the_worst_text_of_a_mebibyte_costs_below_eight),
+		cmocka_unit_test(
+			every_failing_allocation_is_an_error_of_memory),
+		cmocka_unit_test(every_size_of_arena_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
