@@ -212,6 +212,36 @@ a_mac_is_of_one_text_kind_mount_and_key(void **state)
 	barrier_free(&other);
 }
 
+/* Names that were given out must go on leading to their rows. */
+static void
+names_of_a_fixed_keyring_are_what_they_were(UNUSED void **state)
+{
+	static const char *const names[] = {
+		[ROWID_LEASE] = "1EN5KdkiA8WWeQy9IlqPxRbR",
+		[ROWID_OTP] = "428ca2bf-7116-5524-d11f-4da53b7766ea",
+		[ROWID_TOKEN] = "1t7Ozm6qSdDhFgM2WQBcygGF",
+		[ROWID_ACCESSOR] = "1XuDu10m37a19HXiMFAah9zx",
+	};
+	const struct rowref given = { 7, 4097 };
+	uint8_t keyring[1 + 2 * BARRIER_KEY + 24 + BARRIER_KEY] = { 1 };
+	struct barrier *barrier = NULL;
+	char text[ROWID_TEXT_MAX];
+
+	keyring[1 + 2 * BARRIER_KEY + 3] = 1; /* one term, */
+	keyring[1 + 2 * BARRIER_KEY + 7] = 1; /* number one */
+	assert_int_equal(
+		barrier_from_keyring(secret_view_of(keyring, sizeof(keyring)),
+			&barrier, NULL),
+		0);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		assert_int_equal(rowid_format(barrier, kinds[i], MOUNT, given,
+					 salt, text, NULL),
+			0);
+		assert_string_equal(text, names[kinds[i]]);
+	}
+	barrier_free(&barrier);
+}
+
 int
 main(void)
 {
@@ -226,6 +256,7 @@ main(void)
 		cmocka_unit_test(wrong_forms_are_absent),
 		cmocka_unit_test(a_row_number_past_48_bits_has_no_name),
 		cmocka_unit_test(a_mac_is_of_one_text_kind_mount_and_key),
+		cmocka_unit_test(names_of_a_fixed_keyring_are_what_they_were),
 	};
 
 	return cmocka_run_group_tests(tests, make_barrier, free_barrier);
