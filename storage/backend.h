@@ -38,8 +38,13 @@ struct backend_ops {
 		struct err *err);
 	/* Between batches; does nothing where there is nothing to do. */
 	int (*checkpoint)(struct backend *backend, bool now, struct err *err);
-	int (*backup)(
-		struct backend *backend, const char *path, struct err *err);
+	/*
+	 * One step of a copy to a new file at path, started by begin;
+	 * *ret_more: it wants another. Batches may come between; the copy is of
+	 * the time of its last step, and not yet synced.
+	 */
+	int (*backup)(struct backend *backend, const char *path, bool begin,
+		bool *ret_more, struct err *err);
 
 	/* The writer's own view (reader NULL) or a snapshot's. */
 	int (*get)(struct backend *backend, struct backend_reader *reader,

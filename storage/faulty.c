@@ -181,12 +181,14 @@ faulty_checkpoint(struct backend *backend, bool now, struct err *err)
 }
 
 static int
-faulty_backup(struct backend *backend, const char *path, struct err *err)
+faulty_backup(struct backend *backend, const char *path, bool begin,
+	bool *ret_more, struct err *err)
 {
 	struct backend *inner = inner_of(backend);
 	int rc = turn(backend, FAULTY_BACKUP, err);
 
-	return rc != 0 ? rc : inner->ops->backup(inner, path, err);
+	return rc != 0 ? rc
+		       : inner->ops->backup(inner, path, begin, ret_more, err);
 }
 
 static int

@@ -400,10 +400,13 @@ memory_checkpoint(struct backend *backend, bool now, struct err *err)
 }
 
 static int
-memory_backup(struct backend *backend, const char *path, struct err *err)
+memory_backup(struct backend *backend, const char *path, bool begin,
+	bool *ret_more, struct err *err)
 {
 	(void)backend;
 	(void)path;
+	(void)begin;
+	(void)ret_more;
 	return err_set(
 		err, ERR_INPUT, 400, "a store in memory cannot be backed up");
 }

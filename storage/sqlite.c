@@ -27,6 +27,9 @@
 #define CHECKPOINT_PAGES 4000
 #define RESTART_PAGES 16384
 
+/* Pages of a backup's step, between two batches. */
+#define COPY_PAGES 1024
+
 /* Readers at work at the same time; more have to wait. */
 #define READERS_MAX 16
 
@@ -107,6 +110,13 @@ struct connection {
 	sqlite3_stmt *prepared[N_STATEMENTS];
 };
 
+/* A copy that is being made. */
+struct copy {
+	char *path; /* NULL: none is */
+	sqlite3 *db;
+	sqlite3_backup *backup;
+};
+
 struct sqlite {
 	struct backend backend;
 	char *path;
@@ -116,6 +126,7 @@ struct sqlite {
 	int log_pages;     /* in the log after the last commit */
 	int checked_pages; /* log_pages at the last checkpoint */
 	bool full;         /* there was no room: a checkpoint may make some */
+	struct copy copy;
 
 	pthread_mutex_t pool_lock;
 	pthread_cond_t pool_changed;
@@ -756,69 +767,78 @@ make_empty_file(const char *path, struct err *err)
 }
 
 static int
-sync_file(const char *path, struct err *err)
+copy_failed(sqlite3 *db, struct err *err)
 {
-	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set_errno(err, path);
-	if (fsync(fd) != 0)
-		rc = err_set_errno(err, path);
-	close(fd);
-	return rc != 0 ? rc : file_sync_dir(path, err);
-}
-
-/* All pages in one step: nothing is written meanwhile, so it is one point. */
-static int
-copy_pages(struct sqlite *sqlite, sqlite3 *copy, struct err *err)
-{
-	sqlite3_backup *backup =
-		sqlite3_backup_init(copy, "main", sqlite->writer.db, "main");
-	int step = SQLITE_ERROR;
-
-	if (backup != NULL) {
-		step = sqlite3_backup_step(backup, -1);
-		(void)sqlite3_backup_finish(backup);
-	}
-	if (step == SQLITE_DONE)
-		return 0;
 	if (err != NULL && err->code == 0)
 		(void)snprintf(err->detail, sizeof(err->detail),
-			"SQLite: backup: %s", sqlite3_errmsg(copy));
+			"SQLite: backup: %s", sqlite3_errmsg(db));
 	return err_set(err, ERR_SYSTEM, 500, "the backup could not be written");
 }
 
-static int
-copy_to(struct sqlite *sqlite, const char *path, struct err *err)
+/* Let go of a copy; one that is not complete is removed. */
+static void
+end_copy(struct copy *copy, bool complete)
 {
-	sqlite3 *copy = NULL;
+	(void)sqlite3_backup_finish(copy->backup);
+	(void)sqlite3_close(copy->db);
+	if (!complete && copy->path != NULL)
+		(void)unlink(copy->path);
+	free(copy->path);
+	*copy = (struct copy){ .db = NULL };
+}
+
+/*
+ * Pages that a batch changes while the copy is being made are written into it
+ * by SQLite itself, since the batch runs on the same connection. Nothing
+ * is synced here: the whole file is at the end.
+ */
+static int
+begin_copy(struct sqlite *sqlite, const char *path, struct err *err)
+{
+	struct copy *copy = &sqlite->copy;
 	int rc;
 
-	/* Synced as a whole at the end; before that it is worth nothing. */
-	if (sqlite3_open_v2(path, &copy,
+	if (copy->path != NULL)
+		return err_set(err, ERR_EXISTS, 400, "a backup is being made");
+	rc = make_empty_file(path, err);
+	if (rc != 0)
+		return rc;
+	copy->path = strdup(path);
+	if (copy->path == NULL) {
+		(void)unlink(path);
+		return err_set_memory(err);
+	}
+	if (sqlite3_open_v2(path, &copy->db,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		    NULL) != SQLITE_OK ||
-		sqlite3_exec(copy,
+		sqlite3_exec(copy->db,
 			"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;",
 			NULL, NULL, NULL) != SQLITE_OK)
-		rc = err_set(
-			err, ERR_SYSTEM, 500, "the backup could not be opened");
-	else
-		rc = copy_pages(sqlite, copy, err);
-	(void)sqlite3_close(copy);
-	return rc != 0 ? rc : sync_file(path, err);
+		return copy_failed(copy->db, err);
+	copy->backup = sqlite3_backup_init(
+		copy->db, "main", sqlite->writer.db, "main");
+	return copy->backup != NULL ? 0 : copy_failed(copy->db, err);
 }
 
 static int
-sqlite_backup(struct backend *backend, const char *path, struct err *err)
+sqlite_backup(struct backend *backend, const char *path, bool begin,
+	bool *ret_more, struct err *err)
 {
-	int rc = make_empty_file(path, err);
+	struct sqlite *sqlite = sqlite_of(backend);
+	struct copy *copy = &sqlite->copy;
+	int code = SQLITE_ERROR;
+	int rc = begin ? begin_copy(sqlite, path, err) : 0;
 
-	if (rc != 0)
-		return rc;
-	rc = copy_to(sqlite_of(backend), path, err);
-	if (rc != 0)
-		(void)unlink(path);
+	if (rc == ERR_EXISTS || copy->path == NULL)
+		return rc; /* of another copy, or none was begun */
+	if (rc == 0)
+		code = sqlite3_backup_step(copy->backup, COPY_PAGES);
+	*ret_more = code == SQLITE_OK;
+	if (*ret_more)
+		return 0;
+	if (rc == 0 && code != SQLITE_DONE)
+		rc = copy_failed(copy->db, err);
+	end_copy(copy, rc == 0);
 	return rc;
 }
 
@@ -839,6 +859,7 @@ sqlite_free(struct sqlite *sqlite)
 		next = sqlite->idle->next;
 		free_reader(sqlite->idle);
 	}
+	end_copy(&sqlite->copy, false);
 	disconnect(&sqlite->writer);
 	if (sqlite->lock_fd >= 0)
 		close(sqlite->lock_fd);

@@ -4,9 +4,12 @@
  * what a transaction function may call in tx.c.
  */
 #include <endian.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/fsutil.h"
 #include "storage/inside.h"
 
 #define ROWS_KEY "core/rows"
@@ -261,19 +264,51 @@ store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
 
 /* ---- between batches ------------------------------------------------- */
 
+struct copying {
+	const char *path;
+	bool begin, more;
+};
+
 static int
 call_backup(struct store *store, void *ctx, struct err *err)
 {
-	const char *path = ctx;
+	struct copying *copying = ctx;
 
-	return store->backend->ops->backup(store->backend, path, err);
+	return store->backend->ops->backup(store->backend, copying->path,
+		copying->begin, &copying->more, err);
 }
 
+static int
+sync_copy(const char *path, struct err *err)
+{
+	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set_errno(err, path);
+	if (fsync(fd) != 0)
+		rc = err_set_errno(err, path);
+	close(fd);
+	return rc != 0 ? rc : file_sync_dir(path, err);
+}
+
+/* Step by step, so that batches come in between; synced by the caller. */
 int
 store_backup(struct store *store, const char *path, struct err *err)
 {
-	return writer_call(
-		store->writer, call_backup, (void *)(uintptr_t)path, err);
+	struct copying copying = { .path = path, .begin = true };
+	int rc;
+
+	do {
+		copying.more = false;
+		rc = writer_call(store->writer, call_backup, &copying, err);
+		copying.begin = false;
+	} while (rc == 0 && copying.more);
+	if (rc != 0)
+		return rc;
+	rc = sync_copy(path, err);
+	if (rc != 0)
+		(void)unlink(path);
+	return rc;
 }
 
 static int

@@ -92,7 +92,10 @@ void store_set_barrier(struct store *store, struct barrier *barrier);
 /* Unique for ever, nearly in order of time; reserves blocks of 4,096. */
 int store_row_number(struct store *store, uint64_t *ret_row, struct err *err);
 
-/* Copy the whole store, at one point in time, to a new file (mode 0600). */
+/*
+ * Copy the whole store, at one point in time, to a new file (mode 0600): all
+ * that was answered before the call is in it. One at a time (ERR_EXISTS).
+ */
 int store_backup(struct store *store, const char *path, struct err *err);
 
 /* Move WAL content into the file now; the writer does it by itself too. */
