@@ -76,6 +76,19 @@ read_json(struct req *req, bool bare, struct err *err)
 	return 0;
 }
 
+static bool
+is_utf8(struct span text)
+{
+	size_t len;
+
+	for (; text.len > 0; text = span_skip(text, len)) {
+		len = span_utf8_len(text);
+		if (len == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Percent signs and pluses taken out of one form key or value. */
 static int
 decode_form(struct span text, struct arena *arena, const char **ret_text)
@@ -99,7 +112,7 @@ decode_form(struct span text, struct arena *arena, const char **ret_text)
 			return ERR_INPUT;
 	}
 	*ret_text = (const char *)out;
-	return 0;
+	return is_utf8(span_of(out, n)) ? 0 : ERR_INPUT;
 }
 
 /* A repeated key's values become one text, joined by commas. */
