@@ -20,7 +20,9 @@
 
 static struct {
 	size_t now, peak;
-	size_t n_left; /* allocations until one fails */
+	size_t n_left;  /* allocations until one fails */
+	size_t n_dirty; /* blocks of jansson's that were freed unwiped */
+	bool in_parser;
 } heap;
 
 void *__real_malloc(size_t len);
@@ -42,9 +44,26 @@ __wrap_malloc(size_t len)
 	return memory;
 }
 
+/* lib/json.c keeps a block's length in front of what jansson gets. */
+static bool
+is_wiped(const void *memory)
+{
+	const uint8_t *bytes = memory;
+	size_t len, i;
+
+	memcpy(&len, memory, sizeof(len));
+	for (i = 0; i < len; i++) {
+		if (bytes[sizeof(max_align_t) + i] != 0)
+			return false;
+	}
+	return true;
+}
+
 void
 __wrap_free(void *memory)
 {
+	if (heap.in_parser && memory != NULL && !is_wiped(memory))
+		heap.n_dirty++;
 	heap.now -= malloc_usable_size(memory);
 	__real_free(memory);
 }
@@ -85,8 +104,10 @@ parse(const struct buf *text, size_t *ret_cost)
 	int rc;
 
 	heap.peak = heap.now;
+	heap.in_parser = true;
 	rc = json_parse(
 		buf_span(text), &json_limits_request, arena, &value, NULL);
+	heap.in_parser = false;
 	*ret_cost = heap.peak - before + arena_used(arena);
 	assert_int_equal(heap.now, before);
 	arena_free(&arena);
@@ -137,6 +158,20 @@ the_worst_text_of_a_mebibyte_costs_below_eight(void **state)
 			assert_true(cost == 0);
 		buf_clear(&text);
 	}
+}
+
+static void
+what_jansson_frees_is_wiped(void **state)
+{
+	struct buf text;
+	size_t cost;
+
+	(void)state;
+	fill(&text, "{\"otp\":[", "\"secret\",", "{}]}", 100);
+	heap.n_dirty = 0;
+	assert_int_equal(parse(&text, &cost), 0);
+	assert_int_equal(heap.n_dirty, 0);
+	buf_clear(&text);
 }
 
 static void
@@ -191,6 +226,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_worst_text_of_a_mebibyte_costs_below_eight),
+		cmocka_unit_test(what_jansson_frees_is_wiped),
 		cmocka_unit_test(
 			every_failing_allocation_is_an_error_of_memory),
 		cmocka_unit_test(every_size_of_arena_is_survived),

@@ -146,6 +146,9 @@ blocks_contain_and_cover(void **state)
 	assert_true(cidr_covers(&ten, &ten));
 	assert_false(cidr_covers(&odd, &ten));
 	assert_false(cidr_covers(&six, &ten));
+	odd = cidr_of("10.0.0.0/9");
+	assert_true(cidr_covers(&ten, &odd));
+	assert_false(cidr_covers(&odd, &ten));
 }
 
 static void
