@@ -1,0 +1,211 @@
+/* Workers: everything queued runs, bounds hold, slow work waits apart. */
+#include "server/core/worker.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* A gate that jobs wait at, and what came of them. */
+struct gate {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool open;
+	size_t n_waiting, n_done;
+};
+
+struct gated_job {
+	struct job job;
+	struct gate *gate;
+};
+
+static void
+gate_init(struct gate *gate)
+{
+	*gate = (struct gate){ .open = false };
+	pthread_mutex_init(&gate->mutex, NULL);
+	pthread_cond_init(&gate->cond, NULL);
+}
+
+static void
+pass_gate(struct job *job)
+{
+	struct gate *gate = ((struct gated_job *)job)->gate;
+
+	pthread_mutex_lock(&gate->mutex);
+	gate->n_waiting++;
+	pthread_cond_broadcast(&gate->cond);
+	while (!gate->open)
+		pthread_cond_wait(&gate->cond, &gate->mutex);
+	gate->n_done++;
+	pthread_cond_broadcast(&gate->cond);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void
+wait_for_waiting(struct gate *gate, size_t n)
+{
+	pthread_mutex_lock(&gate->mutex);
+	while (gate->n_waiting < n)
+		pthread_cond_wait(&gate->cond, &gate->mutex);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void
+wait_for_done(struct gate *gate, size_t n)
+{
+	pthread_mutex_lock(&gate->mutex);
+	while (gate->n_done < n)
+		pthread_cond_wait(&gate->cond, &gate->mutex);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static void
+open_gate(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->mutex);
+	gate->open = true;
+	pthread_cond_broadcast(&gate->cond);
+	pthread_mutex_unlock(&gate->mutex);
+}
+
+static struct workers *
+new_workers(size_t threads, size_t queue)
+{
+	struct workers *workers = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(workers_new(threads, queue, &workers, &err), 0);
+	return workers;
+}
+
+static int
+submit(struct workers *workers, struct gated_job *job, struct gate *gate,
+	bool slow)
+{
+	struct err err = { 0 };
+	int rc;
+
+	job->job.fn = pass_gate;
+	job->gate = gate;
+	rc = workers_submit(workers, &job->job, slow, &err);
+	if (rc != 0) {
+		assert_int_equal(err.status, 503);
+		assert_string_equal(err.message, "overloaded");
+	}
+	return rc;
+}
+
+static void
+every_job_runs_once(void **state)
+{
+	static struct gated_job jobs[2000];
+	struct workers *workers = new_workers(4, ARRAY_LEN(jobs));
+	struct gate gate;
+	size_t i;
+
+	(void)state;
+	gate_init(&gate);
+	open_gate(&gate);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		assert_int_equal(submit(workers, &jobs[i], &gate, false), 0);
+	workers_free(&workers);
+	assert_int_equal(gate.n_done, ARRAY_LEN(jobs));
+}
+
+static void
+threads_are_started_up_to_the_limit(void **state)
+{
+	struct workers *workers = new_workers(3, 10);
+	struct gated_job jobs[5];
+	struct gate gate;
+	size_t i;
+
+	(void)state;
+	gate_init(&gate);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		assert_int_equal(submit(workers, &jobs[i], &gate, false), 0);
+	wait_for_waiting(&gate, 3);
+	/* The other two have nobody to run them. */
+	assert_int_equal(gate.n_waiting, 3);
+	open_gate(&gate);
+	wait_for_done(&gate, ARRAY_LEN(jobs));
+	workers_free(&workers);
+}
+
+static void
+full_queue_is_refused(void **state)
+{
+	struct workers *workers = new_workers(1, 2);
+	struct gated_job jobs[4];
+	struct gate gate;
+
+	(void)state;
+	gate_init(&gate);
+	assert_int_equal(submit(workers, &jobs[0], &gate, false), 0);
+	wait_for_waiting(&gate, 1);
+	assert_int_equal(submit(workers, &jobs[1], &gate, false), 0);
+	assert_int_equal(submit(workers, &jobs[2], &gate, false), 0);
+	assert_int_equal(submit(workers, &jobs[3], &gate, false), ERR_BUSY);
+	open_gate(&gate);
+	wait_for_done(&gate, 3);
+	workers_free(&workers);
+}
+
+static void
+slow_work_does_not_hold_up_the_rest(void **state)
+{
+	struct workers *workers = new_workers(2, 10);
+	struct gated_job slow[4], quick[2];
+	struct gate closed, opened;
+	size_t i;
+
+	(void)state;
+	gate_init(&closed);
+	gate_init(&opened);
+	open_gate(&opened);
+	for (i = 0; i < ARRAY_LEN(slow); i++)
+		assert_int_equal(submit(workers, &slow[i], &closed, true), 0);
+	wait_for_waiting(&closed, 2);
+	for (i = 0; i < ARRAY_LEN(quick); i++)
+		assert_int_equal(submit(workers, &quick[i], &opened, false), 0);
+	wait_for_done(&opened, 2);
+	assert_int_equal(closed.n_waiting, 2);
+	open_gate(&closed);
+	workers_free(&workers);
+	assert_int_equal(closed.n_done, 4);
+}
+
+static void
+idle_threads_are_used_again(void **state)
+{
+	struct workers *workers = new_workers(2, 10);
+	struct gated_job job;
+	struct gate gate;
+	size_t i;
+
+	(void)state;
+	gate_init(&gate);
+	open_gate(&gate);
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(submit(workers, &job, &gate, false), 0);
+		wait_for_done(&gate, i + 1);
+	}
+	workers_free(&workers);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_job_runs_once),
+		cmocka_unit_test(threads_are_started_up_to_the_limit),
+		cmocka_unit_test(full_queue_is_refused),
+		cmocka_unit_test(slow_work_does_not_hold_up_the_rest),
+		cmocka_unit_test(idle_threads_are_used_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
