@@ -1,0 +1,131 @@
+/* A whole server over a store in memory, with two types of mounts. */
+#ifndef SALLYPORT_TESTS_UNIT_CORE_SERVER_FIXTURE_H
+#define SALLYPORT_TESTS_UNIT_CORE_SERVER_FIXTURE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "server/core/mount.h"
+#include "server/core/seal.h"
+#include "server/core/server.h"
+
+static const struct mount_type fixture_system = {
+	.name = "system",
+	.builtin = true,
+};
+static const struct mount_type fixture_token = {
+	.name = "token",
+	.is_auth = true,
+	.builtin = true,
+};
+static const struct mount_type fixture_ssh = { .name = "ssh" };
+static const struct mount_type fixture_login = {
+	.name = "userpass",
+	.is_auth = true,
+};
+static const struct mount_type *const fixture_types[] = { &fixture_system,
+	&fixture_token, &fixture_ssh, &fixture_login, NULL };
+
+/* Wall and boot time that tests move. */
+struct fixture_clock {
+	struct clock clock;
+	_Atomic int64_t ns;
+};
+
+struct server_fixture {
+	struct server *server;
+	struct server_settings settings;
+	struct fixture_clock clock;
+	struct arena *arena; /* of the settings and the init result */
+	struct seal_init_result made;
+};
+
+static inline int64_t
+fixture_now(void *ctx)
+{
+	const struct fixture_clock *clock = ctx;
+
+	return atomic_load(&clock->ns);
+}
+
+static inline void
+server_fixture_advance(struct server_fixture *fixture, int64_t s)
+{
+	atomic_fetch_add(&fixture->clock.ns, s * CLOCK_NS_PER_S);
+}
+
+/* A server that is not initialized; change settings before fixture_open. */
+static inline struct server_fixture *
+server_fixture_new(void)
+{
+	struct server_fixture *fixture = calloc(1, sizeof(*fixture));
+	struct err err = { 0 };
+
+	assert_non_null(fixture);
+	log_set_level(LOG_OFF);
+	fixture->arena = arena_new(16 * 1024 * 1024);
+	assert_int_equal(server_settings_dev(NULL, NULL, "/nonexistent",
+				 fixture->arena, &fixture->settings, &err),
+		0);
+	fixture->clock.clock = (struct clock){
+		.wall_ns = fixture_now,
+		.boot_ns = fixture_now,
+		.ctx = &fixture->clock,
+	};
+	fixture->clock.ns = INT64_C(1795000000) * CLOCK_NS_PER_S;
+	return fixture;
+}
+
+static inline void
+server_fixture_start(struct server_fixture *fixture)
+{
+	struct store_settings settings = { .clock = &fixture->clock.clock };
+	struct store *store = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(store_open_memory(&settings, &store, &err), 0);
+	assert_int_equal(server_new(&fixture->settings, &fixture->clock.clock,
+				 store, fixture_types, &fixture->server, &err),
+		0);
+}
+
+/* One share, initialized and unsealed. */
+static inline struct server_fixture *
+server_fixture_open(void)
+{
+	struct server_fixture *fixture = server_fixture_new();
+	const struct keeper_share *share = NULL;
+	struct err err = { 0 };
+
+	server_fixture_start(fixture);
+	if (seal_init(fixture->server->seal, 1, 1, "", fixture->arena,
+		    &fixture->made, &err) != 0)
+		fail_msg("%s (%s)", err.message, err.detail);
+	share = &fixture->made.shares[0];
+	if (seal_unseal(fixture->server->seal,
+		    secret_view_of(share->bytes, share->len), &err) != 0)
+		fail_msg("%s (%s)", err.message, err.detail);
+	return fixture;
+}
+
+static inline void
+server_fixture_free(struct server_fixture *fixture)
+{
+	server_free(&fixture->server);
+	arena_free(&fixture->arena);
+	free(fixture);
+}
+
+/* Seal and unseal again, as a restart would load everything. */
+static inline int
+server_fixture_reload(struct server_fixture *fixture, struct err *err)
+{
+	const struct keeper_share *share = &fixture->made.shares[0];
+
+	assert_int_equal(seal_seal(fixture->server->seal, err), 0);
+	return seal_unseal(fixture->server->seal,
+		secret_view_of(share->bytes, share->len), err);
+}
+
+#endif
