@@ -6,6 +6,7 @@
  */
 #include "storage/memory.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,12 +97,15 @@ map_holds(const struct map *map, size_t i, struct span key)
 	return i < map->n && span_equal(node_key(map->nodes[i]), key);
 }
 
-/* Put node where old stood; either may be NULL. There is room (map_grow). */
+/* Put node where old stood; one may be NULL. There is room (map_grow). */
 static void
 map_swap(struct map *map, struct node *old, struct node *node)
 {
-	size_t i = map_seek(map, node_key(node != NULL ? node : old));
+	const struct node *either = node != NULL ? node : old;
+	size_t i;
 
+	assert(either != NULL);
+	i = map_seek(map, node_key(either));
 	if (old != NULL && node != NULL) {
 		map->nodes[i] = node;
 	} else if (node != NULL) {

@@ -296,7 +296,7 @@ int
 store_backup(struct store *store, const char *path, struct err *err)
 {
 	struct copying copying = { .path = path, .begin = true };
-	int rc;
+	int rc = 0;
 
 	do {
 		copying.more = false;

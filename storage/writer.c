@@ -31,6 +31,7 @@ struct job {
 	writer_call_fn *call; /* or this, between batches */
 	void *ctx;
 	struct err *err;
+	struct err unread; /* where the caller wants none */
 	int rc;
 	sem_t done;
 };
@@ -389,11 +390,10 @@ submit(struct writer *writer, struct job *job, struct err *err)
 static int
 run_and_wait(struct writer *writer, struct job *job)
 {
-	struct err unread = { 0 };
 	int rc;
 
 	if (job->err == NULL)
-		job->err = &unread;
+		job->err = &job->unread;
 	if (store_failed(writer->store))
 		return storage_error(job->err, ERR_STORAGE);
 	sem_init(&job->done, 0, 0);
