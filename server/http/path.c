@@ -260,30 +260,30 @@ decode_param(struct arena *arena, struct span text, const char **ret_text)
 }
 
 static enum http_path_verdict
-parse_param(struct arena *arena, struct span piece, struct http_param *param)
+parse_param(struct arena *arena, struct span piece, struct req_pair *pair)
 {
 	struct span key, value;
 	enum http_path_verdict verdict;
 
 	key = cut(piece, '=', &value);
-	verdict = decode_param(arena, key, &param->key);
+	verdict = decode_param(arena, key, &pair->name);
 	if (verdict != HTTP_PATH_OK)
 		return verdict;
-	return decode_param(arena, value, &param->value);
+	return decode_param(arena, value, &pair->value);
 }
 
 static enum http_path_verdict
 parse_query(struct span query, struct arena *arena, struct http_path *path)
 {
-	struct http_param *params;
+	struct req_pair *pairs;
 	size_t n = 0, n_max = 1;
 
 	for (size_t i = 0; i < query.len; i++)
 		n_max += query.data[i] == '&';
 	if (n_max > HTTP_PARAMS_MAX)
 		return HTTP_PATH_BAD;
-	params = ARENA_ARRAY(arena, struct http_param, n_max);
-	if (params == NULL)
+	pairs = ARENA_ARRAY(arena, struct req_pair, n_max);
+	if (pairs == NULL)
 		return HTTP_PATH_MEMORY;
 	while (query.len > 0) {
 		struct span piece = cut(query, '&', &query);
@@ -291,12 +291,12 @@ parse_query(struct span query, struct arena *arena, struct http_path *path)
 
 		if (piece.len == 0)
 			continue;
-		verdict = parse_param(arena, piece, &params[n++]);
+		verdict = parse_param(arena, piece, &pairs[n++]);
 		if (verdict != HTTP_PATH_OK)
 			return verdict;
 	}
-	path->params = params;
-	path->n_params = n;
+	path->query = pairs;
+	path->n_query = n;
 	return HTTP_PATH_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "server/api/req.h"
 
 #define HTTP_PARAMS_MAX 64 /* of the query; more is BAD */
 
@@ -20,15 +21,10 @@ enum http_path_verdict {
 	HTTP_PATH_MEMORY   /* 500 */
 };
 
-struct http_param {
-	const char *key;
-	const char *value;
-};
-
 struct http_path {
 	const char *path; /* below /v1/, decoded; "" for /v1/ itself */
-	const struct http_param *params; /* of the query, decoded, in order */
-	size_t n_params;
+	const struct req_pair *query; /* decoded, in order */
+	size_t n_query;
 	const char *location; /* HTTP_PATH_EMPTY: the cleaned target */
 };
 

@@ -78,10 +78,10 @@ path_decodes_the_query_in_order(void **state UNUSED)
 					 "&f=g=h&n=%0A"),
 			arena, &path),
 		HTTP_PATH_OK);
-	assert_int_equal(path.n_params, ARRAY_LEN(wanted));
+	assert_int_equal(path.n_query, ARRAY_LEN(wanted));
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		assert_string_equal(path.params[i].key, wanted[i][0]);
-		assert_string_equal(path.params[i].value, wanted[i][1]);
+		assert_string_equal(path.query[i].name, wanted[i][0]);
+		assert_string_equal(path.query[i].value, wanted[i][1]);
 	}
 	arena_free(&arena);
 }

@@ -1,0 +1,138 @@
+/* Non-blocking reads and writes over a socket, with or without OpenSSL. */
+#include "server/http/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+int
+transport_open(struct transport *transport, int fd, SSL_CTX *tls)
+{
+	*transport = (struct transport){ .fd = fd };
+	if (tls == NULL)
+		return 0;
+	transport->tls = SSL_new(tls);
+	if (transport->tls == NULL || SSL_set_fd(transport->tls, fd) != 1) {
+		SSL_free(transport->tls);
+		transport->tls = NULL;
+		ERR_clear_error();
+		return ERR_MEMORY;
+	}
+	SSL_set_accept_state(transport->tls);
+	(void)SSL_set_mode(transport->tls,
+		SSL_MODE_ENABLE_PARTIAL_WRITE |
+			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return 0;
+}
+
+void
+transport_close(struct transport *transport)
+{
+	if (transport->tls != NULL) {
+		if (!transport->failed && SSL_is_init_finished(transport->tls))
+			(void)SSL_shutdown(transport->tls);
+		SSL_free(transport->tls);
+		ERR_clear_error();
+	}
+	if (transport->fd >= 0)
+		(void)close(transport->fd);
+	*transport = (struct transport){ .fd = -1 };
+}
+
+/* What an OpenSSL call that gave no bytes means. */
+static int
+tls_result(struct transport *transport, int got)
+{
+	int reason = SSL_get_error(transport->tls, got);
+
+	transport->wants_write = reason == SSL_ERROR_WANT_WRITE;
+	if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE)
+		return ERR_BUSY;
+	if (reason == SSL_ERROR_ZERO_RETURN)
+		return ERR_ABSENT;
+	transport->failed = true;
+	ERR_clear_error();
+	return ERR_PEER;
+}
+
+/* What a system call that gave -1 means. */
+static int
+plain_result(struct transport *transport)
+{
+	if (errno == EAGAIN || errno == EINTR)
+		return ERR_BUSY;
+	transport->failed = true;
+	return ERR_PEER;
+}
+
+int
+transport_handshake(struct transport *transport)
+{
+	int got;
+
+	if (transport->tls == NULL)
+		return 0;
+	ERR_clear_error();
+	got = SSL_do_handshake(transport->tls);
+	return got == 1 ? 0 : tls_result(transport, got);
+}
+
+int
+transport_read(
+	struct transport *transport, void *data, size_t size, size_t *ret_len)
+{
+	ssize_t n;
+
+	if (transport->tls != NULL) {
+		int got;
+
+		ERR_clear_error();
+		got = SSL_read_ex(transport->tls, data, size, ret_len);
+		return got == 1 ? 0 : tls_result(transport, got);
+	}
+	n = recv(transport->fd, data, size, 0);
+	if (n < 0)
+		return plain_result(transport);
+	if (n == 0)
+		return ERR_ABSENT;
+	*ret_len = (size_t)n;
+	return 0;
+}
+
+int
+transport_write(struct transport *transport, const void *data, size_t size,
+	size_t *ret_len)
+{
+	ssize_t n;
+
+	if (transport->tls != NULL) {
+		int got;
+
+		ERR_clear_error();
+		got = SSL_write_ex(transport->tls, data, size, ret_len);
+		return got == 1 ? 0 : tls_result(transport, got);
+	}
+	n = send(transport->fd, data, size, MSG_NOSIGNAL);
+	if (n < 0)
+		return plain_result(transport);
+	*ret_len = (size_t)n;
+	return 0;
+}
+
+bool
+transport_has_pending(const struct transport *transport)
+{
+	return transport->tls != NULL && SSL_has_pending(transport->tls) == 1;
+}
+
+void
+transport_end_writing(struct transport *transport)
+{
+	if (transport->tls != NULL)
+		(void)SSL_shutdown(transport->tls);
+	(void)shutdown(transport->fd, SHUT_WR);
+	transport->failed = true;
+}
