@@ -192,10 +192,9 @@ check_renewable(
 }
 
 int
-lease_renew(struct store_tx *tx, struct lease *lease,
+lease_renew(const struct store_tx *tx, struct lease *lease,
 	struct lease_renewal *renewal, struct err *err)
 {
-	struct lease renewed = *lease;
 	int64_t now_s = tx_now_s(tx), end_s;
 	bool capped;
 	int rc = check_renewable(tx, lease, err);
@@ -210,13 +209,9 @@ lease_renew(struct store_tx *tx, struct lease *lease,
 	capped = lease->max_s != 0 && end_s > lease->max_s;
 	if (capped)
 		end_s = lease->max_s;
-	renewed.expire_s = end_s;
-	renewed.ttl_s = end_s - now_s;
-	renewed.last_renewal_ns = tx_now_ns(tx);
-	rc = lease_update(tx, lease, &renewed, err);
-	if (rc != 0)
-		return rc;
-	*lease = renewed;
+	lease->expire_s = end_s;
+	lease->ttl_s = end_s - now_s;
+	lease->last_renewal_ns = tx_now_ns(tx);
 	renewal->ret_capped = capped;
 	return 0;
 }

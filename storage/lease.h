@@ -84,7 +84,10 @@ bool lease_is_live(const struct store_tx *tx, const struct lease *lease);
 int lease_revoke_step(struct store_tx *tx, struct rowref ref, size_t budget,
 	struct arena *arena, bool *ret_done, struct err *err);
 
-/* All of it, in as many transactions as it takes. Unknown rows: success. */
+/*
+ * All of it, in as many transactions as it takes. Unknown rows: success. Rows
+ * that cannot be read go as well, here and with a prefix.
+ */
 int lease_revoke_tree(struct store *store, struct rowref ref, struct err *err);
 
 /*
@@ -95,16 +98,17 @@ int lease_revoke_orphan(
 	struct store *store, struct rowref token, struct err *err);
 
 /*
- * Renew: the new ttl counts from now and is cut at max_s. Refused with the
- * texts of spec/core-api.md 5.4: not renewable, expired (under 1 s left), past
- * the max TTL. increment_s 0: default_s. period_s > 0: a periodic token.
+ * Set the new times in lease; the caller stores it, by lease_update or
+ * token_update. The new ttl counts from now and is cut at max_s. Refused with
+ * the texts of spec/core-api.md 5.4: not renewable, expired (under 1 s left),
+ * past the max TTL. increment_s 0: default_s. period_s > 0: a periodic token.
  */
 struct lease_renewal {
 	int64_t increment_s, default_s, period_s;
 	bool ret_capped; /* the ttl was cut at max_s */
 };
 
-int lease_renew(struct store_tx *tx, struct lease *lease,
+int lease_renew(const struct store_tx *tx, struct lease *lease,
 	struct lease_renewal *renewal, struct err *err);
 
 /* ---- by lease id ----------------------------------------------------- */

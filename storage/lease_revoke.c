@@ -190,6 +190,25 @@ walk_on(struct walk *walk, struct err *err)
 	return 0;
 }
 
+/* Stand on the row; one that cannot be read is taken for a dead token. */
+static int
+walk_start(struct walk *walk, struct rowref ref, struct err *err)
+{
+	bool found = true;
+	int rc = probe_readable(
+		walk->tx, ref, walk->arena, &found, &walk->root, err);
+
+	if (is_unreadable(rc)) {
+		walk->root = (struct lease){
+			.kind = LEASE_TOKEN, .state = LEASE_REVOKING, .ref = ref
+		};
+		rc = 0;
+	}
+	walk->at = walk->root;
+	walk->done = rc == 0 && !found;
+	return rc;
+}
+
 /* lease_revoke_step that takes what it used off its budget. */
 static int
 revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
@@ -197,38 +216,15 @@ revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
 {
 	struct walk walk = { .tx = tx, .arena = arena };
 	size_t steps = *budget > BUDGET_MIN ? *budget : BUDGET_MIN, i = 0;
-	bool found;
-	int rc = lease_probe(tx, ref, arena, &found, &walk.root, err);
+	int rc = walk_start(&walk, ref, err);
 
-	walk.at = walk.root;
 	walk.depth_max = steps / 2 - 1;
-	walk.done = rc == 0 && !found;
 	for (; rc == 0 && !walk.done && i < steps; i++)
 		rc = walk_on(&walk, err);
 	*budget -= i < *budget ? i : *budget;
 	if (rc == 0)
 		*ret_done = walk.done;
 	return rc;
-}
-
-enum verdict { GONE, LEFT, UNREADABLE };
-
-/* The same where an unreadable row is an answer and no failure. */
-static int
-revoke_readable(struct store_tx *tx, struct rowref ref, size_t *budget,
-	struct arena *arena, enum verdict *ret_verdict, struct err *err)
-{
-	struct err failure = { 0 };
-	bool done = false;
-	int rc = revoke_some(tx, ref, budget, arena, &done, &failure);
-
-	if (rc != 0 && !is_unreadable(rc)) {
-		if (err != NULL)
-			*err = failure;
-		return rc;
-	}
-	*ret_verdict = rc != 0 ? UNREADABLE : done ? GONE : LEFT;
-	return 0;
 }
 
 int
@@ -264,8 +260,8 @@ run_job(struct store *store, store_fn *fn, struct job *job, struct err *err)
 }
 
 /*
- * Dead before anything else: should a row below turn out to be unreadable,
- * the token is not left alive by it.
+ * Dead before anything else: should a step fail, the token is not left alive
+ * by it. A row that cannot be read is dead as it is.
  */
 static int
 kill_root(struct store_tx *tx, void *ctx, struct err *err)
@@ -273,15 +269,18 @@ kill_root(struct store_tx *tx, void *ctx, struct err *err)
 	struct job *job = ctx;
 	struct lease lease, owned;
 	bool found, owns;
-	int rc = lease_probe(tx, job->ref, job->arena, &found, &lease, err);
+	int rc = probe_readable(tx, job->ref, job->arena, &found, &lease, err);
 
 	job->done = true;
+	if (is_unreadable(rc))
+		return 0;
 	if (rc != 0 || !found)
 		return rc;
-	rc = first_owned(tx, job->ref, job->arena, &owns, &owned, NULL);
-	if (rc == 0 && !owns)
-		return lease_delete(tx, &lease, err);
-	return mark_revoking(tx, &lease, err);
+	rc = first_owned(tx, job->ref, job->arena, &owns, &owned, err);
+	if (rc != 0)
+		return rc;
+	return owns ? mark_revoking(tx, &lease, err)
+		    : lease_delete(tx, &lease, err);
 }
 
 static int
@@ -351,7 +350,6 @@ struct path_page {
 	uint32_t after; /* numbers up to it are done */
 	uint32_t numbers[PATHS_PAGE];
 	size_t n;
-	size_t n_unreadable; /* rows, so far */
 };
 
 /*
@@ -386,79 +384,25 @@ read_paths(struct store_tx *tx, void *ctx, struct err *err)
 		keep_number, page, err);
 }
 
-/* One transaction's part of a pass over the rows of a path. */
-struct sweep {
-	struct rowref after;
-	struct arena *arena;
-	struct rowref ret_after;
-	size_t n_gone, n_unreadable;
-	bool end; /* of the pass */
-};
-
+/* The first rows of a path, each with all it owns. done: there are none. */
 static int
-sweep_rows(struct store_tx *tx, void *ctx, struct err *err)
+sweep_path(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct sweep *sweep = ctx;
-	struct row_key prefix = row_path_key(sweep->after.path);
-	struct row_key after = row_key(sweep->after);
+	struct job *job = ctx;
+	struct row_key prefix = row_path_key(job->ref.path);
 	size_t budget = REVOKE_BATCH;
-	enum verdict verdict = GONE;
 	struct row_list list;
+	bool gone = true;
 	int rc;
 
-	sweep->n_gone = sweep->n_unreadable = 0;
-	sweep->ret_after = sweep->after;
-	rc = row_list_init(&list, sweep->arena, REVOKE_BATCH, err);
+	rc = row_list_init(&list, job->arena, REVOKE_BATCH, err);
 	if (rc == 0)
-		rc = row_list_fill(&list, tx, row_key_span(&prefix),
-			row_key_span(&after), err);
-	sweep->end = rc == 0 && list.n == 0;
-	for (size_t i = 0; rc == 0 && budget > 0 && i < list.n; i++) {
-		rc = revoke_readable(
-			tx, list.refs[i], &budget, sweep->arena, &verdict, err);
-		if (rc != 0 || verdict == LEFT)
-			break;
-		sweep->n_gone += verdict == GONE;
-		sweep->n_unreadable += verdict == UNREADABLE;
-		sweep->ret_after = list.refs[i];
-	}
-	return rc;
-}
-
-static int
-sweep_some(struct store *store, struct sweep *sweep, struct err *err)
-{
-	int rc;
-
-	sweep->arena = arena_new(ARENA_MAX);
-	if (sweep->arena == NULL)
-		return err_set_memory(err);
-	rc = store_write(store, sweep_rows, sweep, err);
-	arena_free(&sweep->arena);
-	return rc;
-}
-
-/* Passes over a path until one finds nothing to take back. */
-static int
-sweep_path(struct store *store, uint32_t number, size_t *ret_unreadable,
-	struct err *err)
-{
-	size_t n_gone, n_unreadable;
-	int rc = 0;
-
-	do {
-		struct sweep sweep = { .after = { .path = number } };
-
-		n_gone = n_unreadable = 0;
-		while (rc == 0 && !sweep.end) {
-			rc = sweep_some(store, &sweep, err);
-			sweep.after = sweep.ret_after;
-			n_gone += sweep.n_gone;
-			n_unreadable += sweep.n_unreadable;
-		}
-	} while (rc == 0 && n_gone > 0);
-	if (rc == 0)
-		*ret_unreadable += n_unreadable;
+		rc = row_list_fill(
+			&list, tx, row_key_span(&prefix), SPAN_NONE, err);
+	job->done = rc == 0 && list.n == 0;
+	for (size_t i = 0; rc == 0 && gone && budget > 0 && i < list.n; i++)
+		rc = revoke_some(
+			tx, list.refs[i], &budget, job->arena, &gone, err);
 	return rc;
 }
 
@@ -468,8 +412,9 @@ sweep_page(struct store *store, struct path_page *page, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < page->n; i++) {
-		rc = sweep_path(
-			store, page->numbers[i], &page->n_unreadable, err);
+		struct job job = { .ref = { .path = page->numbers[i] } };
+
+		rc = run_job(store, sweep_path, &job, err);
 		page->after = page->numbers[i];
 	}
 	return rc;
@@ -491,9 +436,6 @@ lease_revoke_prefix(struct store *store, const char *mount_uuid,
 			rc = sweep_page(store, &page, err);
 		arena_free(&page.arena);
 	} while (rc == 0 && page.n == PATHS_PAGE);
-	if (rc == 0 && page.n_unreadable > 0)
-		return err_set(
-			err, ERR_CRYPTO, 500, "some leases could not be read");
 	return rc;
 }
 
@@ -540,54 +482,46 @@ move_due(struct store_tx *tx, const struct due_entry *entry, int64_t to_s,
 	return rc;
 }
 
-/* Make the index say of the row what the row says; *entry follows. */
+/*
+ * A row that cannot be read is dead for every use. It stays, since it may be
+ * mended from a backup, but is put off, not to stop those behind it.
+ */
 static int
-mend_due(struct store_tx *tx, struct expiry *expiry, struct due_entry *entry,
-	struct err *err)
+put_off(struct store_tx *tx, struct expiry *expiry,
+	const struct due_entry *entry, struct err *err)
 {
-	struct lease lease;
-	int64_t due_s = -1;
-	bool found;
-	int rc = probe_readable(
-		tx, entry->ref, expiry->arena, &found, &lease, err);
-
-	if (is_unreadable(rc))
-		return 0;
-	if (rc == 0 && found)
-		due_s = lease_due_s(&lease);
-	if (rc != 0 || due_s == entry->due_s)
-		return rc;
-	rc = move_due(tx, entry, due_s, err);
-	entry->due_s = due_s;
-	return rc;
+	expiry->n_put_off++;
+	return move_due(tx, entry, tx_now_s(tx) + RETRY_S, err);
 }
 
 /*
  * Take a due row back, with a part of the budget, so that a large tree starves
- * nobody. A row that cannot be read is dead for every use; it is put off, not
- * to stop those behind it.
+ * nobody. Where the index does not say what the row says, the index is mended.
  */
 static int
-expire_row(struct store_tx *tx, struct expiry *expiry, struct due_entry *entry,
-	struct err *err)
+expire_row(struct store_tx *tx, struct expiry *expiry,
+	const struct due_entry *entry, struct err *err)
 {
 	size_t share = (expiry->budget + 1) / 2, left = share;
-	enum verdict verdict = GONE;
-	int rc = mend_due(tx, expiry, entry, err);
+	bool found, done = true;
+	int64_t due_s = -1;
+	struct lease lease;
+	int rc = probe_readable(
+		tx, entry->ref, expiry->arena, &found, &lease, err);
 
-	if (rc != 0 || entry->due_s < 0 || entry->due_s > tx_now_s(tx))
+	if (is_unreadable(rc))
+		return put_off(tx, expiry, entry, err);
+	if (rc == 0 && found)
+		due_s = lease_due_s(&lease);
+	if (rc == 0 && due_s != entry->due_s)
+		rc = move_due(tx, entry, due_s, err);
+	if (rc != 0 || due_s < 0 || due_s > tx_now_s(tx))
 		return rc;
-	rc = revoke_readable(
-		tx, entry->ref, &left, expiry->arena, &verdict, err);
+	rc = revoke_some(tx, entry->ref, &left, expiry->arena, &done, err);
 	expiry->budget -= share - left;
-	if (rc != 0 || verdict == GONE)
-		return rc;
-	if (verdict == LEFT) {
+	if (!done)
 		expiry->more = true;
-		return 0;
-	}
-	expiry->n_put_off++;
-	return move_due(tx, entry, tx_now_s(tx) + RETRY_S, err);
+	return rc;
 }
 
 static int

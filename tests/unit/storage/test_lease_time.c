@@ -35,6 +35,8 @@ renew(struct store_tx *tx, void *ctx, struct err *err)
 			renewing->after.max_s = renewing->max_s;
 		rc = lease_renew(tx, &renewing->after, &renewing->renewal, err);
 	}
+	if (rc == 0)
+		rc = lease_update(tx, &renewing->before, &renewing->after, err);
 	renewing->before.data = renewing->after.data = SPAN_NONE;
 	arena_free(&arena);
 	return rc;
