@@ -111,7 +111,10 @@ const char *store_describe(const struct store *store);
 int64_t tx_now_s(const struct store_tx *tx);
 int64_t tx_now_ns(const struct store_tx *tx);
 
-/* Counts up with each commit; kept in the store. */
+/*
+ * The number of this commit: counts up, kept in the store. In a read: that of
+ * the last commit, or of one before it where another came just now.
+ */
 uint64_t tx_batch(const struct store_tx *tx);
 
 /* The store that this transaction is of (for its barrier and cache). */

@@ -293,14 +293,16 @@ take_deletes(struct writer *writer)
 	writer->flush_s = 0;
 }
 
-/* Between batches the backend may tidy up; callers do not wait for it. */
+/* Between batches the backend may tidy up; at the end it must. */
 static void
-checkpoint(struct store *store)
+checkpoint(struct store *store, bool now)
 {
 	struct backend *backend = store->backend;
 	struct err err = { 0 };
-	int rc = backend->ops->checkpoint(backend, false, &err);
+	int rc = 0;
 
+	if (!store_failed(store))
+		rc = backend->ops->checkpoint(backend, now, &err);
 	if (rc == ERR_STORAGE)
 		fail_for_good(store, &err);
 	else if (rc != 0)
@@ -358,8 +360,7 @@ writer_main(void *arg)
 		end = jobs == NULL && writer->closing;
 		pthread_mutex_unlock(&writer->lock);
 		run_jobs_or_call(writer, jobs);
-		if (!store_failed(writer->store))
-			checkpoint(writer->store);
+		checkpoint(writer->store, end);
 		tell_failure(writer);
 	}
 	return NULL;

@@ -577,6 +577,20 @@ the_log_is_reused_and_not_endless(void **state)
 	assert_string_equal("1", get(fixture, "a"));
 }
 
+static void
+a_closed_store_is_one_file(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(0, put(fixture, "a", "1"));
+	assert_in_range(log_size(fixture), 1, 1 << 20);
+	store_close(&fixture->store);
+	assert_int_equal(0, log_size(fixture));
+	assert_int_equal(0, remove_companions(fixture));
+	assert_int_equal(0, open_store(fixture));
+	assert_string_equal("1", get(fixture, "a"));
+}
+
 /* ---- failures -------------------------------------------------------- */
 
 static void
@@ -798,6 +812,7 @@ main(void)
 		EACH(scans_keep_to_prefix_order_and_limit),
 		EACH(due_entries_come_earliest_first),
 		EACH(the_log_is_reused_and_not_endless),
+		EACH(a_closed_store_is_one_file),
 		EACH(a_failed_sync_is_final),
 		EACH(a_failed_write_is_final),
 		EACH(a_full_disk_undoes_the_batch_and_reads_go_on),
