@@ -262,6 +262,8 @@ a_path_keeps_its_number_and_shares_it_with_none(void **state)
 
 struct numbering {
 	struct rows *rows;
+	pthread_barrier_t *start;
+	const char *path;
 	uint32_t number;
 };
 
@@ -270,27 +272,42 @@ number_path(void *ctx)
 {
 	struct numbering *numbering = ctx;
 
-	(void)lease_path_number(numbering->rows->store, MOUNT, "creds/race",
+	(void)pthread_barrier_wait(numbering->start);
+	(void)lease_path_number(numbering->rows->store, MOUNT, numbering->path,
 		&numbering->number, NULL);
 	return NULL;
 }
 
 static void
-racers_for_a_new_path_get_one_number(void **state)
+race_for_path(struct rows *rows, const char *path)
 {
-	struct numbering racers[N_RACERS];
-	pthread_t threads[N_RACERS];
+	struct numbering racers[8];
+	pthread_t threads[ARRAY_LEN(racers)];
+	pthread_barrier_t start;
 
-	for (size_t i = 0; i < N_RACERS; i++) {
-		racers[i] = (struct numbering){ *state, 0 };
+	pthread_barrier_init(&start, NULL, ARRAY_LEN(racers));
+	for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
+		racers[i] = (struct numbering){ rows, &start, path, 0 };
 		assert_int_equal(pthread_create(&threads[i], NULL, number_path,
 					 &racers[i]),
 			0);
 	}
-	for (size_t i = 0; i < N_RACERS; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(racers); i++) {
 		pthread_join(threads[i], NULL);
 		assert_int_not_equal(racers[i].number, 0);
 		assert_int_equal(racers[i].number, racers[0].number);
+	}
+	pthread_barrier_destroy(&start);
+}
+
+static void
+racers_for_a_new_path_get_one_number(void **state)
+{
+	char path[32];
+
+	for (int i = 0; i < 50; i++) {
+		(void)snprintf(path, sizeof(path), "creds/race%d", i);
+		race_for_path(*state, path);
 	}
 }
 
