@@ -86,7 +86,7 @@ open_regular(const char *path, int flags, int *ret_fd, struct stat *ret_stat,
 int
 file_read(const char *path, struct buf *buf, struct err *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int rc, fd = -1;
 
 	rc = open_regular(path, 0, &fd, &st, err);
@@ -163,7 +163,7 @@ file_write_atomic(
 int
 file_open_trusted(const char *path, int *ret_fd, struct err *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	int rc, fd = -1;
 
 	rc = open_regular(path, O_NOFOLLOW, &fd, &st, err);

@@ -268,8 +268,7 @@ lex_escape(struct hcl_lexer *lexer, char **out)
 	static const char meanings[] = "\a\b\f\n\r\t\v\\\"";
 
 	static const struct {
-		char letter;
-		uint8_t base, digits;
+		uint8_t letter, base, digits;
 	} codes[] = { { 'x', 16, 2 }, { 'u', 16, 4 }, { 'U', 16, 8 } };
 
 	uint8_t c = peek(lexer, 0);
@@ -521,7 +520,7 @@ static int
 lex_punctuation(struct hcl_lexer *lexer)
 {
 	static const struct {
-		char c;
+		uint8_t c;
 		enum hcl_token_type type;
 	} marks[] = {
 		{ '=', HCL_ASSIGN },

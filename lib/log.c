@@ -135,10 +135,11 @@ add_value(struct buf *line, const struct log_field *field, bool quote)
 static void
 add_message(struct buf *line, const char *message)
 {
-	for (; *message != '\0'; message++)
-		buf_add_char(line,
-			(uint8_t)*message < ' ' || *message == 0x7f ? ' '
-								    : *message);
+	for (; *message != '\0'; message++) {
+		bool control = (uint8_t)*message < ' ' || *message == 0x7f;
+
+		buf_add(line, control ? " " : message, 1);
+	}
 }
 
 static void
