@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
@@ -44,6 +45,7 @@ static struct {
 	sqlite3_vfs *real;
 	struct shim_methods store, others;
 	atomic_int sync_code, write_code; /* what the next calls return */
+	atomic_int errnum;                /* and the errno that goes with it */
 	atomic_int n_syncs;
 } shim;
 
@@ -93,6 +95,15 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 }
 
 static int
+shim_last_error(sqlite3_vfs *vfs, int size, char *text)
+{
+	(void)vfs;
+	(void)size;
+	(void)text;
+	return atomic_load(&shim.errnum);
+}
+
+static int
 install_shim(void **state)
 {
 	(void)state;
@@ -100,6 +111,7 @@ install_shim(void **state)
 	shim.vfs = *shim.real;
 	shim.vfs.zName = "shim";
 	shim.vfs.xOpen = shim_open;
+	shim.vfs.xGetLastError = shim_last_error;
 	return sqlite3_vfs_register(&shim.vfs, 1);
 }
 
@@ -158,6 +170,7 @@ teardown(void **state)
 
 	atomic_store(&shim.sync_code, SQLITE_OK);
 	atomic_store(&shim.write_code, SQLITE_OK);
+	atomic_store(&shim.errnum, 0);
 	store_close(&fixture->store);
 	barrier_free(&fixture->barrier);
 	arena_free(&fixture->arena);
@@ -631,6 +644,30 @@ a_failed_write_is_final(void **state)
 	assert_true(store_failed(fixture->store));
 }
 
+/* The kernel may have dropped what it was to write, whatever it says. */
+static void
+a_sync_that_finds_no_room_is_final(void **state)
+{
+	struct fixture *fixture = *state;
+
+	atomic_store(&shim.errnum, ENOSPC);
+	atomic_store(&shim.sync_code, SQLITE_IOERR_FSYNC);
+	assert_int_equal(ERR_STORAGE, put(fixture, "b", "1"));
+	assert_true(store_failed(fixture->store));
+}
+
+static void
+a_used_up_quota_is_a_full_disk(void **state)
+{
+	struct fixture *fixture = *state;
+
+	atomic_store(&shim.errnum, EDQUOT);
+	atomic_store(&shim.write_code, SQLITE_IOERR_WRITE);
+	assert_int_equal(ERR_FULL, put(fixture, "b", "1"));
+	atomic_store(&shim.write_code, SQLITE_OK);
+	assert_int_equal(0, put(fixture, "b", "1"));
+}
+
 static void
 a_full_disk_undoes_the_batch_and_reads_go_on(void **state)
 {
@@ -815,6 +852,8 @@ main(void)
 		EACH(a_closed_store_is_one_file),
 		EACH(a_failed_sync_is_final),
 		EACH(a_failed_write_is_final),
+		EACH(a_sync_that_finds_no_room_is_final),
+		EACH(a_used_up_quota_is_a_full_disk),
 		EACH(a_full_disk_undoes_the_batch_and_reads_go_on),
 		EACH(a_store_serves_again_when_there_is_room),
 		EACH(a_backup_under_load_is_one_point_in_time),
