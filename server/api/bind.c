@@ -552,6 +552,11 @@ refuse(struct bind *bind, const struct value *value, struct err *err)
 	const struct field *field = bind->field;
 	char shown[SHOWN_MAX + 1] = "(not shown)";
 
+	if (bind->mode == BIND_STORED) {
+		(void)err_set(err, ERR_INTERNAL, 500, "internal error");
+		return err_wrap(
+			err, "stored field %s: %s", field->name, bind->why);
+	}
 	if (bind->mode == BIND_STRICT)
 		return err_set(err, ERR_INPUT, 400,
 			"failed to parse JSON input: field \"%s\": %s",

@@ -27,7 +27,7 @@ int bind_defaults(const struct field *fields, void *record, struct arena *arena,
 /*
  * One value into its member. Text is not copied: value lives as long as the
  * record. 400 "Field validation failed: …" (strict: "failed to parse JSON
- * input: …"); a secret's value never stands in it.
+ * input: …"; stored: 500); a secret's value never stands in it.
  */
 int bind_value(const struct field *field, const struct value *value,
 	enum bind_mode mode, struct arena *arena, void *record,

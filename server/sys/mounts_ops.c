@@ -298,19 +298,19 @@ write_remount(struct req *req, struct reply *reply, struct err *err)
 }
 
 /* What tune takes; read from the data as sent, since absent is not empty. */
+struct tune_in {
+	const char *default_lease_ttl, *max_lease_ttl;
+	const char *description, *listing_visibility;
+};
+
 static const struct field tune_fields[] = {
-	{ .name = "default_lease_ttl",
-		.type = FIELD_TYPE_STR,
-		.doc = "Lifetime of leases that ask for none; \"system\" resets it." },
-	{ .name = "max_lease_ttl",
-		.type = FIELD_TYPE_STR,
-		.doc = "Longest lifetime of leases; \"system\" resets it." },
-	{ .name = "description",
-		.type = FIELD_TYPE_STR,
-		.doc = "A text for people." },
-	{ .name = "listing_visibility",
-		.type = FIELD_TYPE_STR,
-		.doc = "\"\", \"hidden\" or \"unauth\"." },
+	FIELD_STR(struct tune_in, default_lease_ttl,
+		.doc = "Lifetime of leases that ask for none; \"system\" resets it."),
+	FIELD_STR(struct tune_in, max_lease_ttl,
+		.doc = "Longest lifetime of leases; \"system\" resets it."),
+	FIELD_STR(struct tune_in, description, .doc = "A text for people."),
+	FIELD_STR(struct tune_in, listing_visibility,
+		.doc = "\"\", \"hidden\" or \"unauth\"."),
 	FIELD_END,
 };
 
@@ -361,6 +361,7 @@ const struct op sys_mounts_ops[] = {
 		.path = "mounts/:path/tune",
 		.verb = OP_UPDATE,
 		.flags = OP_DOUBLED | OP_REST,
+		.in_size = sizeof(struct tune_in),
 		.fields = tune_fields,
 		.handler = write_tune,
 		.summary = "Change a mount's settings.",

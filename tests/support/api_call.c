@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/json.h"
+#include "lib/log.h"
 #include "server/api/pipeline.h"
 #include "server/core/seal.h"
 
@@ -60,6 +61,7 @@ start(struct api_fixture *fixture, const struct mount_type *const *types,
 	int rc;
 
 	json_setup();
+	log_set_level(LOG_OFF); /* standard output is TAP */
 	rc = server_settings_dev(
 		"127.0.0.1:0", "", "", fixture->arena, fixture->settings, err);
 	if (rc == 0)

@@ -1,0 +1,282 @@
+/* Rows for tests: read nothing, fail in every way, write, lease, records. */
+#include "tests/support/demo_mount.h"
+
+#include <string.h>
+
+#include "server/api/record_ops.h"
+
+_Atomic int demo_runs;
+_Atomic int demo_header_len;
+
+struct thing_in {
+	const char *text;
+	struct secret_view code;
+	int64_t n;
+};
+
+static const struct field thing_fields[] = {
+	FIELD_STR(struct thing_in, text, .doc = "Text."),
+	FIELD_SECRET(struct thing_in, code, .doc = "Code."),
+	FIELD_INT(struct thing_in, n, .max = 9, .doc = "Number."),
+	FIELD_END,
+};
+
+static int
+do_nothing(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)req;
+	(void)reply;
+	(void)err;
+	demo_runs++;
+	return 0;
+}
+
+static int
+echo(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct thing_in *in = req->in;
+
+	(void)err;
+	demo_runs++;
+	reply_str(reply, "text", in->text);
+	reply_int(reply, "n", in->n);
+	return 0;
+}
+
+static int
+warn_only(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)reply;
+	(void)err;
+	req_warn(req, "mind the %s", "gap");
+	return 0;
+}
+
+static int
+answer_raw(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)req;
+	(void)err;
+	reply_raw(reply, "text/plain", span_str("raw bytes\n"));
+	return 0;
+}
+
+static int
+fail_by_text(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct thing_in *in = req->in;
+
+	demo_runs++;
+	reply_str(reply, "leak", "must not be seen");
+	if (strcmp(in->text, "input") == 0)
+		return err_set(err, ERR_INPUT, 400, "mend it");
+	if (strcmp(in->text, "denied") == 0)
+		return err_set(err, ERR_DENIED, 403, "permission denied");
+	if (strcmp(in->text, "bad token") == 0)
+		return err_set(err, ERR_DENIED, 403, "bad token");
+	if (strcmp(in->text, "absent") == 0)
+		return err_set(err, ERR_ABSENT, 404, "%s", "");
+	if (strcmp(in->text, "silent") == 0)
+		return ERR_PEER;
+	return err_set(err, ERR_SYSTEM, 500, "internal error");
+}
+
+static int
+put_note(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct req *req = ctx;
+	const struct thing_in *in = req->in;
+	struct value *note = value_object(req->arena);
+
+	if (!value_set_str(req->arena, note, "text", in->text))
+		return err_set_memory(err);
+	if (kv_put(tx, &req->mount->kv, "note", note, err) != 0)
+		return err->code;
+	if (strcmp(in->text, "undo") == 0)
+		return err_set(err, ERR_INPUT, 400, "undone");
+	return 0;
+}
+
+static int
+write_note(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)reply;
+	demo_runs++;
+	return req_write(req, put_note, req, err);
+}
+
+static int
+read_note(struct req *req, struct reply *reply, struct err *err)
+{
+	struct value *note = NULL;
+	int rc = kv_read(req->server->store, &req->mount->kv, "note",
+		req->arena, &note, err);
+
+	if (rc == 0)
+		reply_str(reply, "text", value_find_str(note, "text", ""));
+	return rc;
+}
+
+static int
+lease_thing(struct req *req, struct reply *reply, struct err *err)
+{
+	int rc = req_check_lease_allowed(req, err);
+
+	if (rc == 0)
+		rc = req_write(req, put_note, req, err);
+	if (rc == 0)
+		reply_lease(reply, "demo/lease/x", true, 60);
+	return rc;
+}
+
+static int
+peek(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)err;
+	demo_header_len = (int)req->token_text.len;
+	reply_bool(reply, "known", req->token != NULL);
+	return 0;
+}
+
+static int
+list_keys(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)err;
+	reply_keys(reply, value_list(req->arena));
+	return 0;
+}
+
+static int
+exists_a(struct req *req, bool *ret_exists, struct err *err)
+{
+	(void)err;
+	*ret_exists = strcmp(req_capture(req, "name"), "a") == 0;
+	return 0;
+}
+
+/* ---- records ---------------------------------------------------------- */
+
+struct card {
+	const char *color, *shade;
+	int64_t size;
+	struct str_list tags;
+	struct str_map extra;
+	bool on;
+};
+
+static const struct field card_fields[] = {
+	FIELD_STR(struct card, color, .initial = "red", .doc = "Colour."),
+	FIELD_STR(struct card, shade, .doc = "Shade."),
+	FIELD_INT(struct card, size, .min = 1, .max = 100, .initial = "5",
+		.doc = "Size."),
+	FIELD_LIST(struct card, tags, .doc = "Tags."),
+	FIELD_MAP(struct card, extra, .doc = "Extra."),
+	FIELD_BOOL(struct card, on, .initial = "true", .doc = "Switch."),
+	FIELD_END,
+};
+
+static int
+check_card(struct req *req, const char *name, void *record, struct err *err)
+{
+	struct card *card = record;
+
+	(void)req;
+	if (strcmp(card->color, "grey") == 0)
+		card->color = "gray";
+	if (strcmp(card->color, "none") == 0)
+		return err_set(err, ERR_INPUT, 400, "no colour for %s", name);
+	return 0;
+}
+
+static int
+check_card_tx(struct store_tx *tx, struct req *req, const char *name,
+	const void *record, struct err *err)
+{
+	const struct card *card = record;
+
+	(void)name;
+	if (strcmp(card->shade, "needs-a") == 0 &&
+		!kv_exists(tx, &req->mount->kv, "cards/a"))
+		return err_set(err, ERR_INPUT, 400, "no card a");
+	return 0;
+}
+
+static struct value *
+card_info(struct req *req, const char *name, const void *record)
+{
+	const struct card *card = record;
+	struct value *info = value_object(req->arena);
+
+	(void)name;
+	if (!value_set_str(req->arena, info, "color", card->color))
+		return NULL;
+	return info;
+}
+
+static int
+keep_last(
+	struct store_tx *tx, struct req *req, const char *name, struct err *err)
+{
+	(void)tx;
+	(void)req;
+	if (strcmp(name, "keep") == 0)
+		return err_set(err, ERR_INPUT, 400, "kept");
+	return 0;
+}
+
+static const struct record_type card_record = {
+	.prefix = "cards/",
+	.capture = "card",
+	.lower_case_names = true,
+	.fields = card_fields,
+	.size = sizeof(struct card),
+	.check = check_card,
+	.check_tx = check_card_tx,
+	.key_info = card_info,
+	.on_delete = keep_last,
+};
+
+#define ROW(pattern, what, fn, ...)                                            \
+	{                                                                      \
+		.path = pattern, .verb = what, .handler = fn,                  \
+		.summary = pattern, __VA_ARGS__                                \
+	}
+#define THING .in_size = sizeof(struct thing_in), .fields = thing_fields
+
+static const struct op demo_ops[] = {
+	ROW("nothing", OP_READ, do_nothing, .flags = 0),
+	ROW("nothing", OP_UPDATE, do_nothing, .flags = 0),
+	ROW("echo", OP_UPDATE, echo, THING),
+	ROW("echo", OP_READ, echo, THING),
+	ROW("doubled", OP_UPDATE, echo, THING, .flags = OP_DOUBLED),
+	ROW("bare", OP_UPDATE, echo, THING, .flags = OP_BARE),
+	ROW("slow", OP_UPDATE, echo, THING, .flags = OP_SLOW),
+	ROW("warn", OP_UPDATE, warn_only, .flags = 0),
+	ROW("raw", OP_READ, answer_raw, .flags = OP_UNAUTHENTICATED),
+	ROW("fail", OP_UPDATE, fail_by_text, THING),
+	ROW("open-fail", OP_UPDATE, fail_by_text, THING,
+		.flags = OP_UNAUTHENTICATED),
+	ROW("open", OP_UPDATE, peek, .flags = OP_UNAUTHENTICATED),
+	ROW("small", OP_UPDATE, peek,
+		.flags = OP_UNAUTHENTICATED | OP_SMALL_BODY),
+	ROW("peek", OP_READ, peek, .flags = 0),
+	ROW("headed", OP_READ, peek,
+		.flags = OP_UNAUTHENTICATED | OP_UNAUDITED | OP_HEAD),
+	ROW("note", OP_UPDATE, write_note, THING),
+	ROW("note", OP_READ, read_note, .flags = 0),
+	ROW("lease", OP_UPDATE, lease_thing, THING),
+	ROW("empty", OP_LIST, list_keys, .flags = 0),
+	ROW("sudo", OP_UPDATE, do_nothing, .flags = OP_SUDO),
+	ROW("made/:name", OP_UPDATE, do_nothing, .flags = OP_EXISTENCE,
+		.exists = exists_a),
+	RECORD_OPS("cards", "cards/:card", &card_record, "card"),
+	OP_END,
+};
+
+static const struct op *const demo_tables[] = { demo_ops, NULL };
+
+const struct mount_type demo_mount_type = {
+	.name = "demo",
+	.description = "Rows for tests.",
+	.tables = demo_tables,
+};

@@ -1,0 +1,256 @@
+/* Named records: written whole, read, listed by page, deleted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/auth/auth.h"
+#include "tests/support/api_call.h"
+#include "tests/support/demo_mount.h"
+
+static const struct mount_type *const types[] = { &token_mount_type,
+	&demo_mount_type, NULL };
+
+static struct api_fixture *fixture;
+static struct api_reply reply;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fixture = api_fixture_new(types);
+	return fixture == NULL || api_mount(fixture, "demo", "demo/") != 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	api_fixture_free(&fixture);
+	return 0;
+}
+
+static void
+put(const char *name, const char *body, int status)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "demo/cards/%s", name);
+	api_call(fixture, OP_UPDATE, path, body, &reply);
+	assert_int_equal(reply.status, status);
+}
+
+static void
+get(const char *name, int status)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "demo/cards/%s", name);
+	api_call(fixture, OP_READ, path, NULL, &reply);
+	assert_int_equal(reply.status, status);
+}
+
+static void
+list(const char *after, const char *limit)
+{
+	const struct req_pair query[] = { { "after", after },
+		{ "limit", limit } };
+	const struct api_request request = { .method = "LIST",
+		.path = "demo/cards",
+		.token = fixture->root,
+		.query = query,
+		.n_query = ARRAY_LEN(query) };
+
+	api_send(fixture, &request, &reply);
+}
+
+static void
+a_record_reads_back_as_written(void **state)
+{
+	(void)state;
+	put("a",
+		"{\"color\":\"blue\",\"size\":\"7\",\"tags\":\"x,y\",\"extra\":{\"k\":\"v\"},\"on\":false}",
+		204);
+	get("a", 200);
+	assert_string_equal(value_find_str(reply.data, "color", ""), "blue");
+	assert_int_equal(value_find_int(reply.data, "size", 0), 7);
+	assert_int_equal(value_find(reply.data, "tags")->n, 2);
+	assert_string_equal(
+		value_find_str(value_find(reply.data, "extra"), "k", ""), "v");
+	assert_false(value_find_bool(reply.data, "on", true));
+	assert_string_equal(value_find_str(reply.data, "shade", "?"), "");
+}
+
+static void
+a_write_replaces_the_whole_record(void **state)
+{
+	(void)state;
+	put("a", "{\"color\":\"blue\",\"size\":7}", 204);
+	get("a", 200);
+	put("a", "{\"shade\":\"dark\"}", 204);
+	get("a", 200);
+	assert_string_equal(value_find_str(reply.data, "color", ""), "red");
+	assert_int_equal(value_find_int(reply.data, "size", 0), 5);
+	assert_true(value_find_bool(reply.data, "on", false));
+}
+
+static void
+checks_run_before_and_inside_the_write(void **state)
+{
+	(void)state;
+	put("a", "{\"color\":\"grey\"}", 204);
+	get("a", 200);
+	assert_string_equal(value_find_str(reply.data, "color", ""), "gray");
+	put("b", "{\"color\":\"none\"}", 400);
+	assert_string_equal(api_error(&reply), "no colour for b");
+	get("b", 404);
+	put("b", "{\"shade\":\"needs-a\"}", 204);
+	api_call(fixture, OP_DELETE, "demo/cards/a", NULL, &reply);
+	put("c", "{\"shade\":\"needs-a\"}", 400);
+	assert_string_equal(api_error(&reply), "no card a");
+}
+
+static void
+names_are_lowered_where_the_type_says_so(void **state)
+{
+	(void)state;
+	put("MiXed", "{}", 204);
+	get("mixed", 200);
+	get("MIXED", 200);
+	list("", "0");
+	assert_string_equal(
+		value_find(reply.data, "keys")->first->str, "mixed");
+}
+
+static void
+absent_records_read_404_and_delete_204(void **state)
+{
+	(void)state;
+	get("nobody", 404);
+	assert_string_equal(reply.body, "{\"errors\":[]}\n");
+	api_call(fixture, OP_DELETE, "demo/cards/nobody", NULL, &reply);
+	assert_int_equal(reply.status, 204);
+	list("", "0");
+	assert_int_equal(reply.status, 404);
+}
+
+static void
+a_deleted_record_is_gone_unless_its_type_objects(void **state)
+{
+	(void)state;
+	put("a", "{}", 204);
+	put("keep", "{}", 204);
+	api_call(fixture, OP_DELETE, "demo/cards/a", NULL, &reply);
+	assert_int_equal(reply.status, 204);
+	get("a", 404);
+	api_call(fixture, OP_DELETE, "demo/cards/keep", NULL, &reply);
+	assert_int_equal(reply.status, 400);
+	get("keep", 200);
+}
+
+static void
+lists_are_sorted_paged_and_informed(void **state)
+{
+	const struct value *keys = NULL;
+
+	(void)state;
+	put("b", "{\"color\":\"blue\"}", 204);
+	put("a", "{}", 204);
+	put("c", "{}", 204);
+	list("", "0");
+	keys = value_find(reply.data, "keys");
+	assert_int_equal(keys->n, 3);
+	assert_string_equal(keys->first->str, "a");
+	assert_string_equal(keys->last->str, "c");
+	assert_string_equal(
+		value_find_str(
+			value_find(value_find(reply.data, "key_info"), "b"),
+			"color", ""),
+		"blue");
+	list("aa", "1");
+	keys = value_find(reply.data, "keys");
+	assert_int_equal(keys->n, 1);
+	assert_string_equal(keys->first->str, "b");
+	list("c", "5");
+	assert_int_equal(reply.status, 404);
+}
+
+static void
+a_list_longer_than_a_page_is_whole(void **state)
+{
+	const struct value *keys = NULL;
+	char name[16];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 1203; i++) {
+		(void)snprintf(name, sizeof(name), "n%04d", i);
+		put(name, "{}", 204);
+	}
+	list("", "0");
+	keys = value_find(reply.data, "keys");
+	assert_int_equal(keys->n, 1203);
+	assert_string_equal(keys->last->str, "n1202");
+	i = 0;
+	VALUE_EACH (key, keys) {
+		(void)snprintf(name, sizeof(name), "n%04d", i++);
+		assert_string_equal(key->str, name);
+	}
+	list("n0001", "700");
+	keys = value_find(reply.data, "keys");
+	assert_int_equal(keys->n, 700);
+	assert_string_equal(keys->last->str, "n0701");
+}
+
+static int
+put_raw(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct mount *mount = ctx;
+	struct arena *arena = arena_new(65536);
+	struct value *bad = value_object(arena);
+	int rc = -1;
+
+	if (value_set(arena, bad, "size", value_list(arena)))
+		rc = kv_put(tx, &mount->kv, "cards/odd", bad, err);
+	arena_free(&arena);
+	return rc;
+}
+
+static void
+a_record_that_does_not_decode_is_listed_all_the_same(void **state)
+{
+	struct mount *mount = mounts_find(fixture->server->mounts, "demo/x");
+	struct err err = { 0 };
+
+	(void)state;
+	put("even", "{}", 204);
+	assert_int_equal(
+		store_write(fixture->server->store, put_raw, mount, &err), 0);
+	mount_unref(fixture->server->mounts, &mount);
+	list("", "0");
+	assert_int_equal(value_find(reply.data, "keys")->n, 2);
+	assert_int_equal(value_find(reply.data, "key_info")->n, 1);
+	get("odd", 500);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_record_reads_back_as_written),
+		CASE(a_write_replaces_the_whole_record),
+		CASE(checks_run_before_and_inside_the_write),
+		CASE(names_are_lowered_where_the_type_says_so),
+		CASE(absent_records_read_404_and_delete_204),
+		CASE(a_deleted_record_is_gone_unless_its_type_objects),
+		CASE(lists_are_sorted_paged_and_informed),
+		CASE(a_list_longer_than_a_page_is_whole),
+		CASE(a_record_that_does_not_decode_is_listed_all_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
