@@ -1,0 +1,3 @@
+path "ssh/creds/web" {
+  capabilities = ["update"]
+}
