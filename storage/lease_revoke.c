@@ -1,20 +1,17 @@
 /*
- * Taking back: rows with all they own, by tree, by path and by expiry. Every
- * function works in transactions of bounded size. A row that owns something is
+ * Taking back: rows with all they own, by tree and by path. Every function
+ * works in transactions of bounded size. A row that owns something is
  * first set REVOKING, which is durable and due at once: after a crash expiry
  * takes up where it was left.
  */
-#include <assert.h>
 #include <string.h>
 
-#include "lib/log.h"
 #include "storage/lease_row.h"
 
 #define REVOKE_BATCH 500 /* rows in a transaction */
 #define BUDGET_MIN 8     /* below it a walk might not get anywhere */
 #define PATHS_PAGE 250
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
-#define RETRY_S 3600 /* when a row that cannot be opened is looked at again */
 
 /* ---- one row and all it owns ------------------------------------------- */
 
@@ -46,26 +43,6 @@ keep_entry(void *ctx, struct span key, UNUSED struct span value,
 		entry->len = OWN_KEY;
 	}
 	return 1;
-}
-
-/* Bytes that do not open or make no sense: of no use to anybody. */
-static bool
-is_unreadable(int rc)
-{
-	return rc == ERR_CRYPTO || rc == ERR_INTERNAL;
-}
-
-/* lease_probe that leaves err alone where the row is unreadable. */
-static int
-probe_readable(struct store_tx *tx, struct rowref ref, struct arena *arena,
-	bool *ret_found, struct lease *ret_lease, struct err *err)
-{
-	struct err failure = { 0 };
-	int rc = lease_probe(tx, ref, arena, ret_found, ret_lease, &failure);
-
-	if (rc != 0 && !is_unreadable(rc) && err != NULL)
-		*err = failure;
-	return rc;
 }
 
 /*
@@ -104,9 +81,9 @@ first_owned(struct store_tx *tx, struct rowref owner, struct arena *arena,
 		if (rc != 0 || entry.len == 0)
 			return rc;
 		named = lease_of_entry(&entry, owner);
-		rc = probe_readable(
+		rc = lease_probe_readable(
 			tx, named.ref, arena, ret_found, ret_lease, err);
-		if (is_unreadable(rc)) {
+		if (lease_is_unreadable(rc)) {
 			*ret_lease = named;
 			*ret_found = true;
 			return 0;
@@ -146,9 +123,9 @@ walk_up(struct walk *walk, struct err *err)
 	if (rc != 0 || walk->done)
 		return rc;
 	walk->depth--;
-	rc = probe_readable(
+	rc = lease_probe_readable(
 		walk->tx, gone.owner, walk->arena, &found, &walk->at, err);
-	if (!is_unreadable(rc))
+	if (!lease_is_unreadable(rc))
 		return rc;
 	walk->at = walk->root;
 	walk->depth = 0;
@@ -195,10 +172,10 @@ static int
 walk_start(struct walk *walk, struct rowref ref, struct err *err)
 {
 	bool found = true;
-	int rc = probe_readable(
+	int rc = lease_probe_readable(
 		walk->tx, ref, walk->arena, &found, &walk->root, err);
 
-	if (is_unreadable(rc)) {
+	if (lease_is_unreadable(rc)) {
 		walk->root = (struct lease){
 			.kind = LEASE_TOKEN, .state = LEASE_REVOKING, .ref = ref
 		};
@@ -209,9 +186,8 @@ walk_start(struct walk *walk, struct rowref ref, struct err *err)
 	return rc;
 }
 
-/* lease_revoke_step that takes what it used off its budget. */
-static int
-revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
+int
+lease_revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
 	struct arena *arena, bool *ret_done, struct err *err)
 {
 	struct walk walk = { .tx = tx, .arena = arena };
@@ -231,7 +207,7 @@ int
 lease_revoke_step(struct store_tx *tx, struct rowref ref, size_t budget,
 	struct arena *arena, bool *ret_done, struct err *err)
 {
-	return revoke_some(tx, ref, &budget, arena, ret_done, err);
+	return lease_revoke_some(tx, ref, &budget, arena, ret_done, err);
 }
 
 /* ---- whole trees -------------------------------------------------------- */
@@ -269,10 +245,11 @@ kill_root(struct store_tx *tx, void *ctx, struct err *err)
 	struct job *job = ctx;
 	struct lease lease, owned;
 	bool found, owns;
-	int rc = probe_readable(tx, job->ref, job->arena, &found, &lease, err);
+	int rc = lease_probe_readable(
+		tx, job->ref, job->arena, &found, &lease, err);
 
 	job->done = true;
-	if (is_unreadable(rc))
+	if (lease_is_unreadable(rc))
 		return 0;
 	if (rc != 0 || !found)
 		return rc;
@@ -401,7 +378,7 @@ sweep_path(struct store_tx *tx, void *ctx, struct err *err)
 			&list, tx, row_key_span(&prefix), SPAN_NONE, err);
 	job->done = rc == 0 && list.n == 0;
 	for (size_t i = 0; rc == 0 && gone && budget > 0 && i < list.n; i++)
-		rc = revoke_some(
+		rc = lease_revoke_some(
 			tx, list.refs[i], &budget, job->arena, &gone, err);
 	return rc;
 }
@@ -437,151 +414,4 @@ lease_revoke_prefix(struct store *store, const char *mount_uuid,
 		arena_free(&page.arena);
 	} while (rc == 0 && page.n == PATHS_PAGE);
 	return rc;
-}
-
-/* ---- by expiry ---------------------------------------------------------- */
-
-struct due_entry {
-	int64_t due_s;
-	struct rowref ref;
-};
-
-struct expiry {
-	size_t limit;
-	struct arena *arena;
-	struct due_entry *entries;
-	size_t n;
-	size_t budget;
-	size_t n_put_off; /* rows that could not be opened */
-	bool more;
-	int64_t next_s;
-};
-
-static int
-keep_due(void *ctx, int64_t due_s, struct span key, UNUSED struct err *err)
-{
-	struct expiry *expiry = ctx;
-	struct due_entry *entry = &expiry->entries[expiry->n];
-
-	if (expiry->n < expiry->limit && row_key_parse(key, &entry->ref)) {
-		entry->due_s = due_s;
-		expiry->n++;
-	}
-	return 0;
-}
-
-static int
-move_due(struct store_tx *tx, const struct due_entry *entry, int64_t to_s,
-	struct err *err)
-{
-	struct row_key key = row_key(entry->ref);
-	int rc = tx_due_delete(tx, entry->due_s, row_key_span(&key), err);
-
-	if (rc == 0 && to_s >= 0)
-		rc = tx_due_put(tx, to_s, row_key_span(&key), err);
-	return rc;
-}
-
-/*
- * A row that cannot be read is dead for every use. It stays, since it may be
- * mended from a backup, but is put off, not to stop those behind it.
- */
-static int
-put_off(struct store_tx *tx, struct expiry *expiry,
-	const struct due_entry *entry, struct err *err)
-{
-	expiry->n_put_off++;
-	return move_due(tx, entry, tx_now_s(tx) + RETRY_S, err);
-}
-
-/*
- * Take a due row back, with a part of the budget, so that a large tree starves
- * nobody. Where the index does not say what the row says, the index is mended.
- */
-static int
-expire_row(struct store_tx *tx, struct expiry *expiry,
-	const struct due_entry *entry, struct err *err)
-{
-	size_t share = (expiry->budget + 1) / 2, left = share;
-	bool found, done = true;
-	int64_t due_s = -1;
-	struct lease lease;
-	int rc = probe_readable(
-		tx, entry->ref, expiry->arena, &found, &lease, err);
-
-	if (is_unreadable(rc))
-		return put_off(tx, expiry, entry, err);
-	if (rc == 0 && found)
-		due_s = lease_due_s(&lease);
-	if (rc == 0 && due_s != entry->due_s)
-		rc = move_due(tx, entry, due_s, err);
-	if (rc != 0 || due_s < 0 || due_s > tx_now_s(tx))
-		return rc;
-	rc = revoke_some(tx, entry->ref, &left, expiry->arena, &done, err);
-	expiry->budget -= share - left;
-	if (!done)
-		expiry->more = true;
-	return rc;
-}
-
-static int
-find_next(struct store_tx *tx, int64_t *ret_next_s, struct err *err)
-{
-	struct err failure = { 0 };
-	int rc = tx_due_first(tx, ret_next_s, &failure);
-
-	if (rc == ERR_ABSENT) {
-		*ret_next_s = 0;
-		return 0;
-	}
-	if (rc != 0 && err != NULL)
-		*err = failure;
-	return rc;
-}
-
-static int
-expire_page(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct expiry *expiry = ctx;
-	size_t i = 0;
-	int rc;
-
-	expiry->n = 0;
-	expiry->n_put_off = 0;
-	expiry->more = false;
-	expiry->budget = expiry->limit;
-	expiry->entries =
-		ARENA_ARRAY(expiry->arena, struct due_entry, expiry->limit);
-	if (expiry->entries == NULL)
-		return err_set_memory(err);
-	rc = tx_due_scan(
-		tx, tx_now_s(tx), expiry->limit, keep_due, expiry, err);
-	for (; rc == 0 && expiry->budget > 0 && i < expiry->n; i++)
-		rc = expire_row(tx, expiry, &expiry->entries[i], err);
-	if (i < expiry->n || expiry->n == expiry->limit)
-		expiry->more = true;
-	return rc != 0 ? rc : find_next(tx, &expiry->next_s, err);
-}
-
-int
-lease_expire_due(struct store *store, size_t limit, bool *ret_more,
-	int64_t *ret_next_s, struct err *err)
-{
-	struct expiry expiry = { .limit = limit };
-	int rc;
-
-	assert(limit > 0);
-	expiry.arena = arena_new(ARENA_MAX);
-	if (expiry.arena == NULL)
-		return err_set_memory(err);
-	rc = store_write(store, expire_page, &expiry, err);
-	arena_free(&expiry.arena);
-	if (rc != 0)
-		return rc;
-	if (expiry.n_put_off > 0)
-		log_error("due rows cannot be opened; next try in an hour",
-			LOG_INT("rows", (int64_t)expiry.n_put_off));
-	*ret_more = expiry.more;
-	*ret_next_s = expiry.next_s;
-	return 0;
 }

@@ -61,6 +61,18 @@ int lease_absent(struct err *err);
 int lease_probe(struct store_tx *tx, struct rowref ref, struct arena *arena,
 	bool *ret_found, struct lease *ret_lease, struct err *err);
 
+/* Bytes that do not open or make no sense: of no use to anybody. */
+bool lease_is_unreadable(int rc);
+
+/* lease_probe that leaves err alone where the row is unreadable. */
+int lease_probe_readable(struct store_tx *tx, struct rowref ref,
+	struct arena *arena, bool *ret_found, struct lease *ret_lease,
+	struct err *err);
+
+/* lease_revoke_step that takes what it used off its budget. */
+int lease_revoke_some(struct store_tx *tx, struct rowref ref, size_t *budget,
+	struct arena *arena, bool *ret_done, struct err *err);
+
 /* Rows named by the keys below prefix, in order, at most cap of them. */
 struct row_list {
 	struct rowref *refs;
