@@ -168,20 +168,34 @@ static const struct {
 	{ SQLITE_NOMEM, ERR_MEMORY, 500, "out of memory" },
 	{ SQLITE_IOERR_NOMEM, ERR_MEMORY, 500, "out of memory" },
 	{ SQLITE_TOOBIG, ERR_LIMIT, 500, "internal error" },
+	/* The log's index, in memory but for its size, could not grow. */
+	{ SQLITE_IOERR_SHMSIZE, ERR_FULL, 503, "storage unavailable" },
 	{ SQLITE_IOERR_READ, ERR_SYSTEM, 500, "internal error" },
 	{ SQLITE_IOERR_SHORT_READ, ERR_SYSTEM, 500, "internal error" },
 	{ SQLITE_IOERR, ERR_STORAGE, 503, "storage unavailable" },
 };
 
-/* Out of room, also where SQLite has no name for it (quota, index file). */
-static bool
-is_full(sqlite3 *db, int code)
+/* The errno that a file of the store last met; which: of the log or itself. */
+static int
+file_errno(sqlite3 *db, int which)
 {
-	int errnum = sqlite3_system_errno(db);
+	sqlite3_file *file = NULL;
+	int errnum = 0;
 
-	return (code & 0xff) == SQLITE_IOERR && code != SQLITE_IOERR_FSYNC &&
-		code != SQLITE_IOERR_DIR_FSYNC &&
-		(errnum == ENOSPC || errnum == EDQUOT);
+	if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK &&
+		file != NULL && file->pMethods != NULL)
+		(void)file->pMethods->xFileControl(
+			file, SQLITE_FCNTL_LAST_ERRNO, &errnum);
+	return errnum;
+}
+
+/* A used-up quota is a full disk too, but SQLite has no code for it. */
+static bool
+is_over_quota(sqlite3 *db, int code)
+{
+	return code == SQLITE_IOERR_WRITE &&
+		(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER) == EDQUOT ||
+			file_errno(db, SQLITE_FCNTL_FILE_POINTER) == EDQUOT);
 }
 
 static int
@@ -192,7 +206,7 @@ fail(struct connection *connection, const char *what, struct err *err)
 	const char *message = "internal error";
 	size_t i;
 
-	if (is_full(db, code))
+	if (is_over_quota(db, code))
 		code = SQLITE_FULL;
 	for (i = 0; i < ARRAY_LEN(meanings); i++) {
 		if (meanings[i].code != code &&
@@ -208,8 +222,7 @@ fail(struct connection *connection, const char *what, struct err *err)
 		rc = ERR_SYSTEM;
 	if (err != NULL && err->code == 0)
 		(void)snprintf(err->detail, sizeof(err->detail),
-			"SQLite: %s: %s (%d, errno %d)", what,
-			sqlite3_errmsg(db), code, sqlite3_system_errno(db));
+			"SQLite: %s: %s (%d)", what, sqlite3_errmsg(db), code);
 	return err_set(err, rc, status, "%s", message);
 }
 

@@ -34,7 +34,7 @@ struct fixture {
 
 /* ---- a file system that fails when told ------------------------------ */
 
-/* The methods of one kind of file, real but for two calls. */
+/* The methods of one kind of file, real but for three calls. */
 struct shim_methods {
 	sqlite3_io_methods methods; /* first: files point here */
 	const sqlite3_io_methods *real;
@@ -74,6 +74,15 @@ shim_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 offset)
 }
 
 static int
+shim_control(sqlite3_file *file, int op, void *arg)
+{
+	if (op != SQLITE_FCNTL_LAST_ERRNO)
+		return real_methods(file)->xFileControl(file, op, arg);
+	*(int *)arg = atomic_load(&shim.errnum);
+	return SQLITE_OK;
+}
+
+static int
 shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 	int *ret_flags)
 {
@@ -89,18 +98,10 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		methods->methods = *file->pMethods;
 		methods->methods.xSync = shim_sync;
 		methods->methods.xWrite = shim_write;
+		methods->methods.xFileControl = shim_control;
 	}
 	file->pMethods = &methods->methods;
 	return code;
-}
-
-static int
-shim_last_error(sqlite3_vfs *vfs, int size, char *text)
-{
-	(void)vfs;
-	(void)size;
-	(void)text;
-	return atomic_load(&shim.errnum);
 }
 
 static int
@@ -111,7 +112,6 @@ install_shim(void **state)
 	shim.vfs = *shim.real;
 	shim.vfs.zName = "shim";
 	shim.vfs.xOpen = shim_open;
-	shim.vfs.xGetLastError = shim_last_error;
 	return sqlite3_vfs_register(&shim.vfs, 1);
 }
 
@@ -650,7 +650,7 @@ a_sync_that_finds_no_room_is_final(void **state)
 {
 	struct fixture *fixture = *state;
 
-	atomic_store(&shim.errnum, ENOSPC);
+	atomic_store(&shim.errnum, EDQUOT);
 	atomic_store(&shim.sync_code, SQLITE_IOERR_FSYNC);
 	assert_int_equal(ERR_STORAGE, put(fixture, "b", "1"));
 	assert_true(store_failed(fixture->store));
