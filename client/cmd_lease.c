@@ -1,0 +1,139 @@
+/* lease: lookup, renew, revoke. */
+#include <string.h>
+
+#include "client/commands.h"
+#include "client/output.h"
+
+struct lease_options {
+	int64_t increment; /* s */
+	bool sync, prefix, force;
+};
+
+static int
+run_lookup(struct cli *cli, void *options, int argc, char **argv)
+{
+	struct value *body = value_object(cli->arena);
+	struct err err = { 0 };
+	const char *what;
+
+	(void)options;
+	(void)argc;
+	(void)value_set_str(cli->arena, body, "lease_id", argv[0]);
+	if (cli_call(cli, "PUT", "sys/leases/lookup", body, &err))
+		return output_secret(cli, cli->answer.json);
+	what = arena_printf(
+		cli->arena, "error looking up lease id %s", argv[0]);
+	return cli_fail(what != NULL ? what : "error", &err);
+}
+
+const struct command cmd_lease_lookup = {
+	.name = "lease lookup",
+	.summary = "Look up a lease.",
+	.usage = "[options] ID",
+	.text = "    $ sallyport lease lookup ssh/creds/otp-web/Zk3wqT0bY9sVx2LmNc7PdR4a",
+	.flags = COMMAND_FORMAT,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_lookup,
+};
+
+static const struct flag renew_flags[] = {
+	DURATION_FLAG(struct lease_options, increment, "increment",
+		.help = "New lifetime from now."),
+	DURATION_FLAG(struct lease_options, increment, "i",
+		.help = "The same as -increment."),
+	FLAG_END,
+};
+
+static int
+run_renew(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct lease_options *wanted = options;
+	struct value *body = value_object(cli->arena);
+	struct err err = { 0 };
+	const char *what;
+
+	if (argc == 0)
+		return cli_usage("Missing ID!");
+	(void)value_set_int(cli->arena, body, "increment", wanted->increment);
+	(void)value_set_str(cli->arena, body, "lease_id", argv[0]);
+	if (cli_call(cli, "PUT", "sys/leases/renew", body, &err))
+		return output_secret(cli, cli->answer.json);
+	what = arena_printf(cli->arena, "Error renewing %s", argv[0]);
+	return cli_fail(what != NULL ? what : "Error renewing", &err);
+}
+
+const struct command cmd_lease_renew = {
+	.name = "lease renew",
+	.summary = "Renew a lease.",
+	.usage = "[options] ID",
+	.text = "    $ sallyport lease renew -increment=1h ID",
+	.flags = COMMAND_FORMAT,
+	.args_max = 1,
+	.rows = renew_flags,
+	.options_size = sizeof(struct lease_options),
+	.run = run_renew,
+};
+
+static const struct flag revoke_flags[] = {
+	BOOL_FLAG(struct lease_options, sync, "sync",
+		.help = "Wait until it is done."),
+	BOOL_FLAG(struct lease_options, prefix, "prefix",
+		.help = "The argument is a prefix: revoke all below it."),
+	BOOL_FLAG(struct lease_options, force, "force",
+		.help = "With -prefix: whatever fails."),
+	BOOL_FLAG(struct lease_options, force, "f",
+		.help = "The same as -force."),
+	FLAG_END,
+};
+
+static void
+print_revoked(const struct lease_options *wanted, const char *id)
+{
+	if (wanted->force)
+		printf("Success! Force revoked any leases with prefix: %s\n",
+			id);
+	else if (!wanted->sync)
+		printf("All revocation operations queued successfully!\n");
+	else if (wanted->prefix)
+		printf("Success! Revoked any leases with prefix: %s\n", id);
+	else
+		printf("Success! Revoked lease: %s\n", id);
+}
+
+static int
+run_revoke(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct lease_options *wanted = options;
+	struct value *body = value_object(cli->arena);
+	const char *path = "sys/leases/revoke/";
+	struct err err = { 0 };
+
+	if (argc == 0)
+		return cli_usage("Missing ID!");
+	if (wanted->force && !wanted->prefix)
+		return cli_usage(
+			"Specifying -force requires also specifying -prefix");
+	if (wanted->force)
+		fprintf(stderr,
+			"Warning! Force-removing leases can cause Vault to become out of sync with secret engines!\n");
+	if (wanted->prefix)
+		path = wanted->force ? "sys/leases/revoke-force/"
+				     : "sys/leases/revoke-prefix/";
+	(void)value_set_bool(cli->arena, body, "sync", wanted->sync);
+	if (!cli_call(cli, "PUT", cli_path(cli, path, argv[0]), body, &err))
+		return cli_fail("Error revoking lease", &err);
+	print_revoked(wanted, argv[0]);
+	return EXIT_DONE;
+}
+
+const struct command cmd_lease_revoke = {
+	.name = "lease revoke",
+	.summary = "Revoke a lease, or all below a prefix.",
+	.usage = "[options] ID",
+	.text = "    $ sallyport lease revoke -prefix -sync ssh/creds/otp-web",
+	.args_max = 1,
+	.rows = revoke_flags,
+	.options_size = sizeof(struct lease_options),
+	.run = run_revoke,
+};

@@ -1,0 +1,169 @@
+/* read, write, delete, list: any path of the API. */
+#include <string.h>
+
+#include "client/commands.h"
+#include "client/kv_args.h"
+#include "client/output.h"
+
+static const char *
+what_of(struct cli *cli, const char *verb, const char *path)
+{
+	const char *what = arena_printf(cli->arena, "Error %s %s", verb, path);
+
+	return what != NULL ? what : verb;
+}
+
+static int
+run_read(struct cli *cli, void *options, int argc, char **argv)
+{
+	const char *path = cli_clean_path(cli, argv[0]);
+	struct value *query = NULL;
+	struct err err = { 0 };
+
+	(void)options;
+	if (kv_args_parse(cli, argc - 1, argv + 1, &query, &err) != 0)
+		return cli_usage("%s", err.message);
+	if (!cli_call_query(cli, "GET", path, query, &err)) {
+		if (err.status != 404)
+			return cli_fail(what_of(cli, "reading", path), &err);
+		output_warnings(cli, cli->answer.json);
+		(void)cli_usage("No value found at %s", path);
+		return EXIT_SERVER;
+	}
+	if (cli->answer.json == NULL) {
+		(void)cli_usage("No value found at %s", path);
+		return EXIT_SERVER;
+	}
+	return output_secret(cli, cli->answer.json);
+}
+
+const struct command cmd_read = {
+	.name = "read",
+	.summary = "Read data from a path.",
+	.usage = "[options] PATH [K=V ...]",
+	.text = "  K=V words are sent as the query.\n\n"
+		"    $ sallyport read ssh/roles/otp-web",
+	.flags = COMMAND_FORMAT | COMMAND_FIELD,
+	.args_min = 1,
+	.args_max = -1,
+	.run = run_read,
+};
+
+struct write_options {
+	bool force;
+};
+
+static const struct flag write_flags[] = {
+	BOOL_FLAG(struct write_options, force, "force",
+		.help = "Write even without data."),
+	BOOL_FLAG(struct write_options, force, "f",
+		.help = "The same as -force."),
+	FLAG_END,
+};
+
+static int
+run_write(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct write_options *wanted = options;
+	const char *path = cli_clean_path(cli, argv[0]);
+	struct value *data = NULL;
+	struct err err = { 0 };
+
+	if (argc == 1 && !wanted->force)
+		return cli_usage("Must supply data or use -force");
+	if (kv_args_parse(cli, argc - 1, argv + 1, &data, &err) != 0)
+		return cli_usage("%s", err.message);
+	if (!cli_call(cli, "PUT", path, data, &err))
+		return cli_fail(what_of(cli, "writing data to", path), &err);
+	if (cli->answer.json != NULL)
+		return output_secret(cli, cli->answer.json);
+	if (cli->format == FORMAT_TABLE)
+		printf("Success! Data written to: %s\n", path);
+	return EXIT_DONE;
+}
+
+const struct command cmd_write = {
+	.name = "write",
+	.summary = "Write data to a path.",
+	.usage = "[options] PATH [K=V ...]",
+	.text = "  k=v is text, k=@file a file's content, k=- standard input; @file and -\n"
+		"  alone are JSON objects.\n\n"
+		"    $ sallyport write ssh/roles/otp-web key_type=otp default_user=deploy \\\n"
+		"          cidr_list=10.0.0.0/24",
+	.flags = COMMAND_FORMAT | COMMAND_FIELD,
+	.args_min = 1,
+	.args_max = -1,
+	.rows = write_flags,
+	.options_size = sizeof(struct write_options),
+	.run = run_write,
+};
+
+static int
+run_delete(struct cli *cli, void *options, int argc, char **argv)
+{
+	const char *path = cli_clean_path(cli, argv[0]);
+	struct value *query = NULL;
+	struct err err = { 0 };
+
+	(void)options;
+	if (kv_args_parse(cli, argc - 1, argv + 1, &query, &err) != 0)
+		return cli_usage("%s", err.message);
+	if (!cli_call_query(cli, "DELETE", path, query, &err))
+		return cli_fail(what_of(cli, "deleting", path), &err);
+	printf("Success! Data deleted (if it existed) at: %s\n", path);
+	return EXIT_DONE;
+}
+
+const struct command cmd_delete = {
+	.name = "delete",
+	.summary = "Delete what stands at a path.",
+	.usage = "[options] PATH",
+	.text = "    $ sallyport delete ssh/roles/otp-web",
+	.args_min = 1,
+	.args_max = -1,
+	.run = run_delete,
+};
+
+/* Nothing there: a line for people, {} for programs, exit 2 for both. */
+static int
+report_no_list(const struct cli *cli, const char *what, const char *path)
+{
+	if (cli->format == FORMAT_TABLE)
+		fprintf(stderr, "%s %s\n", what, path);
+	else
+		printf("{}\n");
+	return EXIT_SERVER;
+}
+
+static int
+run_list(struct cli *cli, void *options, int argc, char **argv)
+{
+	const char *path = cli_clean_path(cli, argv[0]);
+	struct value *query = value_object(cli->arena);
+	const struct value *keys;
+	struct err err = { 0 };
+
+	(void)options;
+	(void)argc;
+	(void)value_set_str(cli->arena, query, "list", "true");
+	if (!cli_call_query(cli, "GET", path, query, &err)) {
+		if (err.status != 404)
+			return cli_fail(what_of(cli, "listing", path), &err);
+		return report_no_list(cli, "No value found at", path);
+	}
+	keys = value_find(value_find(cli->answer.json, "data"), "keys");
+	if (keys == NULL || keys->type != VALUE_LIST)
+		return report_no_list(cli, "No entries found at", path);
+	return output_keys(cli, keys);
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.summary = "List the names below a path.",
+	.usage = "[options] PATH",
+	.text = "    $ sallyport list ssh/roles",
+	.flags = COMMAND_FORMAT,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_list,
+};

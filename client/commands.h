@@ -1,0 +1,23 @@
+/* The rows of all commands. */
+#ifndef SALLYPORT_CLIENT_COMMANDS_H
+#define SALLYPORT_CLIENT_COMMANDS_H
+
+#include "client/command.h"
+
+extern const struct command cmd_audit_disable, cmd_audit_enable, cmd_audit_list,
+	cmd_audit_verify;
+extern const struct command cmd_lease_lookup, cmd_lease_renew, cmd_lease_revoke;
+extern const struct command cmd_login, cmd_print_token;
+extern const struct command cmd_operator_backup, cmd_operator_clock_reset,
+	cmd_operator_init, cmd_operator_seal, cmd_operator_unseal;
+extern const struct command cmd_policy_delete, cmd_policy_list, cmd_policy_read,
+	cmd_policy_write;
+extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list;
+extern const struct command cmd_secrets_disable, cmd_secrets_enable,
+	cmd_secrets_list, cmd_secrets_move, cmd_secrets_tune, cmd_mount;
+extern const struct command cmd_server, cmd_status, cmd_version, cmd_path_help;
+extern const struct command cmd_ssh;
+extern const struct command cmd_token_capabilities, cmd_token_create,
+	cmd_token_lookup, cmd_token_renew, cmd_token_revoke;
+
+#endif

@@ -1,0 +1,380 @@
+/*
+ * ssh is started by execvp, never by a shell. We stay to hand over the
+ * password and to clean up, also when a signal ends us.
+ */
+#include "client/sshrun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/askpass.h"
+#include "lib/fsutil.h"
+
+#define OUTPUT_MAX 65536
+#define WORDS_MAX 16
+#define NOT_STARTED 127
+
+/* ---- asking ssh about itself
+ * -------------------------------------------------- */
+
+/* Run a program and collect what it prints on both streams. */
+static int
+collect_output(char *const *words, struct buf *out, int *ret_status)
+{
+	int fds[2];
+	pid_t pid;
+	int status = 0;
+	int rc;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return ERR_SYSTEM;
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(fds[1], 1) >= 0 && dup2(fds[1], 2) >= 0)
+			(void)execvp(words[0], words);
+		_exit(NOT_STARTED);
+	}
+	(void)close(fds[1]);
+	rc = pid < 0 ? ERR_SYSTEM : fd_read_all(fds[0], out, NULL);
+	(void)close(fds[0]);
+	if (pid > 0 && waitpid(pid, &status, 0) != pid)
+		rc = ERR_SYSTEM;
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : NOT_STARTED;
+	return rc;
+}
+
+static char *
+copy(struct cli *cli, const char *text)
+{
+	return arena_strdup(cli->arena, text);
+}
+
+bool
+sshrun_has_askpass(struct cli *cli, const struct sshrun *run)
+{
+	char *const words[] = { copy(cli, run->executable), copy(cli, "-V"),
+		NULL };
+	const char *version;
+	struct buf out;
+	int status = 0;
+	bool good = true;
+
+	buf_init(&out, OUTPUT_MAX);
+	if (collect_output(words, &out, &status) == 0) {
+		version = strstr(buf_str(&out), "OpenSSH_");
+		if (version != NULL) {
+			char *end = NULL;
+			const long major = strtol(version + 8, &end, 10);
+			const long minor =
+				*end == '.' ? strtol(end + 1, NULL, 10) : 0;
+
+			good = major > 8 || (major == 8 && minor >= 4);
+		}
+	}
+	buf_clear(&out);
+	return good;
+}
+
+/* Words in front, then our own options, then the user's words. */
+static char **
+build_words(struct cli *cli, const struct sshrun *run, const char *const *front,
+	size_t n_front)
+{
+	char **words = ARENA_ARRAY(
+		cli->arena, char *, (size_t)run->n_words + n_front + WORDS_MAX);
+	size_t n = 0;
+
+	if (words == NULL)
+		return NULL;
+	while (n < n_front) {
+		words[n] = copy(cli, front[n]);
+		n++;
+	}
+	if (run->known_hosts[0] != '\0')
+		words[n++] = arena_printf(cli->arena,
+			"-o UserKnownHostsFile=%s", run->known_hosts);
+	if (run->port[0] != '\0') {
+		words[n++] = copy(cli, "-p");
+		words[n++] = copy(cli, run->port);
+	}
+	if (run->strict[0] != '\0')
+		words[n++] = arena_printf(
+			cli->arena, "-o StrictHostKeyChecking=%s", run->strict);
+	for (int i = 0; i < run->n_words; i++)
+		words[n++] = run->words[i];
+	for (size_t i = 0; i < n; i++) {
+		if (words[i] == NULL)
+			return NULL;
+	}
+	return words;
+}
+
+/* ---- the host's key
+ * ---------------------------------------------------------------- */
+
+/* The value of a line "name value…" of ssh -G, up to its end; or NULL. */
+static char *
+effective(struct cli *cli, const char *config, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *line = config; *line != '\0';) {
+		const size_t line_len = strcspn(line, "\n");
+
+		if (line_len > len && line[len] == ' ' &&
+			strncmp(line, name, len) == 0)
+			return arena_strndup(
+				cli->arena, line + len + 1, line_len - len - 1);
+		line += line_len + (line[line_len] == '\n');
+	}
+	return NULL;
+}
+
+static char *
+home_expanded(struct cli *cli, const char *path)
+{
+	const char *home = getenv("HOME");
+
+	if (strncmp(path, "~/", 2) == 0 && home != NULL)
+		return arena_printf(cli->arena, "%s/%s", home, path + 2);
+	return copy(cli, path);
+}
+
+static bool
+file_knows(struct cli *cli, const char *path, const char *name)
+{
+	char *const words[] = { copy(cli, "ssh-keygen"), copy(cli, "-F"),
+		copy(cli, name), copy(cli, "-f"), home_expanded(cli, path),
+		NULL };
+	struct buf out;
+	int status = 0;
+	bool known;
+
+	buf_init(&out, OUTPUT_MAX);
+	known = collect_output(words, &out, &status) == 0 && status == 0 &&
+		out.len > 0;
+	buf_clear(&out);
+	return known;
+}
+
+/* Any file of a blank-separated list knows a key of the name. */
+static bool
+files_know(struct cli *cli, char *list, const char *name)
+{
+	char *rest = list;
+	const char *path;
+
+	while (list != NULL && (path = strsep(&rest, " ")) != NULL) {
+		if (path[0] != '\0' && file_knows(cli, path, name))
+			return true;
+	}
+	return false;
+}
+
+/* "[host]:port" but for port 22, as known_hosts has it. */
+static const char *
+lookup_name(struct cli *cli, const char *config)
+{
+	const char *alias = effective(cli, config, "hostkeyalias");
+	const char *host = effective(cli, config, "hostname");
+	const char *port = effective(cli, config, "port");
+
+	if (alias != NULL && strcmp(alias, "none") != 0)
+		return alias;
+	if (host == NULL || port == NULL || strcmp(port, "22") == 0)
+		return host;
+	return arena_printf(cli->arena, "[%s]:%s", host, port);
+}
+
+bool
+sshrun_key_is_unknown(
+	struct cli *cli, const struct sshrun *run, const char **ret_name)
+{
+	const char *const front[] = { run->executable, "-G" };
+	char **words = build_words(cli, run, front, ARRAY_LEN(front));
+	const char *strict;
+	struct buf out;
+	int status = 0;
+	bool unknown = false;
+
+	if (words == NULL)
+		return false;
+	buf_init(&out, OUTPUT_MAX);
+	if (collect_output(words, &out, &status) == 0 && status == 0) {
+		const char *config = buf_str(&out);
+
+		strict = effective(cli, config, "stricthostkeychecking");
+		*ret_name = lookup_name(cli, config);
+		unknown = strict != NULL && *ret_name != NULL &&
+			(strcmp(strict, "ask") == 0 ||
+				strcmp(strict, "true") == 0 ||
+				strcmp(strict, "yes") == 0) &&
+			!files_know(cli,
+				effective(cli, config, "userknownhostsfile"),
+				*ret_name) &&
+			!files_know(cli,
+				effective(cli, config, "globalknownhostsfile"),
+				*ret_name);
+	}
+	buf_clear(&out);
+	return unknown;
+}
+
+/* ---- the session
+ * -------------------------------------------------------------------- */
+
+struct session {
+	struct askpass askpass;
+	bool with_askpass, use_sshpass;
+	struct secret_view password;
+	pid_t pid;
+	int signals; /* signalfd */
+	sigset_t old_mask;
+};
+
+static void __attribute__((noreturn))
+become_ssh(const struct session *session, char *const *words)
+{
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char otp[256];
+
+	(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+	if (session->use_sshpass) {
+		const size_t n = session->password.len < sizeof(otp)
+			? session->password.len
+			: 0;
+
+		memcpy(otp, session->password.data, n);
+		otp[n] = '\0';
+		(void)setenv("SSHPASS", otp, 1);
+	} else if (session->with_askpass && len > 0) {
+		self[len] = '\0';
+		(void)setenv("SSH_ASKPASS", self, 1);
+		(void)setenv("SSH_ASKPASS_REQUIRE", "force", 1);
+		(void)setenv(ASKPASS_VARIABLE, session->askpass.path, 1);
+	}
+	(void)execvp(words[0], words);
+	fprintf(stderr, "failed to run ssh command: fork/exec %s: %s\n",
+		words[0], strerror(errno));
+	_exit(NOT_STARTED);
+}
+
+/* A signal to us is a signal to ssh; SIGCHLD: has it ended? */
+static bool
+take_signal(const struct session *session, int *ret_status)
+{
+	struct signalfd_siginfo info;
+
+	if (read(session->signals, &info, sizeof(info)) !=
+		(ssize_t)sizeof(info))
+		return false;
+	if (info.ssi_signo == SIGCHLD)
+		return waitpid(session->pid, ret_status, WNOHANG) ==
+			session->pid;
+	/* A terminal's SIGINT reached ssh by itself. */
+	if (info.ssi_signo != SIGINT)
+		(void)kill(session->pid, (int)info.ssi_signo);
+	return false;
+}
+
+static int
+wait_for_ssh(struct session *session)
+{
+	int status = 0;
+
+	for (;;) {
+		struct pollfd fds[] = {
+			{ .fd = session->signals, .events = POLLIN },
+			{ .fd = session->askpass.fd, .events = POLLIN },
+		};
+
+		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
+			return NOT_STARTED;
+		if ((fds[0].revents & POLLIN) != 0 &&
+			take_signal(session, &status))
+			break;
+		if ((fds[1].revents & POLLIN) != 0)
+			(void)askpass_serve(
+				&session->askpass, session->password);
+	}
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+/* Signals arrive as bytes, so that every end of ours cleans up. */
+static int
+open_signals(struct session *session)
+{
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGCHLD);
+	(void)sigaddset(&mask, SIGINT);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigaddset(&mask, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &mask, &session->old_mask) != 0)
+		return ERR_SYSTEM;
+	session->signals = signalfd(-1, &mask, SFD_CLOEXEC);
+	return session->signals >= 0 ? 0 : ERR_SYSTEM;
+}
+
+static int
+run_session(struct session *session, char *const *words)
+{
+	struct err err = { 0 };
+	int status;
+
+	if (session->with_askpass &&
+		askpass_open(&session->askpass, &err) != 0) {
+		askpass_close(&session->askpass);
+		(void)cli_usage("failed to prepare the password prompt: %s",
+			err.detail);
+		return EXIT_SERVER;
+	}
+	if (open_signals(session) != 0)
+		return EXIT_SERVER;
+	session->pid = fork();
+	if (session->pid == 0)
+		become_ssh(session, words);
+	status = session->pid < 0 ? NOT_STARTED : wait_for_ssh(session);
+	(void)close(session->signals);
+	askpass_close(&session->askpass);
+	return status;
+}
+
+int
+sshrun_session(struct cli *cli, const struct sshrun *run,
+	struct secret_view password, bool with_askpass, bool use_sshpass)
+{
+	struct session session = { .askpass = { .fd = -1 },
+		.with_askpass = with_askpass && !use_sshpass,
+		.use_sshpass = use_sshpass,
+		.password = password,
+		.signals = -1 };
+	const char *const typed[] = { "sshpass", "-e", run->executable };
+	const char *const asked[] = { run->executable,
+		"-o NumberOfPasswordPrompts=1" };
+	char **words = use_sshpass
+		? build_words(cli, run, typed, ARRAY_LEN(typed))
+		: build_words(cli, run, asked, with_askpass ? 2 : 1);
+	int status;
+
+	if (words == NULL)
+		return EXIT_SERVER;
+	status = run_session(&session, words);
+	if (status == NOT_STARTED)
+		return EXIT_SERVER;
+	if (status != 0)
+		fprintf(stderr, "failed to run ssh command: exit status %d\n",
+			status);
+	return status;
+}
