@@ -1,0 +1,21 @@
+import pytest
+
+from support.server import Server
+
+
+@pytest.fixture
+def server():
+    """A fresh development server with an ssh mount and the role `otp`."""
+    one = Server().start().mount_ssh()
+    one.write_role()
+    yield one
+    one.clean()
+
+
+@pytest.fixture(scope='module')
+def shared():
+    """The same for a whole file: tests of it use names of their own."""
+    one = Server().start().mount_ssh()
+    one.write_role()
+    yield one
+    one.clean()
