@@ -42,7 +42,8 @@ take_refusal(struct ipc_message *answer, uint8_t code, struct err *err)
 
 	if (ipc_end(answer, err) != 0)
 		return ERR_PEER;
-	if (err != NULL && err->code == 0 && detail.len < ERR_DETAIL_MAX)
+	if (err != NULL && err->code == 0 && detail.len > 0 &&
+		detail.len < ERR_DETAIL_MAX)
 		memcpy(err->detail, detail.data, detail.len);
 	return err_set(err, -(int)code, (int)status, "%.*s", (int)message.len,
 		(const char *)message.data);
