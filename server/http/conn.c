@@ -428,6 +428,18 @@ pump(struct conn *conn)
 	}
 }
 
+/* As the peer answers it, so that people find the words. */
+static void
+refuse_clear_text(struct conn *conn)
+{
+	conn->is_last = true;
+	conn->is_refused = true;
+	(void)buf_add_str(&conn->out,
+		"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\n"
+		"Client sent an HTTP request to an HTTPS server.\n");
+	(void)send_out(conn);
+}
+
 static void
 shake_hands(struct conn *conn)
 {
@@ -437,6 +449,10 @@ shake_hands(struct conn *conn)
 		(void)event_add(&conn->writable, NULL);
 	if (rc == ERR_BUSY)
 		return;
+	if (rc == ERR_INPUT) {
+		refuse_clear_text(conn);
+		return;
+	}
 	if (rc != 0) {
 		conn_close(conn);
 		return;

@@ -68,6 +68,14 @@ plain_result(struct transport *transport)
 	return ERR_PEER;
 }
 
+static void
+drop_tls(struct transport *transport)
+{
+	SSL_free(transport->tls);
+	transport->tls = NULL;
+	ERR_clear_error();
+}
+
 int
 transport_handshake(struct transport *transport)
 {
@@ -77,7 +85,13 @@ transport_handshake(struct transport *transport)
 		return 0;
 	ERR_clear_error();
 	got = SSL_do_handshake(transport->tls);
-	return got == 1 ? 0 : tls_result(transport, got);
+	if (got == 1)
+		return 0;
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) {
+		drop_tls(transport);
+		return ERR_INPUT;
+	}
+	return tls_result(transport, got);
 }
 
 int

@@ -26,7 +26,8 @@ void transport_close(struct transport *transport);
 /*
  * 0: done; ERR_BUSY: later; ERR_ABSENT: the peer has closed (reads only);
  * ERR_PEER: broken, only transport_close is left. Written bytes may be fewer
- * than asked.
+ * than asked. ERR_INPUT: the handshake got HTTP in clear; the transport is
+ * plain from then on, for an answer that says so.
  */
 int transport_handshake(struct transport *transport);
 int transport_read(

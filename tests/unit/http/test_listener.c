@@ -790,6 +790,11 @@ tls_is_served_and_its_certificates_are_read_again(void **state)
 	SSL_free(next);
 	(void)close(next_fd);
 
+	next_fd = dial();
+	say(next_fd, "GET /v1/x HTTP/1.1\r\n" HOST "\r\n");
+	assert_holds(hear(next_fd, 0), "HTTP request to an HTTPS server");
+	(void)close(next_fd);
+
 	/* The first connection has lived through it all. */
 	assert_starts(ask_tls(tls, "GET /v1/x HTTP/1.1\r\n" HOST "\r\n"),
 		"HTTP/1.1 200 OK\r\n");
