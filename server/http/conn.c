@@ -462,6 +462,16 @@ shake_hands(struct conn *conn)
 		pump(conn);
 }
 
+/* Bytes or an end that nobody wants yet; a reset is wanted at once. */
+static void
+put_off_reading(struct conn *conn)
+{
+	if (transport_is_broken(&conn->transport))
+		conn_close(conn);
+	else
+		disarm_reading(conn);
+}
+
 static void
 on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
 {
@@ -473,7 +483,7 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
 	else if (conn->phase == CONN_LINGER)
 		drain(conn);
 	else if (!wants_input(conn))
-		disarm_reading(conn);
+		put_off_reading(conn);
 	else {
 		while (rc == 0 && wants_input(conn))
 			rc = read_some(conn);

@@ -124,8 +124,9 @@ static bool
 accept_some(struct listener *listener, struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		/* Full just now says nothing about somebody waiting. */
 		if (is_full(listener))
-			return false;
+			return i > 0;
 		errno = 0;
 		if (!accept_one(listener, endpoint))
 			return !is_shortage(errno);

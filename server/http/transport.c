@@ -142,6 +142,17 @@ transport_has_pending(const struct transport *transport)
 	return transport->tls != NULL && SSL_has_pending(transport->tls) == 1;
 }
 
+bool
+transport_is_broken(const struct transport *transport)
+{
+	int code = 0;
+	socklen_t len = sizeof(code);
+
+	return getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &code, &len) !=
+		0 ||
+		code != 0;
+}
+
 void
 transport_end_writing(struct transport *transport)
 {

@@ -38,6 +38,9 @@ int transport_write(struct transport *transport, const void *data, size_t size,
 /* Bytes wait inside TLS that no event will announce. */
 bool transport_has_pending(const struct transport *transport);
 
+/* The peer has reset the connection: nobody waits for an answer. */
+bool transport_is_broken(const struct transport *transport);
+
 /* No more will be written; the peer may still send. */
 void transport_end_writing(struct transport *transport);
 
