@@ -440,6 +440,54 @@ removal_cut_off_is_finished_at_load(void **state)
 	server_fixture_free(fixture);
 }
 
+struct junk {
+	char key[128];
+	bool put;
+};
+
+static int
+toggle_junk(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct junk *junk = ctx;
+
+	if (!junk->put)
+		return tx_delete(tx, span_str(junk->key), err);
+	return tx_put(tx, span_str(junk->key), span_str("x"), err);
+}
+
+static void
+a_removal_that_fails_hides_the_mount_and_can_be_repeated(void **state)
+{
+	struct server_fixture *fixture = server_fixture_open();
+	struct server *server = fixture->server;
+	struct mount *mount = fill_mount(fixture, "a");
+	struct junk junk = { .put = true };
+	struct err err = { 0 };
+
+	(void)state;
+	/* A damaged record of a lease path stops it half way. */
+	(void)snprintf(
+		junk.key, sizeof(junk.key), "path/%s/creds/y", mount->uuid);
+	assert_int_equal(
+		store_write(server->store, toggle_junk, &junk, &err), 0);
+	assert_true(mounts_remove(server->mounts, "a", &err) < 0);
+	assert_route(fixture, "a/x", NULL);
+	assert_null(mounts_find_uuid(server->mounts, mount->uuid));
+	err_clear(&err);
+	assert_refused(
+		add(fixture, "a", &err), &err, "path is already in use at a/");
+	junk.put = false;
+	err_clear(&err);
+	assert_int_equal(
+		store_write(server->store, toggle_junk, &junk, &err), 0);
+	assert_int_equal(mounts_remove(server->mounts, "a", &err), 0);
+	assert_int_equal(count_leases(server), 0);
+	assert_int_equal(count_records(server, &mount->kv, ""), 0);
+	must_add(fixture, "a");
+	mount_unref(server->mounts, &mount);
+	server_fixture_free(fixture);
+}
+
 static void
 moving_revokes_leases_and_keeps_records(void **state)
 {
@@ -515,6 +563,8 @@ main(void)
 		cmocka_unit_test(tuning_makes_a_new_mount),
 		cmocka_unit_test(removal_takes_everything),
 		cmocka_unit_test(removal_cut_off_is_finished_at_load),
+		cmocka_unit_test(
+			a_removal_that_fails_hides_the_mount_and_can_be_repeated),
 		cmocka_unit_test(moving_revokes_leases_and_keeps_records),
 		cmocka_unit_test(each_goes_in_order),
 	};
