@@ -298,15 +298,15 @@ skip_authority(struct span *target)
 	static const char *const schemes[] = { "http://", "https://" };
 
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		struct span host, scheme = span_str(schemes[i]);
+		struct span host, path, scheme = span_str(schemes[i]);
 		struct span rest = span_skip(*target, scheme.len);
 
 		if (!span_has_prefix(*target, scheme))
 			continue;
-		if (!cut(rest, '/', &host, &rest) || host.len == 0 ||
+		if (!cut(rest, '/', &host, &path) || host.len == 0 ||
 			!is_authority(host))
 			return false;
-		*target = span_of(rest.data - 1, rest.len + 1);
+		*target = span_skip(rest, host.len);
 		return true;
 	}
 	return false;

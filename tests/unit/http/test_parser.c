@@ -148,6 +148,27 @@ assert_span(struct span got, const char *wanted)
 }
 
 static void
+parser_takes_the_path_out_of_an_absolute_target(void **state UNUSED)
+{
+	static const char *const rows[][2] = {
+		{ "GET http://h:8200/ HTTP/1.1\r\nHost: h\r\n\r\n", "/" },
+		{ "GET https://h/v1/x HTTP/1.1\r\nHost: h\r\n\r\n", "/v1/x" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct http_parser parser;
+		size_t used;
+
+		http_parser_init(&parser);
+		assert_int_equal(
+			feed_all(&parser, span_str(rows[i][0]), 1000, &used),
+			HTTP_STEP_DONE);
+		assert_span(http_parser_target(&parser), rows[i][1]);
+		http_parser_clear(&parser);
+	}
+}
+
+static void
 parser_offers_target_fields_and_body(void **state UNUSED)
 {
 	static const char text[] = "PUT /v1/ssh/verify?x=1 HTTP/1.1\r\n"
@@ -258,6 +279,8 @@ main(void)
 		cmocka_unit_test(parser_gives_the_only_allowed_verdict),
 		cmocka_unit_test(
 			parser_refuses_each_control_byte_at_each_place),
+		cmocka_unit_test(
+			parser_takes_the_path_out_of_an_absolute_target),
 		cmocka_unit_test(parser_offers_target_fields_and_body),
 		cmocka_unit_test(
 			parser_stops_behind_one_request_and_takes_the_next),
