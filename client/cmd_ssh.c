@@ -203,12 +203,13 @@ on_path(struct cli *cli, const char *program)
 	return false;
 }
 
-static int
-report_unknown_key(const struct ssh_call *call, const char *name)
+static void
+explain_unknown_key(const struct ssh_call *call, const char *name)
 {
-	return cli_usage(
+	(void)cli_usage(
 		"The host key of %s is not known yet, and ssh would ask about it where the\n"
-		"one-time password is typed. No password was made. Do one of these first:\n\n"
+		"one-time password is typed. The password was revoked unused. Do one of these\n"
+		"first:\n\n"
 		"  log in to %s once with ssh itself and compare the key that it shows;\n"
 		"  put the key, or a @cert-authority line, into your known_hosts file;\n"
 		"  say -strict-host-key-checking=accept-new to trust the key of this first\n"
@@ -252,6 +253,7 @@ run_session(struct ssh_call *call, struct sshrun *run)
 	const bool askpass = sshrun_has_askpass(call->cli, run);
 	const bool sshpass = call->options->use_sshpass ||
 		(!askpass && on_path(call->cli, "sshpass"));
+	const char *name = NULL;
 	int status;
 
 	if (otp[0] == '\0') {
@@ -261,6 +263,11 @@ run_session(struct ssh_call *call, struct sshrun *run)
 	}
 	if (call->args.port[0] == '\0' && port != NULL)
 		run->port = output_cell(call->cli, port);
+	/* Only now is the port known, and with it the name of the key. */
+	if (sshrun_key_is_unknown(call->cli, run, &name)) {
+		explain_unknown_key(call, name);
+		return revoke_lease(call, lease_id, EXIT_USAGE);
+	}
 	if (!askpass && !sshpass)
 		show_password(otp);
 	status = sshrun_session(call->cli, run,
