@@ -160,7 +160,7 @@ const struct op sys_health_ops[] = {
 	{
 		.path = "health",
 		.verb = OP_READ,
-		.flags = HEALTH_FLAGS,
+		.flags = HEALTH_FLAGS | OP_HEAD,
 		.in_size = sizeof(struct health_in),
 		.fields = health_fields,
 		.handler = read_health,

@@ -208,8 +208,11 @@ write_unseal(struct req *req, struct reply *reply, struct err *err)
 static int
 write_seal(struct req *req, struct reply *reply, struct err *err)
 {
+	/* Once sealed, no use can be taken off a limited token any more. */
+	int rc = req_spend_use(req, err);
+
 	(void)reply;
-	return seal_seal(req->server->seal, err);
+	return rc != 0 ? rc : seal_seal(req->server->seal, err);
 }
 
 const struct op sys_seal_ops[] = {

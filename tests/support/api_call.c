@@ -256,6 +256,18 @@ take_reply(struct api_fixture *fixture, const struct req *req,
 		reply->data = value_find(reply->json, "data");
 }
 
+static bool
+is_wiped(struct secret_view bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.len; i++) {
+		if (bytes.data[i] != 0)
+			return false;
+	}
+	return true;
+}
+
 void
 api_send(struct api_fixture *fixture, const struct api_request *request,
 	struct api_reply *ret_reply)
@@ -263,6 +275,7 @@ api_send(struct api_fixture *fixture, const struct api_request *request,
 	struct waiter waiter = { PTHREAD_MUTEX_INITIALIZER,
 		PTHREAD_COND_INITIALIZER, false };
 	struct req *req = make_req(fixture, request);
+	struct secret_view header = req->token_text;
 
 	req->done_ctx = &waiter;
 	pipeline_submit(req);
@@ -271,6 +284,7 @@ api_send(struct api_fixture *fixture, const struct api_request *request,
 		pthread_cond_wait(&waiter.woken, &waiter.lock);
 	pthread_mutex_unlock(&waiter.lock);
 	take_reply(fixture, req, ret_reply);
+	ret_reply->token_wiped = is_wiped(header);
 	req_free(&req);
 }
 

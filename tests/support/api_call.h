@@ -39,6 +39,7 @@ struct api_reply {
 	struct value *json;       /* of the body, or NULL */
 	const struct value *data; /* its member data, or NULL */
 	int64_t retry_after_s;
+	bool token_wiped; /* the header's bytes are gone (or there were none) */
 };
 
 /*

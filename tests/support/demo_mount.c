@@ -130,6 +130,28 @@ lease_thing(struct req *req, struct reply *reply, struct err *err)
 }
 
 static int
+spend_one(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct req *req = ctx;
+	bool last;
+
+	return token_spend_use(
+		tx, req->token->lease.ref, req->arena, &last, err);
+}
+
+/* A lease, with another request's use of the token in between. */
+static int
+lease_raced(struct req *req, struct reply *reply, struct err *err)
+{
+	int rc = req_check_lease_allowed(req, err);
+
+	(void)reply;
+	if (rc == 0)
+		rc = store_write(req->server->store, spend_one, req, err);
+	return rc != 0 ? rc : req_write(req, put_note, req, err);
+}
+
+static int
 peek(struct req *req, struct reply *reply, struct err *err)
 {
 	(void)err;
@@ -265,6 +287,7 @@ static const struct op demo_ops[] = {
 	ROW("note", OP_UPDATE, write_note, THING),
 	ROW("note", OP_READ, read_note, .flags = 0),
 	ROW("lease", OP_UPDATE, lease_thing, THING),
+	ROW("raced", OP_UPDATE, lease_raced, THING),
 	ROW("empty", OP_LIST, list_keys, .flags = 0),
 	ROW("sudo", OP_UPDATE, do_nothing, .flags = OP_SUDO),
 	ROW("made/:name", OP_UPDATE, do_nothing, .flags = OP_EXISTENCE,

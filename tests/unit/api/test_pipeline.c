@@ -15,6 +15,7 @@
 #include "server/auth/auth.h"
 #include "server/core/seal.h"
 #include "server/sys/sys.h"
+#include "storage/outbox.h"
 #include "tests/support/api_call.h"
 #include "tests/support/demo_mount.h"
 
@@ -175,6 +176,7 @@ the_token_header_is_gone_before_the_handler(void **state)
 	send("GET", "demo/peek", NULL, fixture->root);
 	assert_int_equal(demo_header_len, 0);
 	assert_true(value_find_bool(reply.data, "known", false));
+	assert_true(reply.token_wiped);
 	demo_header_len = -1;
 	send("POST", "demo/open", NULL, fixture->root);
 	assert_int_equal(demo_header_len, 0);
@@ -324,6 +326,9 @@ methods_that_nobody_serves_are_405(void **state)
 	send("HEAD", "demo/peek", NULL,
 		make_token("path \"*\" { capabilities = [\"read\"] }", 0));
 	assert_int_equal(reply.status, 403);
+	assert_string_equal(reply.body, "");
+	send("HEAD", "sys/health", NULL, NULL);
+	assert_int_equal(reply.status, 200);
 	assert_string_equal(reply.body, "");
 	send("HEAD", "demo/headed", NULL, NULL);
 	assert_int_equal(reply.status, 200);
@@ -632,6 +637,22 @@ the_last_use_gets_no_lease(void **state)
 	assert_string_equal(value_find_str(reply.data, "text", ""), "l");
 }
 
+static void
+a_race_decides_who_takes_the_last_use(void **state)
+{
+	const char *token = make_token(ALL, 2);
+
+	(void)state;
+	/* Another request spends a use between the check and the write. */
+	send("POST", "demo/raced", "{\"text\":\"r\"}", token);
+	assert_int_equal(reply.status, 400);
+	assert_begins(api_error(&reply), "Secret cannot be returned");
+	send("GET", "demo/note", NULL, fixture->root);
+	assert_int_equal(reply.status, 404);
+	send("GET", "demo/note", NULL, token);
+	assert_answer(403, "permission denied");
+}
+
 /* ---- audit ------------------------------------------------------------- */
 
 /* The n-th line of the audit file as an object; counts from the end. */
@@ -696,6 +717,37 @@ each_request_has_two_lines_and_no_secret(void **state)
 	text = api_audit_text(fixture);
 	assert_null(strstr(text, "marker-"));
 	assert_null(strstr(text, fixture->root));
+}
+
+static int
+count_fact(void *ctx, const struct outbox_fact *fact, struct err *err)
+{
+	(void)fact;
+	(void)err;
+	++*(int *)ctx;
+	return 0;
+}
+
+static void
+a_change_leaves_no_outbox_row_once_its_line_is_durable(void **state)
+{
+	struct store *store = fixture->server->store;
+	struct err err = { 0 };
+	int n;
+
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	send("POST", "demo/note", "{\"text\":\"1\"}", fixture->root);
+	assert_int_equal(reply.status, 204);
+	/* Rows go with a later batch: writes without audit make some. */
+	do {
+		n = 0;
+		send("POST", "demo/note", "{\"text\":\"2\"}", fixture->root);
+		assert_int_equal(reply.status, 204);
+		assert_int_equal(outbox_scan(store, fixture->arena, count_fact,
+					 &n, &err),
+			0);
+	} while (n > 1);
 }
 
 static void
@@ -784,7 +836,9 @@ main(void)
 		CASE(reads_help_and_refusals_take_a_use_too),
 		CASE(an_undone_write_still_costs_a_use),
 		CASE(the_last_use_gets_no_lease),
+		CASE(a_race_decides_who_takes_the_last_use),
 		CASE(each_request_has_two_lines_and_no_secret),
+		CASE(a_change_leaves_no_outbox_row_once_its_line_is_durable),
 		CASE(refusals_are_logged_as_the_peer_words_them),
 		CASE(unaudited_rows_leave_no_line),
 		CASE(without_an_audit_line_nothing_is_done_or_told),
