@@ -306,10 +306,6 @@ run_otp(struct ssh_call *call)
 		.port = "",
 		.words = call->args.words,
 		.n_words = call->args.n_words };
-	const char *name = NULL;
-
-	if (!options->no_exec && sshrun_key_is_unknown(call->cli, &run, &name))
-		return report_unknown_key(call, name);
 	if (!make_credential(call))
 		return EXIT_SERVER;
 	if (options->no_exec)

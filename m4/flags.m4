@@ -25,9 +25,14 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
     -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wformat-signedness
     -Wcast-align=strict -Wformat-overflow=2 -Wformat-truncation=2
     -Warray-bounds=2 -Wstringop-overflow=4 -Wtrampolines
-    -Wcomma -Wassign-enum -Wshorten-64-to-32 -Wno-variadic-macros
-    -Wno-gnu-zero-variadic-macro-arguments -Wno-c2x-extensions],
+    -Wcomma -Wassign-enum -Wshorten-64-to-32],
     [SALLYPORT_TRY_CFLAG([WARN_CFLAGS], flag)])
+  # gcc takes any -Wno-… in silence, and names it beside every later warning.
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [[
+#ifndef __clang__
+#error not clang
+#endif]])],
+    [WARN_CFLAGS="$WARN_CFLAGS -Wno-gnu-zero-variadic-macro-arguments"])
   m4_foreach_w([flag], [-ftrivial-auto-var-init=zero
     -fzero-call-used-regs=used-gpr -fstack-protector-strong
     -fstack-clash-protection -fcf-protection=full],
