@@ -194,6 +194,8 @@ parse_line(const char *nonce, struct span text, struct verdict_line *line)
 	len = text.len < sizeof(line->why) ? text.len : sizeof(line->why) - 1;
 	memcpy(line->why, text.data, len);
 	line->why[len] = '\0';
+	if (strcmp(line->why, "-") == 0)
+		line->why[0] = '\0';
 	line->verdict = verdict;
 	return true;
 }

@@ -165,9 +165,13 @@ redact_response(struct req *req, const struct redact_answer *answer,
 		rc = special_data(req, answer, &entry.response_data, err);
 	else if (reply != NULL && !req->is_help)
 		entry.response_data = reply->data;
+	/* The lease that an answer is about, also where it does not show it. */
+	if (req->lease_id != NULL)
+		entry.lease_id = req->lease_id;
 	if (rc == 0 && reply != NULL) {
 		entry.warnings = req->warnings;
-		entry.lease_id = reply->lease_id != NULL ? reply->lease_id : "";
+		if (reply->lease_id != NULL)
+			entry.lease_id = reply->lease_id;
 		if (reply->new_token != NULL)
 			entry.response_auth = auth_of(req->arena,
 				reply->new_token, reply->new_token_text);

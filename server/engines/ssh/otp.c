@@ -69,16 +69,7 @@ insert_otp(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct issue_ctx *issue = ctx;
 	struct lease *lease = &issue->lease;
-	struct lease owner;
-	int rc;
 
-	rc = lease_get(tx, lease->owner, issue->req->arena, &owner, err);
-	if (rc != 0 && rc != ERR_ABSENT)
-		return rc;
-	if (rc == ERR_ABSENT || !lease_is_live(tx, &owner)) {
-		err_clear(err);
-		return err_set(err, ERR_DENIED, 403, "permission denied");
-	}
 	lease->issue_ns = tx_now_ns(tx);
 	lease->expire_s = tx_now_s(tx) + issue->ttl_s;
 	lease->max_s = lease->expire_s;
@@ -143,6 +134,8 @@ otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
 	rc = req_write(req, insert_otp, &issue, err);
 	if (rc == 0)
 		expire_notice(req->server->expire, issue.lease.expire_s);
+	else
+		req->lease_id = NULL;
 	return rc;
 }
 
