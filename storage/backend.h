@@ -9,6 +9,9 @@
 #include "lib/buf.h"
 #include "storage/store.h"
 
+/* Stands in copies alone: they are backups (storage/restore.h). */
+#define RESTORED_KEY "core/restored"
+
 struct backend;        /* an open backend */
 struct backend_reader; /* a snapshot reader, one thread at a time */
 
@@ -41,7 +44,7 @@ struct backend_ops {
 	/*
 	 * One step of a copy to a new file at path, started by begin;
 	 * *ret_more: it wants another. Batches may come between; the copy is of
-	 * the time of its last step, and not yet synced.
+	 * the time of its last step, holds RESTORED_KEY, and is not yet synced.
 	 */
 	int (*backup)(struct backend *backend, const char *path, bool begin,
 		bool *ret_more, struct err *err);

@@ -119,15 +119,6 @@ read_epoch(struct store_tx *tx, void *ctx, struct err *err)
 	return get_number(tx, EPOCH_KEY, ctx, err);
 }
 
-static int
-raise_epoch(struct store_tx *tx, void *ctx, struct err *err)
-{
-	uint64_t *epoch = ctx;
-	int rc = get_number(tx, EPOCH_KEY, epoch, err);
-
-	return rc != 0 ? rc : put_number(tx, EPOCH_KEY, ++*epoch, err);
-}
-
 int
 schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err)
 {
@@ -135,7 +126,9 @@ schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err)
 }
 
 int
-schema_raise_epoch(struct store *store, uint64_t *ret_epoch, struct err *err)
+schema_raise_epoch(struct store_tx *tx, uint64_t *ret_epoch, struct err *err)
 {
-	return store_write(store, raise_epoch, ret_epoch, err);
+	int rc = get_number(tx, EPOCH_KEY, ret_epoch, err);
+
+	return rc != 0 ? rc : put_number(tx, EPOCH_KEY, ++*ret_epoch, err);
 }

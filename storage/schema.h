@@ -19,8 +19,8 @@ int schema_check(struct store *store, struct err *err);
 /* How often this store was put back from a backup, and one; 1 at first. */
 int schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err);
 
-/* Count the epoch up, after a restore; see docs/storage-format.md. */
+/* Count the epoch up, after a restore; see storage/restore.h. */
 int schema_raise_epoch(
-	struct store *store, uint64_t *ret_epoch, struct err *err);
+	struct store_tx *tx, uint64_t *ret_epoch, struct err *err);
 
 #endif

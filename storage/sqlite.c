@@ -825,12 +825,31 @@ begin_copy(struct sqlite *sqlite, const char *path, struct err *err)
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 		    NULL) != SQLITE_OK ||
 		sqlite3_exec(copy->db,
-			"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;",
+			"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+			"PRAGMA locking_mode = EXCLUSIVE;",
 			NULL, NULL, NULL) != SQLITE_OK)
 		return copy_failed(copy->db, err);
 	copy->backup = sqlite3_backup_init(
 		copy->db, "main", sqlite->writer.db, "main");
 	return copy->backup != NULL ? 0 : copy_failed(copy->db, err);
+}
+
+/*
+ * The copy says what it is. It came with the journal mode of the store, so
+ * this goes through a log of its own, which leaves with the connection.
+ */
+static int
+mark_copy(struct copy *copy, struct err *err)
+{
+	static const char mark[] =
+		"INSERT OR REPLACE INTO kv (key, value)"
+		" VALUES (CAST('" RESTORED_KEY "' AS BLOB), x'00')";
+
+	(void)sqlite3_backup_finish(copy->backup);
+	copy->backup = NULL;
+	if (sqlite3_exec(copy->db, mark, NULL, NULL, NULL) != SQLITE_OK)
+		return copy_failed(copy->db, err);
+	return 0;
 }
 
 static int
@@ -851,6 +870,8 @@ sqlite_backup(struct backend *backend, const char *path, bool begin,
 		return 0;
 	if (rc == 0 && code != SQLITE_DONE)
 		rc = copy_failed(copy->db, err);
+	if (rc == 0)
+		rc = mark_copy(copy, err);
 	end_copy(copy, rc == 0);
 	return rc;
 }

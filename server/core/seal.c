@@ -23,6 +23,7 @@
 #include "server/core/records.h"
 #include "server/core/server.h"
 #include "server/core/unseal_file.h"
+#include "storage/restore.h"
 #include "storage/token.h"
 
 #define SEAL_MEMORY_MAX (1024 * 1024)
@@ -362,6 +363,23 @@ close_down(struct seal *seal, struct barrier *barrier)
 	barrier_free(&barrier);
 }
 
+/* Passwords of a store that was put back are gone before anybody may ask. */
+static int
+finish_restore(struct server *server, struct err *err)
+{
+	struct restored restored;
+	int rc = restore_finish(server->store, &restored, err);
+
+	if (rc != 0)
+		return err_wrap(err, "a store put back from a backup");
+	if (restored.found)
+		log_warn(
+			"the store was put back from a backup: its OTPs are dropped",
+			LOG_INT("otps", (int64_t)restored.n_otps),
+			LOG_INT("epoch", (int64_t)restored.epoch));
+	return 0;
+}
+
 /* Everything that a request relies on, through barrier. */
 static int
 load_all(struct seal *seal, struct barrier *barrier, struct arena *arena,
@@ -376,6 +394,8 @@ load_all(struct seal *seal, struct barrier *barrier, struct arena *arena,
 		rc = mounts_load(server->mounts, err);
 	if (rc == 0)
 		rc = check_configuration(server, err);
+	if (rc == 0)
+		rc = finish_restore(server, err);
 	if (rc == 0)
 		rc = audit_devices_load(server, barrier, err);
 	return rc;

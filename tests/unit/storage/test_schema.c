@@ -96,6 +96,12 @@ a_damaged_number_is_refused(void **state)
 	assert_int_equal(ERR_CRYPTO, schema_check(store, NULL));
 }
 
+static int
+raise_epoch(struct store_tx *tx, void *ctx, struct err *err)
+{
+	return schema_raise_epoch(tx, ctx, err);
+}
+
 static void
 the_epoch_counts_up(void **state)
 {
@@ -103,7 +109,7 @@ the_epoch_counts_up(void **state)
 	uint64_t epoch;
 
 	assert_int_equal(0, schema_check(store, NULL));
-	assert_int_equal(0, schema_raise_epoch(store, &epoch, NULL));
+	assert_int_equal(0, store_write(store, raise_epoch, &epoch, NULL));
 	assert_int_equal(2, epoch);
 	assert_int_equal(0, schema_epoch(store, &epoch, NULL));
 	assert_int_equal(2, epoch);

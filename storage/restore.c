@@ -1,0 +1,113 @@
+/*
+ * What a backup may not bring back: a password that was spent after it was
+ * made would be live in it again.
+ */
+#include "storage/restore.h"
+
+#include "storage/inside.h"
+#include "storage/lease_row.h"
+#include "storage/schema.h"
+
+#define PAGE 500
+#define PAGE_MEMORY ((size_t)16 * 1024 * 1024)
+
+struct dropping {
+	struct arena *arena;
+	struct rowref last; /* the page begins behind it */
+	struct row_list list;
+	uint64_t n_dropped;
+};
+
+static int
+drop_if_otp(struct store_tx *tx, struct dropping *dropping, struct rowref ref,
+	struct err *err)
+{
+	struct lease lease;
+	bool found;
+	int rc = lease_probe_readable(
+		tx, ref, dropping->arena, &found, &lease, err);
+
+	if (lease_is_unreadable(rc))
+		return 0;
+	if (rc != 0 || !found || lease.kind != LEASE_OTP)
+		return rc;
+	dropping->n_dropped++;
+	return lease_delete(tx, &lease, err);
+}
+
+static int
+drop_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct dropping *dropping = ctx;
+	struct row_key after = row_key(dropping->last);
+	int rc;
+
+	dropping->n_dropped = 0;
+	rc = row_list_fill(&dropping->list, tx, span_str("row/"),
+		row_key_span(&after), err);
+	for (size_t i = 0; rc == 0 && i < dropping->list.n; i++)
+		rc = drop_if_otp(tx, dropping, dropping->list.refs[i], err);
+	return rc;
+}
+
+/* One page in one transaction; *last moves to its end. */
+static int
+drop_next(struct store *store, struct rowref *last, uint64_t *n_dropped,
+	bool *ret_more, struct err *err)
+{
+	struct dropping dropping = { .last = *last };
+	int rc;
+
+	dropping.arena = arena_new(PAGE_MEMORY);
+	if (dropping.arena == NULL)
+		return err_set_memory(err);
+	rc = row_list_init(&dropping.list, dropping.arena, PAGE, err);
+	if (rc == 0)
+		rc = store_write(store, drop_page, &dropping, err);
+	if (rc == 0) {
+		*n_dropped += dropping.n_dropped;
+		*ret_more = dropping.list.n > 0;
+		if (*ret_more)
+			*last = dropping.list.refs[dropping.list.n - 1];
+	}
+	arena_free(&dropping.arena);
+	return rc;
+}
+
+static int
+look_for_mark(struct store_tx *tx, void *ctx, struct err *err)
+{
+	bool *found = ctx;
+
+	(void)err;
+	*found = tx_exists(tx, span_str(RESTORED_KEY));
+	return 0;
+}
+
+/* The mark goes with the commit that counts the epoch up, not before. */
+static int
+take_mark_away(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct restored *restored = ctx;
+	int rc = schema_raise_epoch(tx, &restored->epoch, err);
+
+	return rc != 0 ? rc : tx_delete_raw(tx, span_str(RESTORED_KEY), err);
+}
+
+int
+restore_finish(
+	struct store *store, struct restored *ret_restored, struct err *err)
+{
+	struct restored restored = { .found = false };
+	struct rowref last = { 0 };
+	bool more = true;
+	int rc = store_read(store, look_for_mark, &restored.found, err);
+
+	while (rc == 0 && restored.found && more)
+		rc = drop_next(store, &last, &restored.n_otps, &more, err);
+	if (rc == 0 && restored.found)
+		rc = store_write(store, take_mark_away, &restored, err);
+	if (rc == 0)
+		*ret_restored = restored;
+	return rc;
+}
