@@ -28,6 +28,7 @@
 
 #define EXIT_USAGE 1
 #define EXIT_START 1
+#define EXIT_STORE 70
 #define STOP_GRACE_MS 20000
 #define WATCHDOG_S 5
 #define SETTINGS_ARENA (4 * 1024 * 1024)
@@ -56,6 +57,13 @@ stop_process(struct server *server, int status)
 	(void)server;
 	exit_status = status;
 	(void)kill(getpid(), SIGTERM);
+}
+
+/* A store whose first sync failed is not to be used again (L42). */
+static void
+stop_after_failure(void *ctx)
+{
+	stop_process(ctx, EXIT_STORE);
 }
 
 static int
@@ -113,6 +121,7 @@ open_server(struct run *run, struct err *err)
 		return rc;
 	}
 	run->server->stop = stop_process;
+	store_on_failure(store, stop_after_failure, run->server);
 	return 0;
 }
 
