@@ -1,0 +1,269 @@
+/*
+ * Load over keep-alive HTTP/1.1 connections to 127.0.0.1: each sends its next
+ * request as soon as it has its answer. One thread and epoll; a send and a
+ * receive for each request, so that most of the machine is the server's.
+ * Prints one JSON object; tools/bench starts it.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define REQUEST_MAX 4096
+#define ANSWER_MAX 16384
+#define CONNS_MAX 1024
+#define SAMPLES_MAX (4 * 1024 * 1024)
+#define NS_PER_S INT64_C(1000000000)
+
+/* In the body it stands for the next line of standard input. */
+#define OTP_LEN 36
+static const char placeholder[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
+
+struct conn {
+	int fd;
+	int64_t sent_ns;
+	size_t len; /* of the answer, up to now */
+	char answer[ANSWER_MAX + 1];
+};
+
+static struct {
+	char request[REQUEST_MAX];
+	size_t request_len;
+	char *otp_at; /* in the request; NULL: none */
+	FILE *keys;   /* where the answers' keys go; NULL: nowhere */
+	int64_t end_ns;
+	size_t n_busy; /* connections that wait for an answer */
+	uint64_t n_refused;
+	uint32_t *samples_us10; /* latency in tenths of a microsecond */
+	size_t n_samples;
+} load;
+
+static void
+die(const char *what)
+{
+	(void)fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void
+make_request(char *const words[4], const char *port)
+{
+	const char *method = words[0], *path = words[1], *token = words[2],
+		   *body = words[3];
+	int n = snprintf(load.request, sizeof(load.request),
+		"%s %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n%s%s%s"
+		"Content-Length: %zu\r\n\r\n%s",
+		method, path, port, token[0] != '\0' ? "X-Vault-Token: " : "",
+		token, token[0] != '\0' ? "\r\n" : "", strlen(body), body);
+
+	if (n < 0 || (size_t)n >= sizeof(load.request)) {
+		errno = E2BIG;
+		die("the request");
+	}
+	load.request_len = (size_t)n;
+	load.otp_at = strstr(load.request, placeholder);
+}
+
+/* False where there are no more. */
+static bool
+next_otp(void)
+{
+	char line[OTP_LEN + 2];
+
+	if (load.otp_at == NULL)
+		return true;
+	if (fgets(line, sizeof(line), stdin) == NULL)
+		return false;
+	memcpy(load.otp_at, line, OTP_LEN);
+	return true;
+}
+
+static void
+send_next(struct conn *conn)
+{
+	conn->sent_ns = now_ns();
+	if (conn->sent_ns >= load.end_ns || !next_otp())
+		return;
+	conn->len = 0;
+	if (send(conn->fd, load.request, load.request_len, 0) !=
+		(ssize_t)load.request_len)
+		die("send");
+	load.n_busy++;
+}
+
+/* Whether the whole answer is there. */
+static bool
+is_whole(const char *answer, size_t len)
+{
+	static const char field[] = "\r\nContent-Length: ";
+	const char *body = strstr(answer, "\r\n\r\n");
+	const char *length = strcasestr(answer, field);
+	size_t n = 0;
+
+	if (body == NULL)
+		return false;
+	if (length != NULL && length < body)
+		n = strtoul(length + sizeof(field) - 1, NULL, 10);
+	return len >= (size_t)(body + 4 - answer) + n;
+}
+
+static void
+keep_key(const char *answer)
+{
+	static const char field[] = "\"key\":\"";
+	const char *key = strstr(answer, field);
+
+	if (load.keys != NULL && key != NULL)
+		(void)fprintf(
+			load.keys, "%.*s\n", OTP_LEN, key + sizeof(field) - 1);
+}
+
+static void
+take_answer(struct conn *conn)
+{
+	load.n_busy--;
+	if (load.n_samples < SAMPLES_MAX)
+		load.samples_us10[load.n_samples++] =
+			(uint32_t)((now_ns() - conn->sent_ns) / 100);
+	if (strncmp(conn->answer, "HTTP/1.1 2", 10) != 0 &&
+		load.n_refused++ == 0)
+		(void)fprintf(
+			stderr, "load: first refusal: %s\n", conn->answer);
+	keep_key(conn->answer);
+	send_next(conn);
+}
+
+static void
+on_readable(struct conn *conn)
+{
+	ssize_t n = recv(
+		conn->fd, conn->answer + conn->len, ANSWER_MAX - conn->len, 0);
+
+	if (n <= 0)
+		die("the server closed a connection");
+	conn->len += (size_t)n;
+	conn->answer[conn->len] = '\0';
+	if (is_whole(conn->answer, conn->len))
+		take_answer(conn);
+}
+
+static void
+open_conn(struct conn *conn, const char *port, int epoll)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	int on = 1;
+
+	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (conn->fd < 0 ||
+		connect(conn->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+		die("connect");
+	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
+		die("epoll_ctl");
+}
+
+static void
+run(int epoll)
+{
+	struct epoll_event events[CONNS_MAX];
+	int n;
+
+	while (load.n_busy > 0) {
+		n = epoll_wait(epoll, events, CONNS_MAX, 10000);
+		if (n <= 0)
+			die("no answer in ten seconds");
+		for (int i = 0; i < n; i++)
+			on_readable(events[i].data.ptr);
+	}
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double
+quantile_us(double q)
+{
+	size_t i = (size_t)(q * (double)load.n_samples);
+
+	if (load.n_samples == 0)
+		return 0;
+	if (i >= load.n_samples)
+		i = load.n_samples - 1;
+	return load.samples_us10[i] / 10.0;
+}
+
+static void
+report(int64_t spent_ns)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	qsort(load.samples_us10, load.n_samples, sizeof(uint32_t), compare);
+	(void)printf(
+		"{\"n\":%zu,\"refused\":%llu,\"seconds\":%.4f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"cpu_s\":%.3f}\n",
+		load.n_samples, (unsigned long long)load.n_refused,
+		(double)spent_ns / NS_PER_S, quantile_us(0.5),
+		quantile_us(0.99),
+		(double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+			((double)usage.ru_utime.tv_usec +
+				(double)usage.ru_stime.tv_usec) /
+				1e6);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t n_conns = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+	struct conn *conns = calloc(CONNS_MAX, sizeof(*conns));
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	int64_t start_ns;
+
+	if (argc < 8 || n_conns == 0 || n_conns > CONNS_MAX) {
+		(void)fputs("usage: load PORT CONNECTIONS SECONDS METHOD PATH"
+			    " TOKEN BODY [FILE-FOR-KEYS]\n",
+			stderr);
+		return 1;
+	}
+	load.samples_us10 = calloc(SAMPLES_MAX, sizeof(uint32_t));
+	if (conns == NULL || load.samples_us10 == NULL || epoll < 0)
+		die("starting");
+	if (argc > 8 && (load.keys = fopen(argv[8], "we")) == NULL)
+		die(argv[8]);
+	make_request(argv + 4, argv[1]);
+	for (size_t i = 0; i < n_conns; i++)
+		open_conn(&conns[i], argv[1], epoll);
+	start_ns = now_ns();
+	load.end_ns = start_ns + (int64_t)(strtod(argv[3], NULL) * 1e9);
+	for (size_t i = 0; i < n_conns; i++)
+		send_next(&conns[i]);
+	run(epoll);
+	report(now_ns() - start_ns);
+	return load.keys != NULL && fclose(load.keys) != 0;
+}
