@@ -1,5 +1,8 @@
 """Reading audit files."""
 import json
+import subprocess
+
+from .build import CLI
 
 
 def lines(path):
@@ -18,3 +21,14 @@ def entries(path, kind=None, request_path=None):
             continue
         found.append(one)
     return found
+
+
+def device(server, name='file'):
+    """What sys/audit says of a device, its public key and head among it."""
+    return server.api().get('sys/audit').data[name + '/']
+
+
+def verify(key, *files):
+    """`sallyport audit verify`, which needs no server; its finished process."""
+    return subprocess.run([str(CLI), 'audit', 'verify', f'-public-key={key}', *map(str, files)], capture_output=True,
+                          text=True, timeout=120)

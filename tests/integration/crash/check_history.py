@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Check a client-side journal against what a server may do.
+
+    check_history.py JOURNAL [AUDIT-FILE…]
+
+The journal has a JSON object a line: {"n", "intent", "key", …} before a request
+is sent, {"n", "status", …} after its answer; a crash leaves intents without an
+answer. Each key has one owner at a time, but OTPs may be raced for.
+
+- register: what is read is the last answered write, or an unanswered one
+  behind it; what a read has shown is settled.
+- OTP: at most one 200 in its life; none to a verify that was sent after a
+  revoke or a verify was answered; a 400 only where something may have ended it.
+- audit: each answered request has its request line and its response line.
+
+Prints counts and anomalies; exit status 1 where there is one.
+"""
+import collections
+import json
+import sys
+
+ABSENT = None
+
+
+def read_journal(path):
+    """Operations in the order of their intents; times are line numbers."""
+    ops = {}
+    with open(path) as lines:
+        for at, line in enumerate(lines):
+            one = json.loads(line)
+            if 'intent' in one:
+                ops[one['n']] = dict(one, sent=at, answered=None, status=None)
+            else:
+                ops[one['n']].update(one, answered=at)
+    return sorted(ops.values(), key=lambda op: op['sent'])
+
+
+def succeeded(op):
+    return op['status'] is not None and op['status'] < 300
+
+
+def check_register(key, ops):
+    """Writes carry `value`, None for a delete; reads what they found in `got`."""
+    may_be = {ABSENT}
+    for op in ops:
+        if op['intent'] == 'write':
+            if succeeded(op):
+                may_be = {op['value']}
+            elif op['status'] is None or op['status'] >= 500:
+                may_be.add(op['value'])
+        elif op['status'] is not None:
+            if op['got'] not in may_be:
+                yield f'{key}: read {op["got"]!r}, may be {sorted(map(str, may_be))}'
+            may_be = {op['got']}
+
+
+def check_otp(key, ops):
+    verifies = [op for op in ops if op['intent'] == 'verify']
+    won = [op for op in verifies if op['status'] == 200]
+    ends = [op['answered'] for op in ops if op['intent'] in ('revoke', 'verify') and succeeded(op)]
+    if len(won) > 1:
+        yield f'{key}: accepted {len(won)} times'
+    for op in won:
+        if any(end < op['sent'] for end in ends):
+            yield f'{key}: accepted after its end was answered'
+    for op in verifies:
+        if op['status'] not in (None, 200, 400) and op['status'] < 500:
+            yield f'{key}: verify answered {op["status"]}'
+        ended_by = [one for one in ops if one is not op and one['sent'] < op['answered']] if op['answered'] else [1]
+        if op['status'] == 400 and not ended_by and not op.get('may_expire'):
+            yield f'{key}: refused though nothing had ended it'
+
+
+def line_key(operation, path, data):
+    """What an answered request and its lines have in common."""
+    told = ('otp', 'lease_id', 'token', 'default_user', 'policy')
+    return ' '.join([operation, path, *(data[name] for name in told if name in (data or {}))])
+
+
+def check_audit(ops, paths):
+    seen = {'request': collections.Counter(), 'response': collections.Counter()}
+    for path in paths:
+        with open(path, 'rb') as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue  # torn; audit verify judges these
+                if entry['type'] in seen:
+                    request = entry['request']
+                    key = line_key(request['operation'], request['path'], request.get('data'))
+                    seen[entry['type']][key] += 1
+    wanted = collections.Counter(op['line'] for op in ops if op['answered'] is not None and 'line' in op)
+    for kind, found in seen.items():
+        for key, n in wanted.items():
+            if found[key] < n:
+                yield f'{kind} lines of "{key}": {found[key]} of {n}'
+
+
+def check(journal, audit_files):
+    ops = read_journal(journal)
+    keys = collections.defaultdict(list)
+    for op in ops:
+        keys[op['key']].append(op)
+    anomalies = []
+    for key, of_key in keys.items():
+        judge = check_otp if of_key[0]['intent'] in ('verify', 'revoke') else check_register
+        if of_key[0]['intent'] != 'other':
+            anomalies += judge(key, of_key)
+    if audit_files:
+        anomalies += check_audit(ops, audit_files)
+    return ops, anomalies
+
+
+def main(journal, *audit_files):
+    ops, anomalies = check(journal, audit_files)
+    answered = sum(op['answered'] is not None for op in ops)
+    print(f'{len(ops)} operations, {answered} answered, {len(anomalies)} anomalies')
+    for one in anomalies[:50]:
+        print(one)
+    return 1 if anomalies else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))

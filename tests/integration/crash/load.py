@@ -1,0 +1,145 @@
+"""Mixed load with a journal: intent before sending, result after the answer."""
+import itertools
+import json
+import random
+import threading
+
+from check_history import line_key
+from support.wire import Wire
+
+N_NAMES = 4
+
+
+class Journal:
+    def __init__(self, path):
+        self.file = open(path, 'w')
+        self.lock = threading.Lock()
+        self.numbers = itertools.count(1)
+
+    def write(self, **one):
+        with self.lock:
+            self.file.write(json.dumps(one) + '\n')
+
+    def call(self, wire, intent, key, method, path, data=None, token='', got=None, **more):
+        """One journalled request; ConnectionError where it has no answer."""
+        n = next(self.numbers)
+        self.write(n=n, intent=intent, key=key, line=line_key(VERBS[method], path, data), **more)
+        status, body = wire.call(method, path, data, token)
+        result = {'got': got(status, body)} if got else {}
+        self.write(n=n, status=status, **result)
+        return status, body
+
+    def flush(self):
+        self.file.flush()
+
+
+VERBS = {'GET': 'read', 'PUT': 'update', 'DELETE': 'delete', 'LIST': 'list'}
+
+
+def role_user(status, body):
+    return body['data']['default_user'] if status == 200 else None
+
+
+def policy_text(status, body):
+    return body['data']['policy'] if status == 200 else None
+
+
+def token_ttl(status, body):
+    """The ttl that was asked for last; None where the token is no more."""
+    return 1000 * ((body['data']['ttl'] + 999) // 1000) if status == 200 else None
+
+
+class Client(threading.Thread):
+    """One connection; names of its own. Ends when the server goes away."""
+
+    def __init__(self, server, journal, number, seed, otps):
+        super().__init__(daemon=True)
+        self.server, self.journal, self.number = server, journal, number
+        self.random = random.Random(seed)
+        self.otps = otps  # shared: (key, lease id); a race for each is welcome
+        self.tokens = []
+        self.failure = None
+        self.n_done = 0
+
+    def run(self):
+        try:
+            self.wire = Wire(self.server)
+            while True:
+                self.random.choices(*zip(*self.MIX))[0](self)
+                self.n_done += 1
+        except OSError:
+            pass  # the server was killed
+        except BaseException as failure:
+            self.failure = failure
+
+    def name(self, kind):
+        return f'{kind}-{self.number}-{self.random.randrange(N_NAMES)}'
+
+    def put_role(self):
+        name, value = self.name('role'), f'u{self.random.getrandbits(60)}'
+        self.journal.call(self.wire, 'write', name, 'PUT', f'ssh/roles/{name}',
+                          {'default_user': value, 'key_type': 'otp', 'cidr_list': '10.0.0.0/8'}, value=value)
+
+    def delete_role(self):
+        name = self.name('role')
+        self.journal.call(self.wire, 'write', name, 'DELETE', f'ssh/roles/{name}', value=None)
+
+    def read_role(self):
+        name = self.name('role')
+        self.journal.call(self.wire, 'read', name, 'GET', f'ssh/roles/{name}', got=role_user)
+
+    def put_policy(self):
+        name = self.name('policy')
+        value = f'path "x/{self.random.getrandbits(60)}" {{ capabilities = ["read"] }}'
+        self.journal.call(self.wire, 'write', name, 'PUT', f'sys/policies/acl/{name}', {'policy': value}, value=value)
+
+    def delete_policy(self):
+        name = self.name('policy')
+        self.journal.call(self.wire, 'write', name, 'DELETE', f'sys/policies/acl/{name}', value=None)
+
+    def make_token(self):
+        """Known by its name only after the answer: that is the first write."""
+        status, body = self.journal.call(self.wire, 'other', 'create', 'PUT', 'auth/token/create', {'ttl': '5000s'})
+        if status == 200:
+            token = body['auth']['client_token']
+            self.journal.write(n=-body_number(token), intent='write', key=token, value=5000)
+            self.journal.write(n=-body_number(token), status=200)
+            self.tokens.append(token)
+
+    def renew_token(self):
+        if self.tokens:
+            token, ttl = self.random.choice(self.tokens), self.random.choice((1000, 2000, 3000, 4000))
+            self.journal.call(self.wire, 'write', token, 'PUT', 'auth/token/renew', {'token': token, 'increment': ttl},
+                              value=ttl)
+
+    def revoke_token(self):
+        if len(self.tokens) > 2:
+            token = self.tokens.pop(self.random.randrange(len(self.tokens)))
+            self.journal.call(self.wire, 'write', token, 'PUT', 'auth/token/revoke', {'token': token}, value=None)
+
+    def ask_otp(self):
+        status, body = self.journal.call(self.wire, 'other', 'creds', 'PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
+        if status == 200:
+            self.otps.append((body['data']['key'], body['lease_id']))
+
+    def pick_otp(self):
+        """One of the newest, so that several verify and revoke the same."""
+        return self.random.choice(self.otps[-8:]) if self.otps else None
+
+    def verify_otp(self):
+        otp = self.pick_otp()
+        if otp:
+            self.journal.call(self.wire, 'verify', otp[0], 'PUT', 'ssh/verify', {'otp': otp[0]}, token=None)
+
+    def revoke_otp(self):
+        otp = self.pick_otp()
+        if otp:
+            self.journal.call(self.wire, 'revoke', otp[0], 'PUT', 'sys/leases/revoke', {'lease_id': otp[1]})
+
+    MIX = [(put_role, 3), (delete_role, 1), (read_role, 2), (put_policy, 2), (delete_policy, 1), (make_token, 2),
+           (renew_token, 3), (revoke_token, 2), (ask_otp, 6), (verify_otp, 6), (revoke_otp, 1)]
+
+
+def body_number(text):
+    """A journal number that no counter gives."""
+    return int.from_bytes(text.encode()[-8:], 'big')

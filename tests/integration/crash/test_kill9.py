@@ -1,0 +1,118 @@
+"""kill -9 under load loses nothing that was answered (reliability R01, R04)."""
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import check_history
+from load import Client, Journal, policy_text, role_user, token_ttl
+from support.audit import device, verify
+from support.build import count
+from support.server import Server
+from support.wire import Wire
+
+KILLS = count('CRASH_KILLS', 30)
+CLIENTS = count('CRASH_CLIENTS', 16)
+ROTATE_EACH, BACKUP_EACH = 4, 5
+
+
+class Run:
+    def __init__(self, directory):
+        self.server = Server().start().mount_ssh()
+        self.server.write_role()
+        self.audit = self.server.enable_audit(log_raw='true')
+        self.key = device(self.server)['public_key']
+        self.path = directory / 'journal.jsonl'
+        self.journal = Journal(self.path)
+        self.directory = directory
+        self.otps, self.tokens, self.n_done = [], {}, 0
+
+    def load(self, cycle, seconds):
+        """Clients at work, a rotation and a backup among them, then the end."""
+        clients = [Client(self.server, self.journal, number, cycle * 1000 + number, self.otps)
+                   for number in range(CLIENTS)]
+        for one in clients:
+            one.tokens = self.tokens.setdefault(one.number, [])
+            one.start()
+        time.sleep(seconds / 2)
+        if cycle % ROTATE_EACH == 0:
+            self.audit.rename(self.audit.with_suffix(f'.{cycle:04}'))
+        if cycle % BACKUP_EACH == 0:
+            backup = threading.Thread(target=self.back_up, args=(cycle,))
+            backup.start()
+        time.sleep(seconds / 2)
+        self.server.kill()
+        for one in clients:
+            one.join(60)
+            assert not one.is_alive()
+            if one.failure:
+                raise one.failure
+        self.n_done += sum(one.n_done for one in clients)
+
+    def back_up(self, cycle):
+        try:
+            self.server.api().put('sys/storage/backup', {'file': str(self.directory / f'backup-{cycle}')})
+        except OSError:
+            pass  # the server was killed
+
+    def probe(self, share):
+        """Read back what the clients wrote; use up a share of the OTPs."""
+        wire = Wire(self.server)
+        for number in range(CLIENTS):
+            for i in range(4):
+                role, policy = f'role-{number}-{i}', f'policy-{number}-{i}'
+                self.journal.call(wire, 'read', role, 'GET', f'ssh/roles/{role}', got=role_user)
+                self.journal.call(wire, 'read', policy, 'GET', f'sys/policies/acl/{policy}', got=policy_text)
+            for token in self.tokens[number][-3:]:
+                self.journal.call(wire, 'read', token, 'GET', 'auth/token/lookup-self', token=token, got=token_ttl)
+        chosen = [otp for otp in self.otps[-200:] if random.random() < share]
+        for key, _ in chosen:
+            self.journal.call(wire, 'verify', key, 'PUT', 'ssh/verify', {'otp': key}, token=None)
+        wire.close()
+
+
+def test_nothing_answered_is_lost(tmp_path):
+    run = Run(tmp_path)
+    try:
+        for cycle in range(1, KILLS + 1):
+            run.load(cycle, random.uniform(0.2, 1.2))
+            run.server.start()
+            run.probe(0.3)
+        run.probe(1)
+        run.server.stop()
+        run.journal.flush()
+        files = sorted(run.audit.parent.glob('audit.0*')) + [run.audit]
+        ops, anomalies = check_history.check(run.path, files)
+        print(f'{KILLS} kills, {run.n_done} operations under load, {len(ops)} in all, '
+              f'{len(anomalies)} anomalies, 3/N = {3 / KILLS:.2f}')
+        assert anomalies == []
+        good = verify(run.key, *files)
+        assert good.returncode == 0, good.stdout + good.stderr
+    finally:
+        run.server.clean()
+
+
+def test_the_checker_finds_what_it_is_for(tmp_path):
+    """Each of its rules, broken once."""
+    broken = {
+        'read': [{'n': 1, 'intent': 'write', 'key': 'a', 'value': 'x'}, {'n': 1, 'status': 204},
+                 {'n': 2, 'intent': 'read', 'key': 'a'}, {'n': 2, 'status': 404, 'got': None}],
+        'accepted 2 times': [{'n': 1, 'intent': 'verify', 'key': 'o'}, {'n': 2, 'intent': 'verify', 'key': 'o'},
+                             {'n': 1, 'status': 200}, {'n': 2, 'status': 200}],
+        'after its end': [{'n': 1, 'intent': 'revoke', 'key': 'o'}, {'n': 1, 'status': 204},
+                          {'n': 2, 'intent': 'verify', 'key': 'o'}, {'n': 2, 'status': 200}],
+        'nothing had ended it': [{'n': 1, 'intent': 'verify', 'key': 'o'}, {'n': 1, 'status': 400}],
+        'request lines': [{'n': 1, 'intent': 'other', 'key': 'c', 'line': 'update x '}, {'n': 1, 'status': 200}],
+    }
+    empty = tmp_path / 'audit.log'
+    empty.write_text('')
+    for text, events in broken.items():
+        journal = Journal(tmp_path / 'journal')
+        for one in events:
+            journal.write(**one)
+        journal.flush()
+        _, anomalies = check_history.check(tmp_path / 'journal', [empty])
+        assert anomalies and text in ' '.join(anomalies), (text, anomalies)
+    ran = subprocess.run([sys.executable, check_history.__file__, str(tmp_path / 'journal'), str(empty)])
+    assert ran.returncode == 1
