@@ -285,6 +285,7 @@ const struct command cmd_audit_verify = {
 	.text = "  Several files of one device are given in order, oldest first. Needs no\n"
 		"  server. Exit status: 0 good, 2 broken, 1 usage.\n\n"
 		"    $ sallyport audit verify -public-key=KEY audit.log.1 audit.log",
+	.flags = COMMAND_AT_LEAST,
 	.args_min = 1,
 	.args_max = -1,
 	.rows = verify_flags,

@@ -17,7 +17,8 @@ run_lookup(struct cli *cli, void *options, int argc, char **argv)
 	const char *what;
 
 	(void)options;
-	(void)argc;
+	if (argc == 0)
+		return cli_usage("Missing ID!");
 	(void)value_set_str(cli->arena, body, "lease_id", argv[0]);
 	if (cli_call(cli, "PUT", "sys/leases/lookup", body, &err))
 		return output_secret(cli, cli->answer.json);
@@ -32,7 +33,6 @@ const struct command cmd_lease_lookup = {
 	.usage = "[options] ID",
 	.text = "    $ sallyport lease lookup ssh/creds/otp-web/Zk3wqT0bY9sVx2LmNc7PdR4a",
 	.flags = COMMAND_FORMAT,
-	.args_min = 1,
 	.args_max = 1,
 	.run = run_lookup,
 };

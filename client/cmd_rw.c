@@ -26,7 +26,8 @@ run_read(struct cli *cli, void *options, int argc, char **argv)
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
 		if (err.status != 404)
 			return cli_fail(what_of(cli, "reading", path), &err);
-		output_warnings(cli, cli->answer.json);
+		if (output_warnings(cli->answer.json))
+			return EXIT_DONE;
 		(void)cli_usage("No value found at %s", path);
 		return EXIT_SERVER;
 	}
@@ -119,6 +120,7 @@ const struct command cmd_delete = {
 	.summary = "Delete what stands at a path.",
 	.usage = "[options] PATH",
 	.text = "    $ sallyport delete ssh/roles/otp-web",
+	.flags = COMMAND_AT_LEAST,
 	.args_min = 1,
 	.args_max = -1,
 	.run = run_delete,

@@ -203,18 +203,18 @@ on_path(struct cli *cli, const char *program)
 	return false;
 }
 
-static void
-explain_unknown_key(const struct ssh_call *call, const char *name)
+static int
+explain_unknown_key(
+	const struct ssh_call *call, const char *name, const char *fate)
 {
-	(void)cli_usage(
+	return cli_usage(
 		"The host key of %s is not known yet, and ssh would ask about it where the\n"
-		"one-time password is typed. The password was revoked unused. Do one of these\n"
-		"first:\n\n"
+		"one-time password is typed. %s Do one of these first:\n\n"
 		"  log in to %s once with ssh itself and compare the key that it shows;\n"
 		"  put the key, or a @cert-authority line, into your known_hosts file;\n"
 		"  say -strict-host-key-checking=accept-new to trust the key of this first\n"
 		"  connection.",
-		name, call->args.host);
+		name, fate, call->args.host);
 }
 
 static void
@@ -263,11 +263,12 @@ run_session(struct ssh_call *call, struct sshrun *run)
 	}
 	if (call->args.port[0] == '\0' && port != NULL)
 		run->port = output_cell(call->cli, port);
-	/* Only now is the port known, and with it the name of the key. */
-	if (sshrun_key_is_unknown(call->cli, run, &name)) {
-		explain_unknown_key(call, name);
-		return revoke_lease(call, lease_id, EXIT_USAGE);
-	}
+	/* Only now is the role's port known, and with it the key's name. */
+	if (run->port[0] != '\0' &&
+		sshrun_key_is_unknown(call->cli, run, &name))
+		return revoke_lease(call, lease_id,
+			explain_unknown_key(call, name,
+				"The password was revoked unused."));
 	if (!askpass && !sshpass)
 		show_password(otp);
 	status = sshrun_session(call->cli, run,
@@ -306,10 +307,17 @@ run_otp(struct ssh_call *call)
 		.port = "",
 		.words = call->args.words,
 		.n_words = call->args.n_words };
+	const char *name = NULL;
+
+	(void)sigemptyset(&run.old_mask);
+	if (!options->no_exec && call->args.port[0] != '\0' &&
+		sshrun_key_is_unknown(call->cli, &run, &name))
+		return explain_unknown_key(call, name, "No password was made.");
 	if (!make_credential(call))
 		return EXIT_SERVER;
 	if (options->no_exec)
 		return output_secret(call->cli, call->cli->answer.json);
+	sshrun_hold_signals(&run);
 	return run_session(call, &run);
 }
 
@@ -348,7 +356,7 @@ const struct command cmd_ssh = {
 		"  ssh's. ssh options may stand before the host behind \"--\".\n\n"
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@10.0.0.7\n"
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@[fe80::1%eth0]:2222 uptime",
-	.flags = COMMAND_FORMAT | COMMAND_FIELD,
+	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,
 	.args_max = -1,
 	.rows = ssh_flags,
 	.options_size = sizeof(struct ssh_options),

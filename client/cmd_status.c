@@ -134,7 +134,9 @@ run_path_help(struct cli *cli, void *options, int argc, char **argv)
 		return EXIT_SERVER;
 	}
 	openapi = value_find(cli->answer.json, "openapi");
-	if (cli->format != FORMAT_TABLE && openapi != NULL)
+	if (cli->format == FORMAT_JSON && openapi != NULL)
+		output_line(openapi);
+	else if (cli->format != FORMAT_TABLE && openapi != NULL)
 		output_value(cli, openapi);
 	else
 		printf("%s\n", value_find_str(cli->answer.json, "help", ""));

@@ -5,8 +5,8 @@
 #include "client/output.h"
 
 struct create_options {
-	const char *id, *display_name, *ttl, *explicit_max_ttl, *period, *role,
-		*type, *entity_alias;
+	const char *id, *display_name, *role, *type, *entity_alias;
+	int64_t ttl, explicit_max_ttl, period; /* s */
 	bool renewable, orphan, no_default_policy;
 	int64_t use_limit;
 	struct flag_list policies, metadata;
@@ -17,11 +17,11 @@ static const struct flag create_flags[] = {
 		struct create_options, id, "id", .help = "Its id; needs sudo."),
 	TEXT_FLAG(struct create_options, display_name, "display-name",
 		.help = "A name for the audit log."),
-	TEXT_FLAG(struct create_options, ttl, "ttl", .initial = "0s",
-		.help = "Its lifetime."),
-	TEXT_FLAG(struct create_options, explicit_max_ttl, "explicit-max-ttl",
-		.initial = "0s", .help = "Longest life, renewals included."),
-	TEXT_FLAG(struct create_options, period, "period", .initial = "0s",
+	DURATION_FLAG(
+		struct create_options, ttl, "ttl", .help = "Its lifetime."),
+	DURATION_FLAG(struct create_options, explicit_max_ttl,
+		"explicit-max-ttl", .help = "Longest life, renewals included."),
+	DURATION_FLAG(struct create_options, period, "period",
 		.help = "Each renewal gives this long."),
 	BOOL_FLAG(struct create_options, renewable, "renewable",
 		.initial = "true", .help = "Can be renewed."),
@@ -81,13 +81,16 @@ create_body(struct cli *cli, const struct create_options *wanted)
 	struct value *body = value_object(arena);
 
 	add_policies(cli, body, &wanted->policies);
-	(void)value_set_str(arena, body, "ttl", wanted->ttl);
 	(void)value_set_str(
-		arena, body, "explicit_max_ttl", wanted->explicit_max_ttl);
-	(void)value_set_str(arena, body, "period", wanted->period);
+		arena, body, "ttl", output_duration(cli, wanted->ttl));
+	(void)value_set_str(arena, body, "explicit_max_ttl",
+		output_duration(cli, wanted->explicit_max_ttl));
+	(void)value_set_str(
+		arena, body, "period", output_duration(cli, wanted->period));
 	(void)value_set_str(arena, body, "display_name", wanted->display_name);
 	(void)value_set_int(arena, body, "num_uses", wanted->use_limit);
-	(void)value_set_bool(arena, body, "renewable", wanted->renewable);
+	(void)value_set_bool(arena, body, "renewable",
+		wanted->renewable && strcmp(wanted->type, "batch") != 0);
 	(void)value_set_str(arena, body, "type", wanted->type);
 	(void)value_set_str(arena, body, "entity_alias", wanted->entity_alias);
 	if (wanted->id[0] != '\0')
@@ -129,7 +132,8 @@ const struct command cmd_token_create = {
 
 struct one_options {
 	bool accessor, self;
-	const char *increment, *mode;
+	int64_t increment; /* s */
+	const char *mode;
 };
 
 static const struct flag lookup_flags[] = {
@@ -179,9 +183,9 @@ const struct command cmd_token_lookup = {
 static const struct flag renew_flags[] = {
 	BOOL_FLAG(struct one_options, accessor, "accessor",
 		.help = "The argument is an accessor."),
-	TEXT_FLAG(struct one_options, increment, "increment",
+	DURATION_FLAG(struct one_options, increment, "increment",
 		.help = "New lifetime from now."),
-	TEXT_FLAG(struct one_options, increment, "i",
+	DURATION_FLAG(struct one_options, increment, "i",
 		.help = "The same as -increment."),
 	FLAG_END,
 };
@@ -197,9 +201,7 @@ run_renew(struct cli *cli, void *options, int argc, char **argv)
 	if (wanted->accessor && argc == 0)
 		return cli_usage(
 			"Not enough arguments with -accessor (expected 1, got 0)");
-	if (wanted->increment[0] != '\0')
-		(void)value_set_str(
-			cli->arena, body, "increment", wanted->increment);
+	(void)value_set_int(cli->arena, body, "increment", wanted->increment);
 	if (argc > 0) {
 		path = wanted->accessor ? "auth/token/renew-accessor"
 					: "auth/token/renew";

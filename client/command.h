@@ -64,9 +64,12 @@ struct flag {
 	}
 
 enum command_flag {
-	COMMAND_FORMAT = 1 << 0,  /* prints an object: knows -format */
-	COMMAND_FIELD = 1 << 1,   /* and -field */
-	COMMAND_RAW_ARGS = 1 << 2 /* reads its own words: server, -v */
+	COMMAND_FORMAT = 1 << 0,   /* prints an object: knows -format */
+	COMMAND_FIELD = 1 << 1,    /* and -field */
+	COMMAND_RAW_ARGS = 1 << 2, /* reads its own words: server, -v */
+	COMMAND_AT_LEAST = 1 << 4, /* the peer says so of too few words */
+	COMMAND_TAIL = 1 << 3      /* words behind the first belong to another
+				      program: -format stands before it */
 };
 
 /* Exit codes (spec/cli.md 1.1). */

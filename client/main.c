@@ -157,11 +157,11 @@ choose_format(struct cli *cli)
 static int
 check_count(const struct command *command, int n)
 {
-	const bool open_ended = command->args_max != command->args_min;
-
 	if (n < command->args_min)
 		return cli_usage("Not enough arguments (expected %s%d, got %d)",
-			open_ended ? "at least " : "", command->args_min, n);
+			(command->flags & COMMAND_AT_LEAST) != 0 ? "at least "
+								 : "",
+			command->args_min, n);
 	if (command->args_max >= 0 && n > command->args_max)
 		return cli_usage("Too many arguments (expected %d, got %d)",
 			command->args_max, n);
@@ -221,7 +221,8 @@ run_command(struct cli *cli, int argc, char **argv)
 		return EXIT_DONE;
 	}
 	cli->options.field = "";
-	if ((command->flags & COMMAND_FORMAT) != 0)
+	if ((command->flags & (COMMAND_FORMAT | COMMAND_TAIL)) ==
+		COMMAND_FORMAT)
 		argc = take_format(argc, argv, &format);
 	rc = read_options(cli, options, argc, argv, &used);
 	if (rc != EXIT_DONE)
@@ -247,7 +248,7 @@ explain(int argc, char **argv)
 	if (argc > 0 && help_print_group(argv[0]))
 		return argc > 1 && is_help_word(argv[1]) ? EXIT_DONE
 							 : EXIT_USAGE;
-	if (argc > 0 && argv[0][0] == '-') {
+	if (argc > 0 && argv[0][0] == '-' && !is_version_word(argv[0])) {
 		fprintf(stderr,
 			"Invalid flags before the subcommand. If these flags are for the subcommand, please put them after the subcommand.\n\n");
 		help_print_all();

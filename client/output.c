@@ -346,19 +346,19 @@ add_data_rows(struct cli *cli, struct table *table, const struct value *data)
 			output_cell_of(cli, member->key, member));
 }
 
-void
-output_warnings(struct cli *cli, const struct value *answer)
+bool
+output_warnings(const struct value *answer)
 {
 	const struct value *warnings = value_find(answer, "warnings");
 
-	(void)cli;
 	if (warnings == NULL || warnings->type != VALUE_LIST ||
 		warnings->first == NULL)
-		return;
+		return false;
 	fprintf(stderr,
 		"WARNING! The following warnings were returned from Vault:\n\n");
 	VALUE_EACH (item, warnings)
 		fprintf(stderr, "  * %.*s\n\n", (int)item->len, item->str);
+	return true;
 }
 
 /* ---- JSON, YAML, one field
@@ -376,6 +376,18 @@ output_value(struct cli *cli, const struct value *value)
 		jsonw_value(&out, value, 2);
 		(void)buf_add_char(&out, '\n');
 	}
+	(void)fwrite(out.data, 1, out.len, stdout);
+	buf_clear(&out);
+}
+
+void
+output_line(const struct value *value)
+{
+	struct buf out;
+
+	buf_init(&out, CLI_BODY_MAX);
+	jsonw_value(&out, value, 0);
+	(void)buf_add_char(&out, '\n');
 	(void)fwrite(out.data, 1, out.len, stdout);
 	buf_clear(&out);
 }
@@ -475,7 +487,7 @@ output_secret(struct cli *cli, const struct value *answer)
 		output_value(cli, ordered_envelope(cli, answer));
 		return EXIT_DONE;
 	}
-	output_warnings(cli, answer);
+	(void)output_warnings(answer);
 	table = table_key_value(cli);
 	add_lease_rows(cli, &table, answer);
 	add_auth_rows(cli, &table, value_find(answer, "auth"));

@@ -35,8 +35,11 @@ int output_keys(struct cli *cli, const struct value *keys);
 /* A value as JSON or YAML, as the format says (table: JSON). */
 void output_value(struct cli *cli, const struct value *value);
 
-/* Warnings of an answer, on standard error. */
-void output_warnings(struct cli *cli, const struct value *answer);
+/* A value as JSON on one line. */
+void output_line(const struct value *value);
+
+/* Warnings of an answer, on standard error; whether there were any. */
+bool output_warnings(const struct value *answer);
 
 /* A value as table cells show it: lists [a b], maps map[k:v], null <nil>. */
 const char *output_cell(struct cli *cli, const struct value *value);

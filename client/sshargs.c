@@ -108,12 +108,12 @@ rewrite_destination(struct reader *reader, int at)
 
 	if (words == NULL)
 		return ERR_MEMORY;
-	for (int i = 0; i < at; i++)
-		words[n++] = args->words[i];
 	if (args->port[0] != '\0') {
 		words[n++] = flag;
 		words[n++] = arena_strdup(reader->arena, args->port);
 	}
+	for (int i = 0; i < at; i++)
+		words[n++] = args->words[i];
 	words[n++] = args->user[0] == '\0'
 		? arena_strdup(reader->arena, args->host)
 		: arena_printf(reader->arena, "%s@%s", args->user, args->host);
@@ -124,23 +124,26 @@ rewrite_destination(struct reader *reader, int at)
 	return 0;
 }
 
+/* user@host; a host that ssh would take for an option is none. */
 static int
-read_destination(struct reader *reader, int at)
+read_destination(struct reader *reader, const char *word, bool *ret_rewritten)
 {
-	const char *word = reader->args.words[at];
 	const char *sign = strrchr(word, '@');
-	bool rewritten = false;
 	int rc;
 
 	if (sign != NULL) {
-		reader->args.user = arena_strndup(
+		const char *user = arena_strndup(
 			reader->arena, word, (size_t)(sign - word));
-		if (reader->args.user == NULL)
+
+		if (user == NULL)
 			return ERR_MEMORY;
+		/* ssh too takes the first that it is told. */
+		if (reader->args.user[0] == '\0')
+			reader->args.user = user;
 		word = sign + 1;
 	}
-	rc = split_host(reader, word, &rewritten);
-	return rc == 0 && rewritten ? rewrite_destination(reader, at) : rc;
+	rc = split_host(reader, word, ret_rewritten);
+	return rc == 0 && reader->args.host[0] == '-' ? ERR_INPUT : rc;
 }
 
 /* The place of the destination word, or -1; values noted on the way. */
@@ -179,15 +182,17 @@ sshargs_parse(struct arena *arena, int argc, char **argv,
 			.words = argv,
 			.n_words = argc } };
 	const int at = find_destination(&reader, argc, argv);
+	bool rewritten = false;
 
-	if (at >= 0)
-		read_later_options(&reader, argc, argv, at + 1);
-	if (at < 0 || read_destination(&reader, at) != 0)
+	if (at < 0 || read_destination(&reader, argv[at], &rewritten) != 0)
 		return err_set(err, ERR_INPUT, 400,
 			"failed to find a hostname in ssh command \"%.256s\"",
 			argc > 0 ? argv[0] : "");
+	read_later_options(&reader, argc, argv, at + 1);
 	if (!reader.has_p && reader.option_port != NULL)
 		reader.args.port = reader.option_port;
+	if (rewritten && rewrite_destination(&reader, at) != 0)
+		return err_set_memory(err);
 	*ret_args = reader.args;
 	return 0;
 }

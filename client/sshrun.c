@@ -26,7 +26,8 @@
 
 /* Run a program and collect what it prints on both streams. */
 static int
-collect_output(char *const *words, struct buf *out, int *ret_status)
+collect_output(const struct sshrun *run, char *const *words, struct buf *out,
+	int *ret_status)
 {
 	int fds[2];
 	pid_t pid;
@@ -37,6 +38,7 @@ collect_output(char *const *words, struct buf *out, int *ret_status)
 		return ERR_SYSTEM;
 	pid = fork();
 	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 		if (dup2(fds[1], 1) >= 0 && dup2(fds[1], 2) >= 0)
 			(void)execvp(words[0], words);
 		_exit(NOT_STARTED);
@@ -67,7 +69,7 @@ sshrun_has_askpass(struct cli *cli, const struct sshrun *run)
 	bool good = true;
 
 	buf_init(&out, OUTPUT_MAX);
-	if (collect_output(words, &out, &status) == 0) {
+	if (collect_output(run, words, &out, &status) == 0) {
 		version = strstr(buf_str(&out), "OpenSSH_");
 		if (version != NULL) {
 			char *end = NULL;
@@ -148,7 +150,8 @@ home_expanded(struct cli *cli, const char *path)
 }
 
 static bool
-file_knows(struct cli *cli, const char *path, const char *name)
+file_knows(struct cli *cli, const struct sshrun *run, const char *path,
+	const char *name)
 {
 	char *const words[] = { copy(cli, "ssh-keygen"), copy(cli, "-F"),
 		copy(cli, name), copy(cli, "-f"), home_expanded(cli, path),
@@ -158,7 +161,7 @@ file_knows(struct cli *cli, const char *path, const char *name)
 	bool known;
 
 	buf_init(&out, OUTPUT_MAX);
-	known = collect_output(words, &out, &status) == 0 && status == 0 &&
+	known = collect_output(run, words, &out, &status) == 0 && status == 0 &&
 		out.len > 0;
 	buf_clear(&out);
 	return known;
@@ -166,13 +169,14 @@ file_knows(struct cli *cli, const char *path, const char *name)
 
 /* Any file of a blank-separated list knows a key of the name. */
 static bool
-files_know(struct cli *cli, char *list, const char *name)
+files_know(
+	struct cli *cli, const struct sshrun *run, char *list, const char *name)
 {
 	char *rest = list;
 	const char *path;
 
 	while (list != NULL && (path = strsep(&rest, " ")) != NULL) {
-		if (path[0] != '\0' && file_knows(cli, path, name))
+		if (path[0] != '\0' && file_knows(cli, run, path, name))
 			return true;
 	}
 	return false;
@@ -207,7 +211,7 @@ sshrun_key_is_unknown(
 	if (words == NULL)
 		return false;
 	buf_init(&out, OUTPUT_MAX);
-	if (collect_output(words, &out, &status) == 0 && status == 0) {
+	if (collect_output(run, words, &out, &status) == 0 && status == 0) {
 		const char *config = buf_str(&out);
 
 		strict = effective(cli, config, "stricthostkeychecking");
@@ -216,10 +220,10 @@ sshrun_key_is_unknown(
 			(strcmp(strict, "ask") == 0 ||
 				strcmp(strict, "true") == 0 ||
 				strcmp(strict, "yes") == 0) &&
-			!files_know(cli,
+			!files_know(cli, run,
 				effective(cli, config, "userknownhostsfile"),
 				*ret_name) &&
-			!files_know(cli,
+			!files_know(cli, run,
 				effective(cli, config, "globalknownhostsfile"),
 				*ret_name);
 	}
@@ -234,10 +238,19 @@ struct session {
 	struct askpass askpass;
 	bool with_askpass, use_sshpass;
 	struct secret_view password;
+	const struct sshrun *run;
 	pid_t pid;
-	int signals; /* signalfd */
-	sigset_t old_mask;
+	int signals;   /* signalfd */
+	int failed[2]; /* says by one byte that ssh could not be started */
 };
+
+/* As the peer writes it: "no such file or directory". */
+static const char *
+reason(int number)
+{
+	return number == ENOENT ? "no such file or directory"
+				: strerror(number);
+}
 
 static void __attribute__((noreturn))
 become_ssh(const struct session *session, char *const *words)
@@ -246,7 +259,7 @@ become_ssh(const struct session *session, char *const *words)
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char otp[256];
 
-	(void)sigprocmask(SIG_SETMASK, &session->old_mask, NULL);
+	(void)sigprocmask(SIG_SETMASK, &session->run->old_mask, NULL);
 	if (session->use_sshpass) {
 		const size_t n = session->password.len < sizeof(otp)
 			? session->password.len
@@ -263,7 +276,8 @@ become_ssh(const struct session *session, char *const *words)
 	}
 	(void)execvp(words[0], words);
 	fprintf(stderr, "failed to run ssh command: fork/exec %s: %s\n",
-		words[0], strerror(errno));
+		words[0], reason(errno));
+	(void)!write(session->failed[1], "", 1);
 	_exit(NOT_STARTED);
 }
 
@@ -280,7 +294,7 @@ take_signal(const struct session *session, int *ret_status)
 		return waitpid(session->pid, ret_status, WNOHANG) ==
 			session->pid;
 	/* A terminal's SIGINT reached ssh by itself. */
-	if (info.ssi_signo != SIGINT)
+	if (info.ssi_signo != SIGINT || info.ssi_code != SI_KERNEL)
 		(void)kill(session->pid, (int)info.ssi_signo);
 	return false;
 }
@@ -310,9 +324,8 @@ wait_for_ssh(struct session *session)
 	return WEXITSTATUS(status);
 }
 
-/* Signals arrive as bytes, so that every end of ours cleans up. */
-static int
-open_signals(struct session *session)
+static sigset_t
+session_signals(void)
 {
 	sigset_t mask;
 
@@ -321,34 +334,75 @@ open_signals(struct session *session)
 	(void)sigaddset(&mask, SIGINT);
 	(void)sigaddset(&mask, SIGTERM);
 	(void)sigaddset(&mask, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &mask, &session->old_mask) != 0)
-		return ERR_SYSTEM;
-	session->signals = signalfd(-1, &mask, SFD_CLOEXEC);
-	return session->signals >= 0 ? 0 : ERR_SYSTEM;
+	return mask;
 }
 
+void
+sshrun_hold_signals(struct sshrun *run)
+{
+	const sigset_t mask = session_signals();
+
+	(void)sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
+}
+
+/* Signals arrive as bytes, so that every end of ours cleans up. */
 static int
-run_session(struct session *session, char *const *words)
+open_signals(struct session *session)
+{
+	const sigset_t mask = session_signals();
+
+	session->signals = signalfd(-1, &mask, SFD_CLOEXEC);
+	if (session->signals < 0 || pipe2(session->failed, O_CLOEXEC) != 0)
+		return ERR_SYSTEM;
+	return 0;
+}
+
+static bool
+was_started(struct session *session)
+{
+	char byte;
+
+	(void)close(session->failed[1]);
+	session->failed[1] = -1;
+	return read(session->failed[0], &byte, 1) == 0;
+}
+
+static void
+close_session(struct session *session)
+{
+	const int fds[] = { session->signals, session->failed[0],
+		session->failed[1] };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+	askpass_close(&session->askpass);
+}
+
+/* The exit status of ssh; false where it never ran. */
+static bool
+run_session(struct session *session, char *const *words, int *ret_status)
 {
 	struct err err = { 0 };
-	int status;
 
 	if (session->with_askpass &&
 		askpass_open(&session->askpass, &err) != 0) {
-		askpass_close(&session->askpass);
 		(void)cli_usage("failed to prepare the password prompt: %s",
 			err.detail);
-		return EXIT_SERVER;
+		return false;
 	}
-	if (open_signals(session) != 0)
-		return EXIT_SERVER;
+	if (open_signals(session) != 0) {
+		(void)cli_usage("failed to prepare the session");
+		return false;
+	}
 	session->pid = fork();
 	if (session->pid == 0)
 		become_ssh(session, words);
-	status = session->pid < 0 ? NOT_STARTED : wait_for_ssh(session);
-	(void)close(session->signals);
-	askpass_close(&session->askpass);
-	return status;
+	if (session->pid < 0)
+		return false;
+	*ret_status = wait_for_ssh(session);
+	return was_started(session);
 }
 
 int
@@ -359,19 +413,23 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 		.with_askpass = with_askpass && !use_sshpass,
 		.use_sshpass = use_sshpass,
 		.password = password,
-		.signals = -1 };
+		.run = run,
+		.signals = -1,
+		.failed = { -1, -1 } };
 	const char *const typed[] = { "sshpass", "-e", run->executable };
 	const char *const asked[] = { run->executable,
 		"-o NumberOfPasswordPrompts=1" };
 	char **words = use_sshpass
 		? build_words(cli, run, typed, ARRAY_LEN(typed))
 		: build_words(cli, run, asked, with_askpass ? 2 : 1);
-	int status;
+	int status = 0;
+	bool ran;
 
 	if (words == NULL)
 		return EXIT_SERVER;
-	status = run_session(&session, words);
-	if (status == NOT_STARTED)
+	ran = run_session(&session, words, &status);
+	close_session(&session);
+	if (!ran)
 		return EXIT_SERVER;
 	if (status != 0)
 		fprintf(stderr, "failed to run ssh command: exit status %d\n",

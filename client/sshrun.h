@@ -2,6 +2,8 @@
 #ifndef SALLYPORT_CLIENT_SSHRUN_H
 #define SALLYPORT_CLIENT_SSHRUN_H
 
+#include <signal.h>
+
 #include "client/cli.h"
 
 /* Options of ours that become ssh's (spec/cli.md 4.4, step 3). */
@@ -12,7 +14,14 @@ struct sshrun {
 	const char *port;        /* the server's; "" where the user said one */
 	char **words;            /* the user's own */
 	int n_words;
+	sigset_t old_mask; /* set by sshrun_hold_signals */
 };
+
+/*
+ * From here on a signal waits for the session: whoever has a credential must
+ * live to revoke it.
+ */
+void sshrun_hold_signals(struct sshrun *run);
 
 /* ssh 8.4 and later can be told to use askpass even on a terminal. */
 bool sshrun_has_askpass(struct cli *cli, const struct sshrun *run);
