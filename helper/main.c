@@ -213,6 +213,8 @@ check_login(const struct helper_settings *settings, struct arena *arena,
 
 	buf_init(&password, STDIN_MAX);
 	rc = read_password(&password, err);
+	if (rc == 0 && login.user[0] == '\0')
+		rc = err_set(err, ERR_INPUT, 400, "PAM_USER is not set");
 	if (rc == 0) {
 		login.otp = secret_view_of(password.data, password.len);
 		verify_otp(settings, &login, arena, &line);
@@ -352,7 +354,8 @@ main(int argc, char **argv)
 	}
 	if (flags.version) {
 		printf("sallyport-helper v%s\n", SALLYPORT_VERSION);
-		return EXIT_SUCCESS;
+		/* A stray word on a PAM line must not let anyone in. */
+		return getenv("PAM_TYPE") == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	harden();
 	if (sodium_init() < 0)
@@ -366,5 +369,6 @@ main(int argc, char **argv)
 	arena_free(&arena);
 	if (rc != 0)
 		return fail(&err);
-	return EXIT_SUCCESS;
+	/* The module reads a line; its mode is no yes on a pam_exec line. */
+	return flags.module ? EXIT_FAILURE : EXIT_SUCCESS;
 }

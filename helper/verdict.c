@@ -144,6 +144,16 @@ verdict_line_write(const char *nonce, const struct verdict_line *line,
 	return buf_check(out, err);
 }
 
+static bool
+is_printable(const uint8_t *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	}
+	return true;
+}
+
 /* Up to the next blank; false where there is none or it does not fit. */
 static bool
 take_word(struct span *rest, char *out, size_t cap)
@@ -152,7 +162,7 @@ take_word(struct span *rest, char *out, size_t cap)
 		rest->len == 0 ? NULL : memchr(rest->data, ' ', rest->len);
 	const size_t len = blank == NULL ? 0 : (size_t)(blank - rest->data);
 
-	if (len == 0 || len >= cap)
+	if (len == 0 || len >= cap || !is_printable(rest->data, len))
 		return false;
 	memcpy(out, rest->data, len);
 	out[len] = '\0';
