@@ -1,0 +1,89 @@
+"""Logins to a real sshd through the module."""
+import re
+import subprocess
+
+import pytest
+
+from support.server import wait_for
+from support.sshd import helper_config
+
+METHODS = ['keyboard-interactive', 'password']
+
+
+def key(server, **more):
+    return server.otp(ip='127.0.0.1', **more)['data']['key']
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_an_otp_logs_in_once(logins, method):
+    otp = key(logins)
+    done = logins.sshd.login(otp, method=method)
+    assert (done.returncode, done.stdout) == (0, 'in\n'), done.stderr + logins.sshd.log_text()
+    assert not logins.sshd.lets_in(otp, method=method)
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_junk_of_sshd_never_reaches_the_server(logins, method):
+    otp = key(logins, username='root')
+    audit = logins.enable_audit(name=f'junk-{method}', file=f'{method}.log')
+    assert not logins.sshd.lets_in(otp, user='root', method=method)
+    assert not logins.sshd.lets_in(otp, user='no-such-user', method=method)
+    assert 'ssh/verify' not in audit.read_text()
+    assert logins.api(token=None).put('ssh/verify', {'otp': otp}).status == 200
+
+
+def test_refused_passwords(logins):
+    for password in ('', 'x', '0' * 36, '00000000-0000-0000-0000-000000000000', 'verify-echo-request', 'a' * 5000):
+        assert not logins.sshd.lets_in(password), password
+
+
+def test_a_revoked_otp_is_refused(logins):
+    made = logins.otp(ip='127.0.0.1')
+    assert logins.api().put('sys/leases/revoke', {'lease_id': made['lease_id']}).status == 204
+    assert not logins.sshd.lets_in(made['data']['key'])
+
+
+def test_an_expired_otp_is_refused(logins):
+    logins.write_role('brief', cidr_list='127.0.0.0/8', ttl='1s')
+    made = logins.otp('brief', ip='127.0.0.1')
+    wait_for(lambda: logins.api().put('sys/leases/lookup', {'lease_id': made['lease_id']}).status == 400, 'expiry')
+    assert not logins.sshd.lets_in(made['data']['key'])
+
+
+def test_the_otp_of_another_user_is_refused_and_kept(logins):
+    otp = key(logins, username='bob')
+    assert not logins.sshd.lets_in(otp, user='ubuntu')
+    assert logins.sshd.lets_in(otp, user='bob')
+
+
+def test_the_module_says_why_and_never_the_password(logins):
+    otp = key(logins)
+    assert logins.sshd.lets_in(otp)
+    assert not logins.sshd.lets_in(otp)
+    log = logins.sshd.log_text()
+    assert otp not in log
+    if logins.sshd.facts['namespace'] == 'yes':
+        assert re.search(r'one-time password accepted: user=ubuntu rhost=127.0.0.1 role=otp request_id=[0-9a-f-]{36}', log)
+        assert re.search(r'one-time password refused: user=ubuntu .*OTP not found', log)
+
+
+def test_the_session_knows_its_role(logins):
+    done = logins.sshd.login(key(logins), command='env')
+    assert 'SALLYPORT_ROLE=otp' in done.stdout
+    assert 'SALLYPORT_OTP_IP=127.0.0.1' in done.stdout
+
+
+def test_no_child_stays_behind(logins):
+    logins.sshd.lets_in(key(logins))
+    wait_for(lambda: 'sallyport-helper -module' not in subprocess.run(
+        ['ps', 'ax', '-o', 'args'], capture_output=True, text=True).stdout, 'the helper ends')
+
+
+def test_a_server_that_is_down_refuses_within_the_deadline(logins, tmp_path):
+    otp = key(logins)
+    logins.sshd.config('vault_addr = "http://127.0.0.1:1"\nallowed_roles = "*"\n')
+    try:
+        assert not logins.sshd.lets_in(otp)
+    finally:
+        logins.sshd.config(helper_config(logins))
+    assert logins.sshd.lets_in(otp)

@@ -1,0 +1,85 @@
+"""Servers that are not Sallyport: what a host must survive."""
+import contextlib
+import http.server
+import json
+import socket
+import ssl
+import subprocess
+import threading
+
+
+class Standin:
+    """Answers every request with one status and body; remembers what it got."""
+
+    def __init__(self, status=200, body=None, tls=None, headers=()):
+        self.requests = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                length = int(self.headers.get('Content-Length') or 0)
+                outer.requests.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
+                text = outer.body if isinstance(outer.body, bytes) else json.dumps(outer.body).encode()
+                self.send_response(outer.status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header('Content-Length', str(len(text)))
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    self.wfile.write(text)
+
+            do_PUT = do_POST = do_GET = answer
+
+            def log_message(self, *words):
+                pass
+
+        self.status, self.body = status, body if body is not None else {}
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *words: None
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.cert, tls.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.address = f'{"https" if tls else "http"}://127.0.0.1:{self.server.server_port}'
+        threading.Thread(target=self.server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *words):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Silent:
+    """Takes connections and never says a word."""
+
+    def __init__(self):
+        self.socket = socket.create_server(('127.0.0.1', 0), backlog=64)
+        self.address = f'http://127.0.0.1:{self.socket.getsockname()[1]}'
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *words):
+        self.socket.close()
+
+
+class Certificate:
+    """A key and a certificate for names, signed by an authority of its own."""
+
+    def __init__(self, directory, names='IP:127.0.0.1', stem='tls'):
+        def file(kind):
+            return str(directory / f'{stem}.{kind}')
+        self.cert, self.key, self.ca = file('crt'), file('key'), file('ca')
+
+        def openssl(*words):
+            subprocess.run(['openssl', *words], check=True, capture_output=True)
+        openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test CA',
+                '-days', '30', '-keyout', file('cakey'), '-out', self.ca)
+        openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test', '-keyout',
+                self.key, '-out', file('csr'))
+        (directory / f'{stem}.ext').write_text(f'subjectAltName={names}\n')
+        openssl('x509', '-req', '-in', file('csr'), '-CA', self.ca, '-CAkey', file('cakey'), '-days', '30', '-extfile',
+                file('ext'), '-out', self.cert)
