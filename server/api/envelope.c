@@ -91,16 +91,20 @@ is_empty_list(const struct req *req, const struct reply *reply)
 		keys->type == VALUE_LIST && keys->n == 0;
 }
 
+static bool
+has_content(const struct req *req, const struct reply *reply)
+{
+	return reply->data != NULL || reply->auth != NULL ||
+		reply->lease_id != NULL || reply->raw_type != NULL ||
+		req->warnings != NULL;
+}
+
 static int
 derive_status(const struct req *req, const struct reply *reply)
 {
-	bool gave = reply->data != NULL || reply->auth != NULL ||
-		reply->lease_id != NULL || reply->raw_type != NULL ||
-		req->warnings != NULL;
-
 	if (reply->status != 0)
 		return reply->status;
-	if (gave)
+	if (has_content(req, reply))
 		return is_empty_list(req, reply) ? 404 : 200;
 	return req->verb == OP_READ || req->verb == OP_LIST ? 404 : 204;
 }
@@ -120,7 +124,7 @@ envelope_write(struct req *req, const struct reply *reply, struct err *err)
 	buf_reset(buf);
 	req->out.status = status;
 	req->out.content_type = reply->raw_type;
-	if (status == 204)
+	if (status == 204 || !has_content(req, reply))
 		return 0;
 	if (reply->raw_type != NULL) {
 		(void)buf_add_span(buf, reply->raw);

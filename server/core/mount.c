@@ -565,7 +565,7 @@ clean_path(struct arena *arena, const char *prefix, const char *wanted,
 /* No mount whose path equals, lies in or contains this one. */
 static int
 check_free(struct mounts *mounts, const char *path, const char *what,
-	struct err *err)
+	const char *quote, struct err *err)
 {
 	size_t i, len = strlen(path);
 	int rc = 0;
@@ -577,8 +577,8 @@ check_free(struct mounts *mounts, const char *path, const char *what,
 
 		if (strncmp(path, other, len < other_len ? len : other_len) ==
 			0)
-			rc = err_set(
-				err, ERR_EXISTS, 400, "%s %s", what, other);
+			rc = err_set(err, ERR_EXISTS, 400, "%s %s%s%s", what,
+				quote, other, quote);
 	}
 	pthread_rwlock_unlock(&mounts->lock);
 	return rc;
@@ -763,7 +763,8 @@ add_locked(struct mounts *mounts, const struct mount_wanted *wanted,
 			err, ERR_INPUT, 400, "cannot mount \"%s\"", path);
 	rc = check_type(mounts, wanted, err);
 	if (rc == 0)
-		rc = check_free(mounts, path, "path is already in use at", err);
+		rc = check_free(
+			mounts, path, "path is already in use at", "", err);
 	if (rc == 0)
 		rc = insert(mounts, wanted_record(arena, wanted, path), err);
 	return rc;
@@ -1071,7 +1072,7 @@ check_move(struct mounts *mounts, const char *from, const char *to,
 		rc = err_set(err, ERR_INPUT, 400, "no matching mount at \"%s\"",
 			from);
 	else
-		rc = check_free(mounts, to, "existing mount at", err);
+		rc = check_free(mounts, to, "existing mount at", "\"", err);
 	if (rc == 0)
 		*ret_mount = mount;
 	else

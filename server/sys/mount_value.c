@@ -29,6 +29,13 @@ mount_value_extras(
 			mount->listing_visibility);
 }
 
+const char *
+mount_value_token_type(const struct mount *mount)
+{
+	return mount->token_type[0] != '\0' ? mount->token_type
+					    : "default-service";
+}
+
 static struct value *
 config_value(struct arena *arena, const struct mount *mount)
 {
@@ -42,7 +49,8 @@ config_value(struct arena *arena, const struct mount *mount)
 			arena, config, "force_no_cache", mount->force_no_cache))
 		return NULL;
 	if (mount->type->is_auth &&
-		!value_set_str(arena, config, "token_type", mount->token_type))
+		!value_set_str(arena, config, "token_type",
+			mount_value_token_type(mount)))
 		return NULL;
 	mount_value_extras(arena, config, mount);
 	return config;

@@ -11,4 +11,8 @@ struct value *mount_value(struct arena *arena, const struct mount *mount);
 void mount_value_extras(
 	struct arena *arena, struct value *object, const struct mount *mount);
 
+/* The kind of tokens that an auth mount's logins give, "default-service" where
+ * nobody chose one. */
+const char *mount_value_token_type(const struct mount *mount);
+
 #endif

@@ -138,7 +138,7 @@ read_tune(struct req *req, struct reply *reply, struct err *err)
 		reply_value(reply, "options",
 			value_copy(req->arena, mount->options));
 	if (mount->type->is_auth)
-		reply_str(reply, "token_type", mount->token_type);
+		reply_str(reply, "token_type", mount_value_token_type(mount));
 	mount_value_extras(req->arena, reply->data, mount);
 	mount_unref(req->server->mounts, &mount);
 	return 0;
@@ -208,13 +208,12 @@ parse_config(const struct value *config, struct mount_wanted *wanted,
 	return 0;
 }
 
-/* {} where the caller sent no options at all, null where it sent null. */
+/* None at all shows as {} later, and the null that was sent as null. */
 static const struct value *
 wanted_options(const struct req *req, const struct mount_in *in)
 {
-	if (in->options != NULL || value_find(req->data, "options") != NULL)
-		return in->options;
-	return value_object(req->arena);
+	return in->options != NULL ? in->options
+				   : value_find(req->data, "options");
 }
 
 static int
