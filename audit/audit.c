@@ -467,15 +467,13 @@ audit_each(struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err)
 	return rc;
 }
 
-bool
-audit_has_response(struct audit *audit, const char *request_id)
+void
+audit_find_responses(struct audit *audit, struct audit_wanted *wanted, size_t n)
 {
-	bool found = false;
 	size_t i;
 
 	pthread_rwlock_rdlock(&audit->lock);
-	for (i = 0; i < audit->n_devices && !found; i++)
-		found = device_has_response(audit->devices[i], request_id);
+	for (i = 0; i < audit->n_devices; i++)
+		device_find_responses(audit->devices[i], wanted, n);
 	pthread_rwlock_unlock(&audit->lock);
-	return found;
 }

@@ -145,10 +145,18 @@ typedef int audit_device_fn(
 int audit_each(
 	struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err);
 
+/* A request id, and whether a response line with it was found. */
+struct audit_wanted {
+	const char *request_id;
+	bool found;
+};
+
 /*
- * Whether a response line with this request id stands near the end (64 MiB)
- * of a file device: for the outbox at start.
+ * Mark those of n wanted ids, in order of their bytes, whose response line
+ * stands near the end (64 MiB) of a file device: for the outbox at start.
+ * Reads each file once, whatever n is.
  */
-bool audit_has_response(struct audit *audit, const char *request_id);
+void audit_find_responses(
+	struct audit *audit, struct audit_wanted *wanted, size_t n);
 
 #endif

@@ -17,7 +17,6 @@
 #include "audit/chain.h"
 #include "audit/device_config.h"
 #include "audit/entry.h"
-#include "lib/jsonw.h"
 #include "lib/log.h"
 
 #define BODY_MAX ((size_t)96 << 20)
@@ -677,43 +676,78 @@ device_hash(const struct device *device, struct span input, char out[80])
 /* The end of the part of a line that says which type it is. */
 #define TYPE_END 80
 
-static bool
-is_response_with(const struct buf *text, struct span line, bool whole)
+/* What follows in a line where pattern is; none where it is not. */
+static struct span
+span_behind(struct span line, const char *pattern)
 {
-	static const char type[] = ",\"type\":\"response\",";
-	size_t head = line.len < TYPE_END ? line.len : TYPE_END;
+	const size_t len = strlen(pattern);
+	const uint8_t *at = line.len == 0
+		? NULL
+		: memmem(line.data, line.len, pattern, len);
 
-	return whole &&
-		memmem(line.data, head, type, sizeof(type) - 1) != NULL &&
-		memmem(line.data, line.len, text->data, text->len) != NULL;
+	return at == NULL ? SPAN_NONE
+			  : span_skip(line, (size_t)(at - line.data) + len);
+}
+
+/* The request id of a response line, which needs no unescaping. */
+static struct span
+response_id(struct span line)
+{
+	const size_t head_len = line.len < TYPE_END ? line.len : TYPE_END;
+	struct span id = SPAN_NONE;
+	const uint8_t *end = NULL;
+
+	if (span_behind(span_of(line.data, head_len), ",\"type\":\"response\",")
+			.len > 0)
+		id = span_behind(line, "\"request\":{\"id\":\"");
+	if (id.len > 0)
+		end = memchr(id.data, '"', id.len);
+	return end == NULL ? SPAN_NONE
+			   : span_of(id.data, (size_t)(end - id.data));
+}
+
+static int
+compare_wanted(const void *key, const void *element)
+{
+	const struct span *id = key;
+	const struct audit_wanted *wanted = element;
+
+	return span_compare(*id, span_str(wanted->request_id));
 }
 
 struct finding {
-	struct buf text;
-	bool found;
+	struct audit_wanted *wanted;
+	size_t n, n_left;
 };
 
 static bool
-find_response(void *ctx, struct span line, bool whole)
+note_response(void *ctx, struct span line, bool whole)
 {
 	struct finding *finding = ctx;
+	struct span id = whole ? response_id(line) : SPAN_NONE;
+	struct audit_wanted *wanted = NULL;
 
-	finding->found = is_response_with(&finding->text, line, whole);
-	return finding->found;
+	if (id.len > 0)
+		wanted = bsearch(&id, finding->wanted, finding->n,
+			sizeof(*finding->wanted), compare_wanted);
+	if (wanted != NULL && !wanted->found) {
+		wanted->found = true;
+		finding->n_left--;
+	}
+	return finding->n_left == 0;
 }
 
-bool
-device_has_response(const struct device *device, const char *request_id)
+void
+device_find_responses(
+	const struct device *device, struct audit_wanted *wanted, size_t n)
 {
-	struct finding finding = { 0 };
+	struct finding finding = { .wanted = wanted, .n = n };
+	size_t i;
 
-	buf_init(&finding.text, 4096);
-	buf_add_str(&finding.text, "\"request\":{\"id\":");
-	jsonw_string(&finding.text, span_str(request_id));
+	for (i = 0; i < n; i++)
+		finding.n_left += !wanted[i].found;
 	/* Unreadable counts as not found: the line is then written again. */
-	if (finding.text.rc == 0)
+	if (finding.n_left > 0)
 		(void)sink_file_path_lines_back(device->sink, SEARCH_MAX,
-			find_response, &finding, NULL);
-	buf_clear(&finding.text);
-	return finding.found;
+			note_response, &finding, NULL);
 }

@@ -70,7 +70,8 @@ void device_get_error(struct device *device, char out[ERR_DETAIL_MAX]);
 
 int device_hash(const struct device *device, struct span input, char out[80]);
 
-bool device_has_response(const struct device *device, const char *request_id);
+void device_find_responses(
+	const struct device *device, struct audit_wanted *wanted, size_t n);
 
 /* The clock of deadlines. */
 int64_t device_now_ns(void);

@@ -11,6 +11,9 @@
 #define OUTBOX_PAGE 500
 #define OUTBOX_KEY_MAX 48
 
+/* A page in memory, which only rows of the largest size would fill. */
+#define PAGE_MEMORY_MAX ((size_t)OUTBOX_PAGE * 2 * OUTBOX_SIZE_MAX)
+
 static const char prefix[] = "out/";
 
 static struct span
@@ -54,10 +57,10 @@ outbox_done(struct store *store, const char *request_id)
 /* ---- all of them, by pages --------------------------------------------- */
 
 struct page {
-	struct arena *arena;
+	struct arena *arena; /* of the facts' texts */
 	struct outbox_fact facts[OUTBOX_PAGE];
 	size_t n;
-	char after[OUTBOX_KEY_MAX]; /* the last key; "" at first */
+	const char *after; /* the last key of the page before; "" at first */
 };
 
 static int
@@ -96,24 +99,43 @@ read_page(struct store_tx *tx, void *ctx, struct err *err)
 		false, keep_fact, page, err);
 }
 
-int
-outbox_scan(struct store *store, struct arena *arena, outbox_fn *fn, void *ctx,
-	struct err *err)
+/* One page in memory of its own; *ret_n: how many rows it had. */
+static int
+scan_page(struct store *store, char after[OUTBOX_KEY_MAX], outbox_fn *fn,
+	void *ctx, size_t *ret_n, struct err *err)
 {
-	struct page *page = ARENA_NEW(arena, struct page);
+	struct arena *arena = arena_new(PAGE_MEMORY_MAX);
+	struct page *page = NULL;
 	int rc;
 
-	if (page == NULL)
+	if (arena != NULL)
+		page = ARENA_NEW(arena, struct page);
+	if (page == NULL) {
+		arena_free(&arena);
 		return err_set_memory(err);
+	}
 	page->arena = arena;
+	page->after = after;
+	rc = store_read(store, read_page, page, err);
+	/* Outside of the transaction: fn may wait for a disk. */
+	if (rc == 0 && page->n > 0)
+		rc = fn(ctx, page->facts, page->n, err);
+	if (rc == 0 && page->n > 0)
+		(void)fact_key(page->facts[page->n - 1].request_id, after);
+	*ret_n = page->n;
+	arena_free(&arena);
+	return rc;
+}
+
+int
+outbox_scan(struct store *store, outbox_fn *fn, void *ctx, struct err *err)
+{
+	char after[OUTBOX_KEY_MAX] = "";
+	size_t n = 0;
+	int rc;
+
 	do {
-		rc = store_read(store, read_page, page, err);
-		/* Outside of the transaction: fn may wait for a disk. */
-		for (size_t i = 0; rc == 0 && i < page->n; i++)
-			rc = fn(ctx, &page->facts[i], err);
-		if (rc == 0 && page->n > 0)
-			(void)fact_key(page->facts[page->n - 1].request_id,
-				page->after);
-	} while (rc == 0 && page->n == OUTBOX_PAGE);
+		rc = scan_page(store, after, fn, ctx, &n, err);
+	} while (rc == 0 && n == OUTBOX_PAGE);
 	return rc;
 }

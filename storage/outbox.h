@@ -23,10 +23,12 @@ int outbox_put(
 /* The line is durable: the row goes with a later batch. Never blocks. */
 void outbox_done(struct store *store, const char *request_id);
 
-/* Each row, for the recovered lines at start; then deleted by the caller. */
+/*
+ * All rows in order of their ids, some at a time, for the recovered lines at
+ * start; then deleted by the caller. The facts are good during the call.
+ */
 typedef int outbox_fn(
-	void *ctx, const struct outbox_fact *fact, struct err *err);
-int outbox_scan(struct store *store, struct arena *arena, outbox_fn *fn,
-	void *ctx, struct err *err);
+	void *ctx, const struct outbox_fact *facts, size_t n, struct err *err);
+int outbox_scan(struct store *store, outbox_fn *fn, void *ctx, struct err *err);
 
 #endif

@@ -336,36 +336,53 @@ struct recovery {
 	size_t n;
 };
 
+/* The facts whose response line no device has, in lines of their own. */
 static int
-recover_one(void *ctx, const struct outbox_fact *fact, struct err *err)
+write_lost(struct recovery *recovery, const struct outbox_fact *facts,
+	const struct audit_wanted *wanted, size_t n, struct err *err)
 {
-	struct recovery *recovery = ctx;
-	struct audit *audit = recovery->server->audit;
-
-	if (audit_is_enabled(audit) &&
-		!audit_has_response(audit, fact->request_id)) {
-		if (write_recovered(audit, fact) != 0)
+	for (size_t i = 0; i < n; i++) {
+		if (wanted[i].found)
+			continue;
+		if (write_recovered(recovery->server->audit, &facts[i]) != 0)
 			return err_set(err, ERR_AUDIT, 500, "internal error");
 		recovery->n++;
 	}
-	outbox_done(recovery->server->store, fact->request_id);
 	return 0;
+}
+
+static int
+recover_some(
+	void *ctx, const struct outbox_fact *facts, size_t n, struct err *err)
+{
+	struct recovery *recovery = ctx;
+	struct audit *audit = recovery->server->audit;
+	struct audit_wanted *wanted = calloc(n, sizeof(*wanted));
+	int rc = 0;
+
+	if (wanted == NULL)
+		return err_set_memory(err);
+	for (size_t i = 0; i < n; i++)
+		wanted[i].request_id = facts[i].request_id;
+	if (audit_is_enabled(audit)) {
+		audit_find_responses(audit, wanted, n);
+		rc = write_lost(recovery, facts, wanted, n, err);
+	}
+	free(wanted);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		outbox_done(recovery->server->store, facts[i].request_id);
+	return rc;
 }
 
 static int
 deliver_outbox(struct server *server, struct err *err)
 {
-	struct arena *arena = arena_new(AUDIT_MEMORY_MAX);
 	struct recovery recovery = { .server = server };
-	int rc;
+	int rc = outbox_scan(server->store, recover_some, &recovery, err);
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	rc = outbox_scan(server->store, arena, recover_one, &recovery, err);
 	if (recovery.n > 0)
 		log_warn("audit lines of the last run were recovered",
 			LOG_INT("lines", (int64_t)recovery.n));
-	arena_free(&arena);
 	return rc;
 }
 

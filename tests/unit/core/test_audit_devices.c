@@ -264,6 +264,47 @@ a_lost_answer_line_is_recovered_once(void **state)
 	server_fixture_free(fixture);
 }
 
+#define FACTS 12000
+
+/* As many as a busy server leaves behind when it is killed. */
+static int
+put_facts(struct store_tx *tx, void *ctx, struct err *err)
+{
+	char id[37], path[600];
+	struct outbox_fact fact = {
+		.operation = "update",
+		.path = path,
+		.accessor_hmac = "",
+		.lease_id = "",
+		.status = 204,
+	};
+	int rc = 0;
+
+	(void)ctx;
+	memset(path, 'p', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	for (int i = 0; i < FACTS && rc == 0; i++) {
+		(void)snprintf(id, sizeof(id), "%036d", i);
+		memcpy(fact.request_id, id, sizeof(id));
+		rc = outbox_put(tx, &fact, err);
+	}
+	return rc;
+}
+
+static void
+a_large_outbox_does_not_keep_it_sealed(void **state)
+{
+	struct server_fixture *fixture = server_fixture_open();
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(
+		store_write(fixture->server->store, put_facts, NULL, &err), 0);
+	if (server_fixture_reload(fixture, &err) != 0)
+		fail_msg("%s (%s)", err.message, err.detail);
+	server_fixture_free(fixture);
+}
+
 static int
 make_directory(void **state)
 {
@@ -294,6 +335,7 @@ main(void)
 		cmocka_unit_test(heads_are_stored_when_they_moved),
 		cmocka_unit_test(without_any_device_it_stays_sealed),
 		cmocka_unit_test(a_lost_answer_line_is_recovered_once),
+		cmocka_unit_test(a_large_outbox_does_not_keep_it_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -36,10 +36,9 @@ struct seen {
 	int n;
 };
 
-static int
-see(void *ctx, const struct outbox_fact *fact, UNUSED struct err *err)
+static void
+see_one(struct seen *seen, const struct outbox_fact *fact)
 {
-	struct seen *seen = ctx;
 	char id[40];
 
 	(void)snprintf(id, sizeof(id), "00000000-0000-4000-8000-%012x",
@@ -56,6 +55,14 @@ see(void *ctx, const struct outbox_fact *fact, UNUSED struct err *err)
 	seen->n++;
 	/* The caller may change the store meanwhile. */
 	outbox_done(seen->rows->store, fact->request_id);
+}
+
+static int
+see(void *ctx, const struct outbox_fact *facts, size_t n,
+	UNUSED struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		see_one(ctx, &facts[i]);
 	return 0;
 }
 
@@ -67,9 +74,8 @@ each_fact_comes_back_once_in_order(void **state)
 
 	for (int i = 0; i < N_FACTS; i++)
 		add_fact(rows, i);
-	assert_int_equal(outbox_scan(rows->store, rows->arena, see, &seen,
-				 rows_err(rows)),
-		0);
+	assert_int_equal(
+		outbox_scan(rows->store, see, &seen, rows_err(rows)), 0);
 	assert_int_equal(seen.n, N_FACTS);
 }
 
@@ -84,14 +90,14 @@ a_fact_that_is_done_goes(void **state)
 	add_fact(rows, 1); /* with the batch of this write at the latest */
 	add_fact(rows, 2);
 	seen.n = 1;
-	assert_int_equal(outbox_scan(rows->store, rows->arena, see, &seen,
-				 rows_err(rows)),
-		0);
+	assert_int_equal(
+		outbox_scan(rows->store, see, &seen, rows_err(rows)), 0);
 	assert_int_equal(seen.n, 3);
 }
 
 static int
-refuse(void *ctx, UNUSED const struct outbox_fact *fact, struct err *err)
+refuse(void *ctx, UNUSED const struct outbox_fact *facts, UNUSED size_t n_facts,
+	struct err *err)
 {
 	++*(int *)ctx;
 	return err_set(err, ERR_AUDIT, 500, "internal error");
@@ -105,8 +111,7 @@ a_failing_reader_ends_the_scan(void **state)
 
 	add_fact(rows, 0);
 	add_fact(rows, 1);
-	assert_int_equal(outbox_scan(rows->store, rows->arena, refuse, &n,
-				 rows_err(rows)),
+	assert_int_equal(outbox_scan(rows->store, refuse, &n, rows_err(rows)),
 		ERR_AUDIT);
 	assert_int_equal(n, 1);
 }
