@@ -2,8 +2,13 @@
 #ifndef SALLYPORT_TESTS_UNIT_CORE_SERVER_FIXTURE_H
 #define SALLYPORT_TESTS_UNIT_CORE_SERVER_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "lib/log.h"
 #include "server/core/mount.h"
