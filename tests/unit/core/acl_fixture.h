@@ -2,7 +2,12 @@
 #ifndef SALLYPORT_TESTS_UNIT_CORE_ACL_FIXTURE_H
 #define SALLYPORT_TESTS_UNIT_CORE_ACL_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "lib/json.h"
 #include "server/core/policy.h"
