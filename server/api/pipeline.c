@@ -240,6 +240,9 @@ check_route(struct run *run)
 		break;
 	case ROUTE_NO_VERB:
 		req->out.allow = allowed_methods(req);
+		/* Vault's hand-written endpoints say no more than that. */
+		if (req->op != NULL && (req->op->flags & OP_BARE) != 0)
+			return err_set(err, ERR_INPUT, 405, "%s", "");
 		rc = err_set(err, ERR_INPUT, 405, "unsupported operation");
 		break;
 	}
@@ -449,7 +452,7 @@ pipeline_submit(struct req *req)
 		turn_away(req, &err);
 		return;
 	}
-	if (req->op != NULL && !req->is_help &&
+	if (req->op != NULL && !req->is_help && req->route == ROUTE_FOUND &&
 		(req->op->flags & OP_UNAUDITED) != 0) {
 		run_at_once(req);
 		return;
