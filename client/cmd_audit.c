@@ -207,11 +207,15 @@ read_public_key(const char *text, uint8_t key[AUDITLINE_PUBLIC])
 	return rc;
 }
 
-/* All lines of one file; false where it cannot be read. */
+/*
+ * All lines of one file and its end, where what is out of the chain shows;
+ * false where it cannot be read.
+ */
 static bool
-check_file(struct auditline_check *check, const char *path, bool last)
+check_file(struct auditline_check *check, const char *path)
 {
 	FILE *file = fopen(path, "re");
+	struct span torn = SPAN_NONE;
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t len;
@@ -219,15 +223,14 @@ check_file(struct auditline_check *check, const char *path, bool last)
 	if (file == NULL)
 		return false;
 	while ((len = getline(&line, &cap, file)) > 0) {
-		if (line[len - 1] == '\n')
-			(void)auditline_check_line(
-				check, span_of(line, (size_t)len - 1));
-		else if (last)
-			auditline_check_end(check, span_of(line, (size_t)len));
-		else
-			(void)auditline_check_line(
-				check, span_of(line, (size_t)len));
+		if (line[len - 1] != '\n') {
+			torn = span_of(line, (size_t)len);
+			break;
+		}
+		(void)auditline_check_line(
+			check, span_of(line, (size_t)len - 1));
 	}
+	auditline_check_end(check, torn);
 	free(line);
 	(void)fclose(file);
 	return true;
@@ -269,7 +272,7 @@ run_verify(struct cli *cli, void *options, int argc, char **argv)
 	if (check == NULL)
 		return cli_usage("out of memory");
 	for (int i = 0; i < argc && rc == EXIT_DONE; i++) {
-		if (!check_file(check, argv[i], i + 1 == argc))
+		if (!check_file(check, argv[i]))
 			rc = cli_usage("%s cannot be read", argv[i]);
 	}
 	if (rc == EXIT_DONE)
