@@ -616,7 +616,21 @@ list_one(void *ctx, const char *path, const struct value *record,
 	return 0;
 }
 
-/* Of a device that is open, the public half of its signing key too. */
+/* Number and hash of the last synced line: what is cut off shows by it. */
+static bool
+set_head(struct arena *arena, struct value *device,
+	const struct auditline_head *head)
+{
+	struct value *value = value_object(arena);
+	char hash[2 * AUDITLINE_HASH + 1];
+
+	hex_encode(head->link, AUDITLINE_HASH, hash);
+	return value_set_int(arena, value, "seq", (int64_t)head->seq) &&
+		value_set_str(arena, value, "hash", hash) &&
+		value_set(arena, device, "head", value);
+}
+
+/* Of a device that is open, the public half of its key and its head too. */
 static int
 add_status(void *ctx, const struct audit_device_status *status, struct err *err)
 {
@@ -631,7 +645,8 @@ add_status(void *ctx, const struct audit_device_status *status, struct err *err)
 	if (base64_encode(span_of(status->public_key, AUDITLINE_PUBLIC),
 		    &text) != 0 ||
 		!value_set_str(
-			listing->arena, device, "public_key", buf_str(&text)))
+			listing->arena, device, "public_key", buf_str(&text)) ||
+		!set_head(listing->arena, device, &status->head))
 		rc = err_set_memory(err);
 	buf_clear(&text);
 	return rc;
