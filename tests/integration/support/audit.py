@@ -11,6 +11,17 @@ def lines(path):
     return [json.loads(one) for one in text.split('\n') if one.strip()]
 
 
+def whole_lines(path):
+    """The same where half written lines may stand in between."""
+    found = []
+    for one in path.read_text(errors='replace').split('\n'):
+        try:
+            found.append(json.loads(one))
+        except ValueError:
+            continue
+    return found
+
+
 def entries(path, kind=None, request_path=None):
     """Request and response lines, of one kind or path."""
     found = []
