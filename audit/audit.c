@@ -12,6 +12,7 @@
 
 #include "audit/device.h"
 #include "audit/ticket.h"
+#include "lib/base.h"
 #include "lib/log.h"
 #include "lib/random.h"
 
@@ -255,13 +256,15 @@ write_test_line(struct audit *audit, struct device *device, struct err *err)
 		.time_ns = clock_wall_ns(audit->device_settings.clock),
 		.operation = "update",
 		.path = "sys/audit/test" };
+	const struct audit_entry *line = &entry;
 	int rc;
 
 	if (ticket == NULL)
 		return err_set_memory(err);
 	random_uuid(id);
 	ticket_ref(ticket);
-	device_submit(device, &entry, true, ticket);
+	device_submit(
+		device, (struct device_entries){ &line, 1 }, true, ticket);
 	ticket_finish(ticket, false);
 	rc = ticket_wait(ticket);
 	if (rc == 0)
@@ -372,9 +375,9 @@ audit_is_enabled(const struct audit *audit)
 	return atomic_load(&audit->n_devices) > 0;
 }
 
-/* Hand the entry to every device. How many there are. */
+/* Hand the entries to every device. How many there are. */
 static size_t
-submit(struct audit *audit, const struct audit_entry *entry, bool sync,
+submit(struct audit *audit, struct device_entries entries, bool sync,
 	struct ticket *ticket)
 {
 	size_t i, n;
@@ -383,7 +386,7 @@ submit(struct audit *audit, const struct audit_entry *entry, bool sync,
 	n = audit->n_devices;
 	for (i = 0; i < n; i++) {
 		ticket_ref(ticket);
-		device_submit(audit->devices[i], entry, sync, ticket);
+		device_submit(audit->devices[i], entries, sync, ticket);
 	}
 	pthread_rwlock_unlock(&audit->lock);
 	if (n > 0)
@@ -400,15 +403,15 @@ audit_request(
 
 	if (ticket == NULL)
 		return err_set_memory(err);
-	n = submit(audit, entry, false, ticket);
+	n = submit(audit, (struct device_entries){ &entry, 1 }, false, ticket);
 	ticket_finish(ticket, n == 0);
 	if (ticket_wait(ticket) == 0)
 		return 0;
 	return err_set(err, ERR_AUDIT, 500, "internal error");
 }
 
-void
-audit_response(struct audit *audit, const struct audit_entry *entry,
+static void
+submit_last(struct audit *audit, struct device_entries entries,
 	audit_done_fn *done, void *ctx)
 {
 	struct ticket *ticket = ticket_new(done, ctx);
@@ -418,8 +421,25 @@ audit_response(struct audit *audit, const struct audit_entry *entry,
 		done(ctx, ERR_AUDIT);
 		return;
 	}
-	n = submit(audit, entry, true, ticket);
+	n = submit(audit, entries, true, ticket);
 	ticket_finish(ticket, n == 0);
+}
+
+void
+audit_response(struct audit *audit, const struct audit_entry *entry,
+	audit_done_fn *done, void *ctx)
+{
+	submit_last(audit, (struct device_entries){ &entry, 1 }, done, ctx);
+}
+
+void
+audit_both(struct audit *audit, const struct audit_entry *request,
+	const struct audit_entry *response, audit_done_fn *done, void *ctx)
+{
+	const struct audit_entry *const pair[] = { request, response };
+
+	submit_last(audit, (struct device_entries){ pair, ARRAY_LEN(pair) },
+		done, ctx);
 }
 
 int

@@ -124,6 +124,13 @@ typedef void audit_done_fn(void *ctx, int rc);
 void audit_response(struct audit *audit, const struct audit_entry *entry,
 	audit_done_fn *done, void *ctx);
 
+/*
+ * Log both lines of a request whose work changed nothing, one right behind the
+ * other; else as audit_response. No device has the second without the first.
+ */
+void audit_both(struct audit *audit, const struct audit_entry *request,
+	const struct audit_entry *response, audit_done_fn *done, void *ctx);
+
 /* "hmac-sha256:…" as the device hashes input. ERR_ABSENT: no such device. */
 int audit_hash(struct audit *audit, const char *path, struct span input,
 	char out[80], struct err *err);

@@ -32,7 +32,7 @@ struct line {
 	_Atomic(struct ticket *) ticket; /* NULL once it was finished */
 	struct buf body;
 	bool sync;
-	bool probe; /* may be queued while the device is out */
+	bool joined; /* to the next line: both in one batch */
 	int64_t queued_ns;
 };
 
@@ -199,8 +199,10 @@ take_batch(struct device *device)
 {
 	struct line *batch = device->queue, **end = &device->queue;
 	size_t bytes = 0;
+	bool joined = false;
 
-	while (*end != NULL && bytes < BATCH_BYTES_MAX) {
+	while (*end != NULL && (joined || bytes < BATCH_BYTES_MAX)) {
+		joined = (*end)->joined;
 		bytes += (*end)->body.len;
 		device->n_queued--;
 		end = &(*end)->next;
@@ -460,9 +462,9 @@ device_close(struct device **ref)
 	device_unref(ref);
 }
 
-/* Whether a line may be queued now; under the lock. Counts it if not. */
+/* Whether n lines may be queued now; under the lock. Counts them if not. */
 static bool
-may_queue(struct device *device, bool *ret_probe)
+may_queue(struct device *device, size_t n, bool *ret_probe)
 {
 	int64_t now_ns;
 
@@ -476,7 +478,7 @@ may_queue(struct device *device, bool *ret_probe)
 		*ret_probe = true;
 		return true;
 	}
-	device->missed++;
+	device->missed += n;
 	return false;
 }
 
@@ -487,6 +489,7 @@ render_line(struct device *device, const struct audit_entry *entry)
 
 	if (line == NULL)
 		return NULL;
+	atomic_init(&line->ticket, NULL);
 	buf_init(&line->body, BODY_MAX);
 	(void)buf_reserve(&line->body, BODY_USUAL);
 	if (entry_render(entry, &device->style, &line->body, NULL) != 0) {
@@ -496,57 +499,82 @@ render_line(struct device *device, const struct audit_entry *entry)
 	return line;
 }
 
+/* The lines of all entries, joined; NULL where one cannot be rendered. */
+static struct line *
+render_lines(struct device *device, struct device_entries entries,
+	struct line **ret_last)
+{
+	struct line *first = NULL, **end = &first;
+
+	for (size_t i = 0; i < entries.n; i++) {
+		*end = render_line(device, entries.items[i]);
+		if (*end == NULL) {
+			free_lines(first);
+			return NULL;
+		}
+		(*end)->joined = i + 1 < entries.n;
+		*ret_last = *end;
+		end = &(*end)->next;
+	}
+	return first;
+}
+
+static void
+count_missed(struct device *device, size_t n)
+{
+	pthread_mutex_lock(&device->lock);
+	device->missed += n;
+	pthread_mutex_unlock(&device->lock);
+}
+
 /* False where the device went out meanwhile. */
 static bool
-push(struct device *device, struct line *line)
+push(struct device *device, struct line *first, struct line *last, bool probe)
 {
-	bool taken;
+	int64_t queued_ns = device_now_ns();
+	bool taken, was_empty;
 
 	pthread_mutex_lock(&device->lock);
-	taken = !device->out || line->probe;
+	taken = !device->out || probe;
 	if (taken) {
-		line->queued_ns = device_now_ns();
-		*device->queue_tail = line;
-		device->queue_tail = &line->next;
-		device->n_queued++;
-		if (device->in_work == NULL && device->n_queued == 1)
+		was_empty = device->queue == NULL;
+		*device->queue_tail = first;
+		device->queue_tail = &last->next;
+		for (; first != NULL; first = first->next) {
+			first->queued_ns = queued_ns;
+			device->n_queued++;
+		}
+		if (device->in_work == NULL && was_empty)
 			pthread_cond_signal(&device->wake);
-	} else {
-		device->missed++;
 	}
 	pthread_mutex_unlock(&device->lock);
 	return taken;
 }
 
 void
-device_submit(struct device *device, const struct audit_entry *entry, bool sync,
+device_submit(struct device *device, struct device_entries entries, bool sync,
 	struct ticket *ticket)
 {
-	struct line *line = NULL;
+	struct line *first = NULL, *last = NULL;
 	bool wanted, probe;
 
 	pthread_mutex_lock(&device->lock);
-	wanted = may_queue(device, &probe);
+	wanted = may_queue(device, entries.n, &probe);
 	pthread_mutex_unlock(&device->lock);
 	if (!wanted) {
 		ticket_finish(ticket, false);
 		return;
 	}
-	line = render_line(device, entry);
-	if (line == NULL) {
-		pthread_mutex_lock(&device->lock);
-		device->missed++;
-		pthread_mutex_unlock(&device->lock);
-		ticket_finish(ticket, false);
-		return;
+	first = render_lines(device, entries, &last);
+	if (first != NULL) {
+		last->sync = sync;
+		atomic_store(&last->ticket, ticket);
+		if (push(device, first, last, probe))
+			return;
+		free_lines(first);
 	}
-	line->sync = sync;
-	line->probe = probe;
-	atomic_init(&line->ticket, ticket);
-	if (!push(device, line)) {
-		free_line(line);
-		ticket_finish(ticket, false);
-	}
+	count_missed(device, entries.n);
+	ticket_finish(ticket, false);
 }
 
 /*

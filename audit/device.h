@@ -45,11 +45,18 @@ const char *device_path(const struct device *device);
 bool device_is_same_file(
 	const struct device *fresh, const struct device *other);
 
+/* Entries that become lines right behind each other, or none of them. */
+struct device_entries {
+	const struct audit_entry *const *items;
+	size_t n; /* at least 1 */
+};
+
 /*
- * Queue the entry; the ticket gets one ticket_finish from the device, once the
- * line is written (request) or durable (response, or sync). Any thread.
+ * Queue the entries; the ticket gets one ticket_finish from the device, once
+ * the last line is written (request) or durable (response, or sync), those
+ * before it included. Any thread.
  */
-void device_submit(struct device *device, const struct audit_entry *entry,
+void device_submit(struct device *device, struct device_entries entries,
 	bool sync, struct ticket *ticket);
 
 /*

@@ -34,6 +34,7 @@ struct run {
 	struct reply reply;
 	struct err err;
 	enum stage stage;
+	struct audit_entry request; /* the request line, where it waits */
 };
 
 /* ---- the end --------------------------------------------------------- */
@@ -43,7 +44,10 @@ complete(struct req *req)
 {
 	if (req->line_rc != 0) {
 		/* Nobody learns what no audit line vouches for. */
-		envelope_error(req, 500, "internal error");
+		envelope_error(req, 500,
+			req->line_waits && !admit_is_open(req)
+				? REPLY_WRAPPED("internal error")
+				: "internal error");
 		req->out.allow = NULL;
 		req->out.retry_after_s = 0;
 	} else if (req->outbox_written) {
@@ -332,21 +336,33 @@ write_answer(struct run *run)
 
 /* ---- the audit lines ------------------------------------------------- */
 
+/*
+ * What changes nothing, not even its token's uses, may write its request line
+ * together with its response line: until both are durable nobody has learned
+ * anything. That saves two changes of thread.
+ */
+static bool
+changes_nothing(const struct req *req)
+{
+	return (req->verb == OP_READ || req->verb == OP_LIST) &&
+		(req->token == NULL || req->token->num_uses == 0);
+}
+
 /* The request line; where nobody takes it, nothing is done. */
 static int
 log_request(struct run *run)
 {
 	struct req *req = run->req;
-	struct audit_entry entry;
 	struct err err = { 0 };
 	int rc;
 
 	req->audited = audit_is_enabled(req->server->audit);
 	if (!req->audited)
 		return 0;
-	rc = redact_request(req, request_error(run), &entry, &err);
-	if (rc == 0)
-		rc = audit_request(req->server->audit, &entry, &err);
+	rc = redact_request(req, request_error(run), &run->request, &err);
+	req->line_waits = rc == 0 && changes_nothing(req);
+	if (rc == 0 && !req->line_waits)
+		rc = audit_request(req->server->audit, &run->request, &err);
 	if (rc == 0)
 		return 0;
 	log_error("audit of a request failed", LOG_ERR(&err));
@@ -378,6 +394,7 @@ log_response(struct run *run)
 		.error = response_error(run),
 		.text = "",
 	};
+	struct audit *audit = req->server->audit;
 	struct audit_entry entry;
 
 	if (failed && run->stage != STAGE_ROUTE && run->err.status < 500)
@@ -385,8 +402,10 @@ log_response(struct run *run)
 	atomic_store(&req->parties, 2);
 	if (redact_response(req, &answer, &entry, NULL) != 0)
 		line_done(req, ERR_AUDIT);
+	else if (req->line_waits)
+		audit_both(audit, &run->request, &entry, line_done, req);
 	else
-		audit_response(req->server->audit, &entry, line_done, req);
+		audit_response(audit, &entry, line_done, req);
 	let_go(req);
 }
 

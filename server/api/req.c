@@ -4,6 +4,7 @@
  */
 #include "server/api/req.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -178,8 +179,11 @@ write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
 		.ctx = ctx,
 		.spends = owes_use(req),
 	};
-	int rc = store_write(req->server->store, write_all, &write, err);
+	int rc;
 
+	/* A change must not come before its request line. */
+	assert(!req->line_waits);
+	rc = store_write(req->server->store, write_all, &write, err);
 	if (rc != 0)
 		return rc;
 	if (write.spends) {

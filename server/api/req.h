@@ -98,6 +98,7 @@ struct req {
 	bool outbox_written;
 	const char *lease_id; /* of the answer, for the outbox; or NULL */
 	bool audited;         /* its lines go to the audit log */
+	bool line_waits;      /* both lines at the end: it changes nothing */
 	_Atomic int parties;  /* worker and device, until both let go */
 	int line_rc;          /* what became of the response line */
 

@@ -184,6 +184,22 @@ scratch_response(struct scratch *s, const char *id)
 	return waiter.rc;
 }
 
+int
+scratch_both(struct scratch *s, const char *id)
+{
+	const struct audit_entry request = entry_of(id);
+	struct audit_entry response = request;
+	struct waiter waiter = { .rc = 1 };
+
+	response.is_response = true;
+	(void)sem_init(&waiter.woken, 0, 0);
+	audit_both(s->audit, &request, &response, wake, &waiter);
+	(void)sem_wait(&waiter.woken);
+	assert_int_equal(waiter.n, 1);
+	(void)sem_destroy(&waiter.woken);
+	return waiter.rc;
+}
+
 const char *
 scratch_read(struct scratch *s, const char *path)
 {

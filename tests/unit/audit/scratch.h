@@ -30,9 +30,10 @@ struct audit_device_config scratch_config(struct scratch *s, const char *name,
 int scratch_enable(struct scratch *s, const char *name, const char *file_path,
 	bool skip_test);
 
-/* Log a request line; the response line and its completion's rc. */
+/* Log a request line; the response line, or both, and the completion's rc. */
 int scratch_request(struct scratch *s, const char *id);
 int scratch_response(struct scratch *s, const char *id);
+int scratch_both(struct scratch *s, const char *id);
 
 /* A whole file; the text lives in the arena. */
 const char *scratch_read(struct scratch *s, const char *path);

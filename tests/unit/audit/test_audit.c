@@ -103,6 +103,26 @@ lines_are_chained_and_hold_no_secret(void **state)
 }
 
 static void
+both_lines_of_a_request_stand_behind_each_other(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log"), *text = NULL;
+	const char *request = NULL, *response = NULL;
+
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	assert_int_equal(scratch_both(s, "id-1"), 0);
+	text = scratch_read(s, path);
+	request = strstr(text, "\"type\":\"request\"");
+	response = strstr(text, "\"type\":\"response\"");
+	assert_non_null(request);
+	assert_non_null(response);
+	assert_true(request < response);
+	assert_int_equal(count(s, path, "\"id\":\"id-1\""), 2);
+	assert_int_equal(scratch_status(s, "a").head.seq, 2);
+	assert_chain(s, "a", path, 2);
+}
+
+static void
 every_device_gets_every_line_with_hashes_of_its_own(void **state)
 {
 	struct scratch *s = *state;
@@ -446,6 +466,7 @@ main(void)
 		TEST(enabling_writes_a_signed_test_line),
 		TEST(skip_test_writes_nothing),
 		TEST(lines_are_chained_and_hold_no_secret),
+		TEST(both_lines_of_a_request_stand_behind_each_other),
 		TEST(every_device_gets_every_line_with_hashes_of_its_own),
 		TEST(hash_of_an_unknown_device_is_refused),
 		TEST(no_line_is_lost_while_the_file_is_renamed_and_unlinked),

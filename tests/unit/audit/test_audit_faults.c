@@ -160,6 +160,19 @@ a_blocked_device_refuses_at_its_deadline(void **state)
 }
 
 static void
+both_lines_fail_together_and_are_both_missed(void **state)
+{
+	struct scratch *s = *state;
+
+	assert_int_equal(scratch_enable(s, "a", "/dev/full", true), 0);
+	assert_int_equal(scratch_both(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_status(s, "a").lines_missed, 2);
+	/* Known to be out by now. */
+	assert_int_equal(scratch_both(s, "id"), ERR_AUDIT);
+	assert_int_equal(scratch_status(s, "a").lines_missed, 4);
+}
+
+static void
 others_go_on_while_one_is_blocked(void **state)
 {
 	struct scratch *s = *state;
@@ -296,6 +309,7 @@ main(void)
 		TEST(enabling_on_a_full_disk_says_why_it_cannot),
 		TEST(one_device_that_works_is_enough),
 		TEST(a_blocked_device_refuses_at_its_deadline),
+		TEST(both_lines_fail_together_and_are_both_missed),
 		TEST(others_go_on_while_one_is_blocked),
 		TEST(a_device_comes_back_and_says_what_it_missed),
 		TEST(a_reader_that_left_is_a_failure_not_a_signal),
