@@ -532,22 +532,23 @@ static bool
 push(struct device *device, struct line *first, struct line *last, bool probe)
 {
 	int64_t queued_ns = device_now_ns();
-	bool taken, was_empty;
+	bool taken, wake = false;
 
 	pthread_mutex_lock(&device->lock);
 	taken = !device->out || probe;
 	if (taken) {
-		was_empty = device->queue == NULL;
+		wake = device->queue == NULL && device->in_work == NULL;
 		*device->queue_tail = first;
 		device->queue_tail = &last->next;
 		for (; first != NULL; first = first->next) {
 			first->queued_ns = queued_ns;
 			device->n_queued++;
 		}
-		if (device->in_work == NULL && was_empty)
-			pthread_cond_signal(&device->wake);
 	}
 	pthread_mutex_unlock(&device->lock);
+	/* Not under the lock: the thread would wake only to wait for it. */
+	if (wake)
+		pthread_cond_signal(&device->wake);
 	return taken;
 }
 

@@ -371,20 +371,23 @@ writer_main(void *arg)
 static int
 submit(struct writer *writer, struct job *job, struct err *err)
 {
-	bool room;
+	bool room, wake = false;
 
 	pthread_mutex_lock(&writer->lock);
 	room = writer->n_queued < QUEUE_MAX && !writer->closing;
 	if (room) {
+		wake = writer->first == NULL;
 		if (writer->last != NULL)
 			writer->last->next = job;
 		else
 			writer->first = job;
 		writer->last = job;
 		writer->n_queued++;
-		pthread_cond_signal(&writer->wake);
 	}
 	pthread_mutex_unlock(&writer->lock);
+	/* Not under the lock: the writer would wake only to wait for it. */
+	if (wake)
+		pthread_cond_signal(&writer->wake);
 	return room ? 0 : storage_error(err, ERR_BUSY);
 }
 

@@ -28,6 +28,7 @@ struct pool {
 	size_t n_queued, queue_max;
 	size_t n_threads, threads_max;
 	size_t n_idle; /* threads that wait for work */
+	bool waking;   /* one of them was woken and has not come yet */
 	pthread_cond_t work;
 };
 
@@ -62,11 +63,27 @@ wait_for_work(struct pool *pool)
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_S;
 	pool->n_idle++;
-	while (pool->first == NULL && !pool->workers->stopping && errnum == 0)
+	while (pool->first == NULL && !pool->workers->stopping && errnum == 0) {
 		errnum = pthread_cond_timedwait(
 			&pool->work, &pool->workers->mutex, &until);
+		pool->waking = false;
+	}
 	pool->n_idle--;
 	return errnum == 0 || pool->first != NULL;
+}
+
+/*
+ * Whether the caller must wake a thread, once it has let go of the mutex. One
+ * at a time is on its way, and wakes the next if it finds work left: short
+ * jobs are then done by few threads, without a change of thread for each.
+ */
+static bool
+wants_wake(struct pool *pool)
+{
+	if (pool->first == NULL || pool->n_idle == 0 || pool->waking)
+		return false;
+	pool->waking = true;
+	return true;
 }
 
 /* The next job, waiting for one; NULL: this thread is to end. */
@@ -108,10 +125,14 @@ run(void *arg)
 {
 	struct pool *pool = arg;
 	struct job *job = NULL;
+	bool wake;
 
 	pthread_mutex_lock(&pool->workers->mutex);
 	while ((job = take_job(pool)) != NULL) {
+		wake = wants_wake(pool);
 		pthread_mutex_unlock(&pool->workers->mutex);
+		if (wake)
+			pthread_cond_signal(&pool->work);
 		job->next = NULL;
 		job->fn(job);
 		pthread_mutex_lock(&pool->workers->mutex);
@@ -208,7 +229,7 @@ workers_submit(
 	struct workers *workers, struct job *job, bool slow, struct err *err)
 {
 	struct pool *pool = slow ? &workers->slow : &workers->quick;
-	bool taken;
+	bool taken, wake = false;
 
 	pthread_mutex_lock(&workers->mutex);
 	taken = !workers->stopping && pool->n_queued < pool->queue_max &&
@@ -221,8 +242,10 @@ workers_submit(
 			pool->last->next = job;
 		pool->last = job;
 		pool->n_queued++;
-		pthread_cond_signal(&pool->work);
+		wake = wants_wake(pool);
 	}
 	pthread_mutex_unlock(&workers->mutex);
+	if (wake)
+		pthread_cond_signal(&pool->work);
 	return taken ? 0 : err_set(err, ERR_BUSY, 503, "overloaded");
 }
