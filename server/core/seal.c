@@ -789,12 +789,18 @@ init_locked(struct init *init, const char *root_token_id,
 	struct barrier *barrier =
 		barrier_new_keyring(store_now_s(seal->server->store));
 	struct err why = { 0 };
-	int rc;
+	int rc = 0;
 
 	if (barrier == NULL)
 		return err_set_memory(err);
-	/* Bad numbers are refused before "already initialized". */
-	rc = make_keys(init, barrier, result, err);
+	/*
+	 * Bad numbers are refused before "already initialized"; where there
+	 * are none, no unseal file is made in vain.
+	 */
+	if (strcmp(init->status.type, "file") == 0)
+		rc = check_init(seal, root_token_id, result, err);
+	if (rc == 0)
+		rc = make_keys(init, barrier, result, err);
 	if (rc == 0)
 		rc = check_init(seal, root_token_id, result, err);
 	if (rc == 0)

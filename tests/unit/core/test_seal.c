@@ -432,6 +432,23 @@ the_unseal_file_is_made_and_opens(void **state)
 	server_fixture_free(fixture);
 }
 
+/* sys/init needs no token: it must leave nothing behind where it is refused. */
+static void
+a_refused_init_makes_no_unseal_file(void **state)
+{
+	struct server_fixture *fixture = with_unseal_file();
+	struct err err = { 0 };
+
+	(void)state;
+	(void)unlink(key_path);
+	assert_int_equal(init_with_file(fixture, &err), 0);
+	assert_int_equal(unlink(key_path), 0);
+	assert_int_equal(init_with_file(fixture, &err), ERR_INPUT);
+	assert_string_equal(err.message, "Vault is already initialized");
+	assert_int_equal(access(key_path, F_OK), -1);
+	server_fixture_free(fixture);
+}
+
 static void
 an_unseal_file_may_be_hex_or_base64(void **state)
 {
@@ -507,6 +524,7 @@ main(void)
 		cmocka_unit_test(
 			an_init_that_was_cut_off_leaves_nothing_in_the_way),
 		cmocka_unit_test(the_unseal_file_is_made_and_opens),
+		cmocka_unit_test(a_refused_init_makes_no_unseal_file),
 		cmocka_unit_test(an_unseal_file_may_be_hex_or_base64),
 	};
 
