@@ -410,7 +410,7 @@ audit_request(
 	return err_set(err, ERR_AUDIT, 500, "internal error");
 }
 
-static void
+static bool
 submit_last(struct audit *audit, struct device_entries entries,
 	audit_done_fn *done, void *ctx)
 {
@@ -419,27 +419,29 @@ submit_last(struct audit *audit, struct device_entries entries,
 
 	if (ticket == NULL) {
 		done(ctx, ERR_AUDIT);
-		return;
+		return true;
 	}
 	n = submit(audit, entries, true, ticket);
 	ticket_finish(ticket, n == 0);
+	return n > 0;
 }
 
-void
+bool
 audit_response(struct audit *audit, const struct audit_entry *entry,
 	audit_done_fn *done, void *ctx)
 {
-	submit_last(audit, (struct device_entries){ &entry, 1 }, done, ctx);
+	return submit_last(
+		audit, (struct device_entries){ &entry, 1 }, done, ctx);
 }
 
-void
+bool
 audit_both(struct audit *audit, const struct audit_entry *request,
 	const struct audit_entry *response, audit_done_fn *done, void *ctx)
 {
 	const struct audit_entry *const pair[] = { request, response };
 
-	submit_last(audit, (struct device_entries){ pair, ARRAY_LEN(pair) },
-		done, ctx);
+	return submit_last(audit,
+		(struct device_entries){ pair, ARRAY_LEN(pair) }, done, ctx);
 }
 
 int

@@ -119,16 +119,17 @@ int audit_request(
  * Log a response line; done is called once, from a device's thread (or from
  * this call), with 0 when the line and its request line are durable on a
  * device, else ERR_AUDIT. The entry is rendered before the call returns.
+ * False where there was no device: then done was called with 0.
  */
 typedef void audit_done_fn(void *ctx, int rc);
-void audit_response(struct audit *audit, const struct audit_entry *entry,
+bool audit_response(struct audit *audit, const struct audit_entry *entry,
 	audit_done_fn *done, void *ctx);
 
 /*
  * Log both lines of a request whose work changed nothing, one right behind the
  * other; else as audit_response. No device has the second without the first.
  */
-void audit_both(struct audit *audit, const struct audit_entry *request,
+bool audit_both(struct audit *audit, const struct audit_entry *request,
 	const struct audit_entry *response, audit_done_fn *done, void *ctx);
 
 /* "hmac-sha256:…" as the device hashes input. ERR_ABSENT: no such device. */

@@ -384,6 +384,30 @@ wants_response_line(const struct req *req)
 			(req->op->flags & OP_NO_AUDIT_BEFORE_OPEN) == 0);
 }
 
+/*
+ * A seal closed the devices while this request was at work. What it changed
+ * stands, and its outbox row tells of it at the next unseal; what it would
+ * say stays unsaid. Sealing itself is answered: it says and keeps nothing.
+ */
+static bool
+is_cut_off(const struct req *req)
+{
+	return req->audited && seal_is_sealed(req->server->seal) &&
+		(req->outbox_written || req->out.body.len > 0);
+}
+
+/* The line, with the request's own where that has waited for it. */
+static bool
+hand_over(struct run *run, const struct audit_entry *entry)
+{
+	struct req *req = run->req;
+	struct audit *audit = req->server->audit;
+
+	return req->line_waits
+		? audit_both(audit, &run->request, entry, line_done, req)
+		: audit_response(audit, entry, line_done, req);
+}
+
 static void
 log_response(struct run *run)
 {
@@ -394,7 +418,6 @@ log_response(struct run *run)
 		.error = response_error(run),
 		.text = "",
 	};
-	struct audit *audit = req->server->audit;
 	struct audit_entry entry;
 
 	if (failed && run->stage != STAGE_ROUTE && run->err.status < 500)
@@ -402,10 +425,8 @@ log_response(struct run *run)
 	atomic_store(&req->parties, 2);
 	if (redact_response(req, &answer, &entry, NULL) != 0)
 		line_done(req, ERR_AUDIT);
-	else if (req->line_waits)
-		audit_both(audit, &run->request, &entry, line_done, req);
-	else
-		audit_response(audit, &entry, line_done, req);
+	else if (!hand_over(run, &entry) && is_cut_off(req))
+		req->line_rc = ERR_AUDIT;
 	let_go(req);
 }
 

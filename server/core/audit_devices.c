@@ -323,7 +323,7 @@ write_recovered(struct audit *audit, const struct outbox_fact *fact)
 		.status = fact->status,
 	};
 
-	audit_response(audit, &entry, complete, &completion);
+	(void)audit_response(audit, &entry, complete, &completion);
 	pthread_mutex_lock(&completion.mutex);
 	while (!completion.done)
 		pthread_cond_wait(&completion.cond, &completion.mutex);

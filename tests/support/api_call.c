@@ -11,6 +11,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "server/api/pipeline.h"
+#include "server/core/audit_devices.h"
 #include "server/core/seal.h"
 
 #define ANSWERS_MAX (256 * 1024 * 1024)
@@ -140,12 +141,6 @@ api_audit_file(struct api_fixture *fixture)
 {
 	const char *scratch = getenv("TMPDIR");
 	struct value *options = value_object(fixture->arena);
-	struct audit_device_config config = { .path = "file/",
-		.type = "file",
-		.description = "",
-		.options = options,
-		.hmac_key = { 1 },
-		.sign_seed = { 2 } };
 	struct err err = { 0 };
 	const char *path = NULL;
 
@@ -157,7 +152,8 @@ api_audit_file(struct api_fixture *fixture)
 	if (path == NULL ||
 		!value_set_str(fixture->arena, options, "file_path", path))
 		return NULL;
-	if (audit_enable(fixture->server->audit, &config, true, &err) == 0)
+	if (audit_devices_add(fixture->server, "file", "file", "", options,
+		    false, true, &err) == 0)
 		return path;
 	(void)fprintf(stderr, "# audit: %s (%s)\n", err.message, err.detail);
 	return NULL;

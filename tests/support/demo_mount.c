@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/api/record_ops.h"
+#include "server/core/seal.h"
 
 _Atomic int demo_runs;
 _Atomic int demo_header_len;
@@ -103,6 +104,15 @@ write_note(struct req *req, struct reply *reply, struct err *err)
 	(void)reply;
 	demo_runs++;
 	return req_write(req, put_note, req, err);
+}
+
+/* A change, and before it is answered somebody seals. */
+static int
+write_and_seal(struct req *req, struct reply *reply, struct err *err)
+{
+	int rc = write_note(req, reply, err);
+
+	return rc != 0 ? rc : seal_seal(req->server->seal, err);
 }
 
 static int
@@ -286,6 +296,7 @@ static const struct op demo_ops[] = {
 		.flags = OP_UNAUTHENTICATED | OP_UNAUDITED | OP_HEAD),
 	ROW("note", OP_UPDATE, write_note, THING),
 	ROW("note", OP_READ, read_note, .flags = 0),
+	ROW("sealed-note", OP_UPDATE, write_and_seal, THING),
 	ROW("lease", OP_UPDATE, lease_thing, THING),
 	ROW("raced", OP_UPDATE, lease_raced, THING),
 	ROW("empty", OP_LIST, list_keys, .flags = 0),

@@ -750,6 +750,30 @@ a_change_leaves_no_outbox_row_once_its_line_is_durable(void **state)
 }
 
 static void
+a_change_whose_devices_a_seal_closed_is_told_by_the_outbox(void **state)
+{
+	const struct secret_view share =
+		secret_view_of(fixture->share, fixture->share_len);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	send("POST", "demo/sealed-note", "{\"text\":\"1\"}", fixture->root);
+	assert_answer(500, "internal error");
+	assert_int_equal(seal_unseal(fixture->server->seal, share, &err), 0);
+	assert_non_null(strstr(api_audit_text(fixture), "\"recovered\":true"));
+}
+
+static void
+sealing_itself_is_answered(void **state)
+{
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	send("PUT", "sys/seal", NULL, fixture->root);
+	assert_int_equal(reply.status, 204);
+}
+
+static void
 refusals_are_logged_as_the_peer_words_them(void **state)
 {
 	const char *token = make_token("path \"x\" {}", 0);
@@ -839,6 +863,8 @@ main(void)
 		CASE(each_request_has_two_lines_and_no_secret),
 		CASE(a_change_leaves_no_outbox_row_once_its_line_is_durable),
 		CASE(refusals_are_logged_as_the_peer_words_them),
+		CASE(a_change_whose_devices_a_seal_closed_is_told_by_the_outbox),
+		CASE(sealing_itself_is_answered),
 		CASE(unaudited_rows_leave_no_line),
 		CASE(without_an_audit_line_nothing_is_done_or_told),
 	};
