@@ -252,17 +252,76 @@ add_mount_level(
 	return rc;
 }
 
-/* Mounts that lie below the prefix are its folders. */
-static int
-add_mount_folder(void *ctx, const struct mount *mount, struct err *err)
-{
-	struct level_ctx *level = ctx;
-	const size_t len = strlen(level->prefix);
+/* A mount below the prefix, looked at once the table is let go. */
+struct mount_note {
+	const char *path, *uuid;
+	struct mount_note *next;
+};
 
-	if (strncmp(mount->path, level->prefix, len) != 0 ||
-		mount->path[len] == '\0')
+struct mounts_ctx {
+	struct level_ctx *level;
+	struct mount_note *first;
+};
+
+static int
+note_mount_below(void *ctx, const struct mount *mount, struct err *err)
+{
+	struct mounts_ctx *mounts = ctx;
+	const struct level_ctx *level = mounts->level;
+	const size_t len = strlen(level->prefix);
+	struct mount_note *note;
+
+	if (strncmp(mount->path, level->prefix, len) != 0)
 		return 0;
-	return add_folder(level, mount->path + len, err);
+	note = ARENA_NEW(level->req->arena, struct mount_note);
+	if (note == NULL)
+		return err_set_memory(err);
+	note->path = arena_strdup(level->req->arena, mount->path);
+	note->uuid = arena_strdup(level->req->arena, mount->uuid);
+	note->next = mounts->first;
+	mounts->first = note;
+	return note->path != NULL && note->uuid != NULL ? 0
+							: err_set_memory(err);
+}
+
+static int
+mount_has_rows(struct level_ctx *level, const char *uuid, bool *ret_has,
+	struct err *err)
+{
+	struct paths_ctx paths = { .level = level };
+	struct probe_ctx probe = { .req = level->req };
+	int rc;
+
+	memcpy(level->mount, uuid, sizeof(level->mount));
+	level->rest = "";
+	rc = req_read(level->req, read_paths, &paths, err);
+	for (const struct path_note *note = paths.first;
+		rc == 0 && note != NULL && !probe.has_rows; note = note->next) {
+		probe.path = note->number;
+		rc = req_read(level->req, probe_rows, &probe, err);
+	}
+	*ret_has = probe.has_rows;
+	return rc;
+}
+
+/* Mounts that lie below the prefix and have leases are its folders. */
+static int
+add_mount_folders(struct level_ctx *level, struct err *err)
+{
+	const size_t len = strlen(level->prefix);
+	struct mounts_ctx mounts = { .level = level };
+	int rc = mounts_each(
+		level->req->server->mounts, note_mount_below, &mounts, err);
+
+	for (const struct mount_note *note = mounts.first;
+		rc == 0 && note != NULL; note = note->next) {
+		bool has = false;
+
+		rc = mount_has_rows(level, note->uuid, &has, err);
+		if (rc == 0 && has)
+			rc = add_folder(level, note->path + len, err);
+	}
+	return rc;
 }
 
 static int
@@ -320,8 +379,7 @@ lease_list_level(struct req *req, const char *prefix, struct value **ret_keys,
 		return err_set_memory(err);
 	mount = mounts_find(req->server->mounts, level.prefix);
 	rc = mount != NULL ? add_mount_level(&level, mount, err)
-			   : mounts_each(req->server->mounts, add_mount_folder,
-				     &level, err);
+			   : add_mount_folders(&level, err);
 	mount_unref(req->server->mounts, &mount);
 	if (rc == 0)
 		rc = sort_keys(req->arena, &level.keys, err);

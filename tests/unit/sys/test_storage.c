@@ -1,0 +1,53 @@
+/* sys/storage: backup's path and the clock's mark, and who may ask. */
+#include "tests/unit/sys/sys_fixture.h"
+
+static void
+a_backup_goes_to_an_absolute_path(void **state)
+{
+	static const struct api_step steps[] = {
+		{ "POST", "sys/storage/backup", "{}", 400, NULL, "'file'" },
+		{ "POST", "sys/storage/backup", "{\"file\":\"copy.db\"}", 400,
+			NULL, "'file'" },
+	};
+
+	(void)state;
+	API_RUN_STEPS(fixture, steps);
+}
+
+static void
+resetting_the_clock_tells_the_time(void **state)
+{
+	(void)state;
+	api_call(fixture, OP_UPDATE, "sys/storage/clock-reset", NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_non_null(strstr(value_find_str(reply.data, "now", ""), "T"));
+}
+
+static void
+both_need_sudo(void **state)
+{
+	static const struct api_step steps[] = {
+		{ "POST", "sys/storage/backup", "{\"file\":\"/x\"}", 403, NULL,
+			NULL },
+		{ "POST", "sys/storage/clock-reset", NULL, 403, NULL, NULL },
+	};
+	const char *token = api_make_token(fixture,
+		"path \"sys/storage/*\" { capabilities = [\"update\"] }",
+		"{\"policies\":[\"mine\"]}");
+
+	(void)state;
+	api_run_steps_as(fixture, token, steps, ARRAY_LEN(steps));
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_backup_goes_to_an_absolute_path),
+		TEST(resetting_the_clock_tells_the_time),
+		TEST(both_need_sudo),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
