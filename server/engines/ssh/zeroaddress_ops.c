@@ -78,7 +78,7 @@ zeroaddress_roles(
 	return rc;
 }
 
-/* The list without empty pieces of a trailing comma, and without repeats. */
+/* Each name once, at its first place. */
 static void
 drop_repeats(struct str_list *roles)
 {
