@@ -144,6 +144,8 @@ choose_role(struct ssh_call *call)
 		return report_many(roles);
 	call->role = roles->first->str;
 	printf("Vault SSH: Role: \"%s\"\n", call->role);
+	/* Before whatever ssh prints. */
+	(void)fflush(stdout);
 	return EXIT_DONE;
 }
 
