@@ -290,7 +290,7 @@ def test_binding_of_host_and_user(tmp_path, server):
 def test_a_neighbour_of_the_same_subnet_is_refused(tmp_path):
     """L53: the address counts, not its network. In a network of its own."""
     script = tmp_path / 'run'
-    with_interface = 'ip link set lo up && ip link add a type dummy && ip addr add 10.77.0.5/24 dev a && ip link set a up'
+    with_interface = 'ip link set lo up && ip link add net0 type bridge && ip addr add 10.77.0.5/24 dev net0 && ip link set net0 up'
     if subprocess.run(['unshare', '-n', 'sh', '-c', with_interface], capture_output=True).returncode != 0:
         pytest.skip('no network namespace here')
     # The stand-in must live inside too: a few lines of the same Python.
