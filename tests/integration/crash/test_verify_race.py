@@ -2,8 +2,8 @@
 import pytest
 
 from support.build import count
+from support.certs import Certs
 from support.server import Server
-from support.tls import Certificate
 from support.wire import Wire
 
 ROUNDS = count('RACE_ROUNDS', 1)
@@ -12,7 +12,7 @@ RACERS_MAX = 500
 
 @pytest.fixture(scope='module')
 def racers(tmp_path_factory):
-    server = Server(dev=False, tls=Certificate(tmp_path_factory.mktemp('tls')))
+    server = Server(dev=False, tls=Certs(tmp_path_factory.mktemp('tls')))
     server.start().mount_ssh().write_role()
     server.enable_audit()
     open_ = [Wire(server, token=None) for _ in range(RACERS_MAX)]

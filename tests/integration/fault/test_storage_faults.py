@@ -2,14 +2,13 @@
 import errno
 import os
 import random
-import shutil
 import stat
 import subprocess
 import threading
 
 import pytest
 
-from support.build import SERVER, count
+from support.build import count
 from support.faults import Faults, fill, small_disk
 from support.server import Server, wait_for
 from support.wire import Wire
