@@ -23,6 +23,8 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 #define MARK "sallyport_authenticated"
+#define ROLE_VARIABLE "SALLYPORT_ROLE"
+#define IP_VARIABLE "SALLYPORT_OTP_IP"
 #define CONFIG_MAX (64 * 1024)
 #define HELPER_USER "sallyport-helper"
 #define NOBODY "nobody"
@@ -190,14 +192,27 @@ put_variable(pam_handle_t *pamh, const char *name, const char *value)
 	return pam_putenv(pamh, text);
 }
 
+/* An earlier yes on this handle says nothing about this attempt. */
+static void
+forget_login(pam_handle_t *pamh)
+{
+	static const char *const names[] = { ROLE_VARIABLE, IP_VARIABLE };
+
+	(void)pam_set_data(pamh, MARK, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (pam_getenv(pamh, names[i]) != NULL)
+			(void)pam_putenv(pamh, names[i]);
+	}
+}
+
 static int
 accept_login(const struct login *login, const struct verdict_line *line)
 {
 	static char mark[] = MARK;
 
-	if (put_variable(login->pamh, "SALLYPORT_ROLE", line->role) !=
+	if (put_variable(login->pamh, ROLE_VARIABLE, line->role) !=
 			PAM_SUCCESS ||
-		put_variable(login->pamh, "SALLYPORT_OTP_IP", line->ip) !=
+		put_variable(login->pamh, IP_VARIABLE, line->ip) !=
 			PAM_SUCCESS ||
 		pam_set_data(login->pamh, MARK, mark, no_cleanup) !=
 			PAM_SUCCESS)
@@ -312,6 +327,7 @@ pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	struct err err = { 0 };
 
 	(void)flags;
+	forget_login(pamh);
 	if (pam_options_parse(argc, argv, &login.options, &err) != 0) {
 		log_refusal(&login, err.message);
 		return PAM_AUTHINFO_UNAVAIL;

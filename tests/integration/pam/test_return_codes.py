@@ -28,6 +28,15 @@ def test_a_yes_is_a_yes_on_its_own_handle_alone(host):
             ('acct', 'PERM_DENIED'), ('cred', 'SUCCESS'), ('open', 'SUCCESS'), ('close', 'SUCCESS')]
 
 
+def test_a_later_refusal_on_the_same_handle_takes_the_yes_back(host):
+    with Standin(200, YES) as server:
+        host.write_config(settings(server.address))
+        got = host.run('auth', 'null', 'auth', 'acct', password=UUID)
+        assert got[0] == ('auth', 'SUCCESS') and got[1][1] != 'SUCCESS'
+        assert got[2] == ('acct', 'PERM_DENIED')
+        assert not any(name.startswith('ENV_') for name in host.facts)
+
+
 def test_nothing_is_left_in_the_host(host):
     with Standin(200, YES) as server:
         host.write_config(settings(server.address))
