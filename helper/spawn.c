@@ -165,13 +165,30 @@ reap(pid_t pid, struct err *err)
 	return 0;
 }
 
+/*
+ * No handler of our host may run in the children: they share its descriptors
+ * until exec. The helper gets its signals back by reset_signals.
+ */
+static pid_t
+clone_first_child(const struct spawn *spawn, const struct pipes *pipes)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = clone_silently();
+	if (pid == 0)
+		leave_a_grandchild(spawn, pipes);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return pid;
+}
+
 static int
 start(const struct spawn *spawn, struct pipes *pipes, struct err *err)
 {
-	const pid_t pid = clone_silently();
+	const pid_t pid = clone_first_child(spawn, pipes);
 
-	if (pid == 0)
-		leave_a_grandchild(spawn, pipes);
 	if (pid < 0)
 		return err_set_errno(err, "clone");
 	close_fd(&pipes->frame[0]);
