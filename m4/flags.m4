@@ -42,6 +42,8 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
 
   HARDEN_CPPFLAGS='-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3'
   HARDEN_LDFLAGS='-Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--as-needed'
+  # Whole by itself, but for a sanitizer's calls into the program.
+  MODULE_LDFLAGS='-Wl,-z,defs'
   SAN=
   AS_IF([test "x$enable_asan" = xyes], [SAN="$SAN,address"])
   AS_IF([test "x$enable_ubsan" = xyes], [SAN="$SAN,undefined"])
@@ -52,6 +54,7 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
     HARDEN_CPPFLAGS='-U_FORTIFY_SOURCE'
     HARDEN_CFLAGS="-fsanitize=$SAN -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g"
     HARDEN_LDFLAGS="-fsanitize=$SAN"
+    MODULE_LDFLAGS=
     AC_DEFINE([SALLYPORT_SANITIZED], [1], [Built with a sanitizer.])
   ])
   AS_IF([test "x$enable_werror" = xyes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
@@ -59,4 +62,5 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
   AC_SUBST([HARDEN_CFLAGS])
   AC_SUBST([HARDEN_CPPFLAGS])
   AC_SUBST([HARDEN_LDFLAGS])
+  AC_SUBST([MODULE_LDFLAGS])
 ])
