@@ -197,6 +197,7 @@ def test_devices_are_listed_hashed_with_and_disabled(server):
     got = server.api().get('sys/audit')
     entry = dict(got.data['main/log/'])
     assert entry.pop('public_key')
+    assert set(entry.pop('head')) == {'seq', 'hash'}
     assert entry == {'path': 'main/log/', 'type': 'file', 'description': '', 'local': False,
                      'options': {'file_path': str(path), 'hmac_accessor': '0'}}
     assert got.json['main/log/']['type'] == 'file'
