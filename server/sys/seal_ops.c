@@ -196,8 +196,6 @@ write_unseal(struct req *req, struct reply *reply, struct err *err)
 	const struct unseal_in *in = req->in;
 	int rc;
 
-	if (in->reset && !seal_is_sealed(req->server->seal))
-		return err_set(err, ERR_INPUT, 400, "vault is unsealed");
 	rc = in->reset ? seal_unseal_reset(req->server->seal, err)
 		       : give_share(req, in, err);
 	if (rc == 0)
