@@ -240,6 +240,13 @@ check_with_helper(const struct login *login)
 	if (spawn.config_fd < 0)
 		return PAM_AUTHINFO_UNAVAIL;
 	if (choose_user(login, &spawn)) {
+		if (login->options.debug)
+			pam_syslog(login->pamh, LOG_DEBUG,
+				"asking %s as uid %ld, config %s, timeout %ld s",
+				login->options.helper,
+				(long)(spawn.drop ? spawn.uid : geteuid()),
+				login->options.config,
+				(long)login->options.timeout_s);
 		ask_helper(login, &spawn, &line);
 	} else {
 		line = (struct verdict_line){ .verdict = VERDICT_UNAVAILABLE,

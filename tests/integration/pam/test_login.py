@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from support.server import wait_for
-from support.sshd import helper_config
+from support.sshd import Sshd, helper_config
 
 METHODS = ['keyboard-interactive', 'password']
 
@@ -87,3 +87,16 @@ def test_a_server_that_is_down_refuses_within_the_deadline(logins, tmp_path):
     finally:
         logins.sshd.config(helper_config(logins))
     assert logins.sshd.lets_in(otp)
+
+
+def test_debug_says_more_and_never_the_password(logins):
+    if logins.sshd.facts['namespace'] != 'yes':
+        pytest.skip('what the module says goes to the machine here')
+    sshd = Sshd(helper_config(logins), words=('dev', 'debug', 'fail_delay=0'))
+    try:
+        otp = key(logins)
+        assert sshd.lets_in(otp)
+        log = sshd.log_text()
+        assert re.search(r'asking \S+/sallyport-helper as uid [1-9]\d*, config ', log) and otp not in log
+    finally:
+        sshd.stop()
