@@ -164,6 +164,10 @@ write_all(struct store_tx *tx, void *ctx, struct err *err)
 		return 0;
 	if (write->last && req->refuse_last_use)
 		return refuse_lease(err);
+	/* Asked here, in the writer: the sweep's own closures come later. */
+	if (req->mount != NULL && atomic_load(&req->mount->is_going))
+		return err_set(err, ERR_ABSENT, 404,
+			"no handler for route '%.64s'", req->path);
 	rc = write->fn(tx, write->ctx, err);
 	if (rc != 0 || !req->audited || req->outbox_written)
 		return rc;

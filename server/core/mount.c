@@ -1,7 +1,8 @@
 /*
- * The mount table. A struct mount never changes once it stands in the table:
- * a tune or a move makes a new one from the changed record and swaps it in, so
- * that a request which holds the old one reads it without a lock. The record
+ * The mount table. A struct mount never changes once it stands in the table
+ * (but for the mark that it is going): a tune or a move makes a new one from
+ * the changed record and swaps it in, so that a request which holds the old one
+ * reads it without a lock. The record
  * ("mounts/<uuid>" of sys/'s key space) is the one form that all of this
  * works on.
  */
@@ -993,11 +994,14 @@ start_removal(struct mounts *mounts, const char *wanted, struct arena *arena,
 	else if (mount != NULL && mount->state == MOUNT_LIVE)
 		rc = replace_text(
 			mounts, mount, "state", "removing", arena, err);
-	if (rc == 0)
-		*ret_mount = mount;
-	else
+	if (rc != 0) {
 		mount_unref(mounts, &mount);
-	return rc;
+		return rc;
+	}
+	if (mount != NULL)
+		atomic_store(&mount->is_going, true);
+	*ret_mount = mount;
+	return 0;
 }
 
 int
@@ -1048,6 +1052,7 @@ show(struct mounts *mounts, struct mount *mount)
 {
 	struct err err = { 0 };
 
+	atomic_store(&mount->is_going, false);
 	atomic_fetch_add(&mount->refs, 1);
 	if (table_put(mounts, mount, &err) != 0)
 		log_error("mount is out of reach until the next unseal",
@@ -1095,6 +1100,7 @@ move_locked(struct mounts *mounts, const char *from, const char *to,
 		rc = hide(mounts, mount, arena, err);
 	if (rc != 0)
 		goto out;
+	atomic_store(&mount->is_going, true);
 	rc = lease_revoke_prefix(mounts->server->store, mount->uuid, "", err);
 	if (rc == 0)
 		rc = replace_text(mounts, mount, "path", to, arena, err);

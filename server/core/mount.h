@@ -7,6 +7,7 @@
 #define SALLYPORT_SERVER_CORE_MOUNT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "lib/value.h"
 #include "storage/kv.h"
@@ -55,6 +56,11 @@ struct mount {
 	struct kv kv;
 	struct arena *arena; /* of the strings above */
 	_Atomic int refs;
+	/*
+	 * Its leases and records are being swept: what a request that still
+	 * holds it would write comes too late (req_write refuses it).
+	 */
+	_Atomic bool is_going;
 };
 
 /* The effective TTLs: mount's, else system's. */

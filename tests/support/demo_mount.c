@@ -115,6 +115,15 @@ write_and_seal(struct req *req, struct reply *reply, struct err *err)
 	return rc != 0 ? rc : seal_seal(req->server->seal, err);
 }
 
+/* The mount is removed while a request of it is at work. */
+static int
+unmount_and_write(struct req *req, struct reply *reply, struct err *err)
+{
+	int rc = mounts_remove(req->server->mounts, req->mount->path, err);
+
+	return rc != 0 ? rc : write_note(req, reply, err);
+}
+
 static int
 read_note(struct req *req, struct reply *reply, struct err *err)
 {
@@ -296,6 +305,7 @@ static const struct op demo_ops[] = {
 		.flags = OP_UNAUTHENTICATED | OP_UNAUDITED | OP_HEAD),
 	ROW("note", OP_UPDATE, write_note, THING),
 	ROW("note", OP_READ, read_note, .flags = 0),
+	ROW("unmounted-note", OP_UPDATE, unmount_and_write, THING),
 	ROW("sealed-note", OP_UPDATE, write_and_seal, THING),
 	ROW("lease", OP_UPDATE, lease_thing, THING),
 	ROW("raced", OP_UPDATE, lease_raced, THING),

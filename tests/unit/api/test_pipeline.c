@@ -765,6 +765,14 @@ a_change_whose_devices_a_seal_closed_is_told_by_the_outbox(void **state)
 }
 
 static void
+nothing_is_written_to_a_mount_that_has_gone(void **state)
+{
+	(void)state;
+	send("POST", "demo/unmounted-note", "{\"text\":\"1\"}", fixture->root);
+	assert_answer(404, "no handler for route 'demo/unmounted-note'");
+}
+
+static void
 sealing_itself_is_answered(void **state)
 {
 	(void)state;
@@ -864,6 +872,7 @@ main(void)
 		CASE(a_change_leaves_no_outbox_row_once_its_line_is_durable),
 		CASE(refusals_are_logged_as_the_peer_words_them),
 		CASE(a_change_whose_devices_a_seal_closed_is_told_by_the_outbox),
+		CASE(nothing_is_written_to_a_mount_that_has_gone),
 		CASE(sealing_itself_is_answered),
 		CASE(unaudited_rows_leave_no_line),
 		CASE(without_an_audit_line_nothing_is_done_or_told),
