@@ -500,7 +500,7 @@ moving_revokes_leases_and_keeps_records(void **state)
 	(void)state;
 	must_add(fixture, "c");
 	assert_refused(mounts_move(mounts, "a", "c", &err), &err,
-		"existing mount at c/");
+		"existing mount at \"c/\"");
 	err_clear(&err);
 	assert_refused(mounts_move(mounts, "x", "b", &err), &err,
 		"no matching mount at \"x/\"");
