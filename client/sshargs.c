@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 /* Options of ssh without a value; every other one has one. */
-#define NO_VALUE "46AaCfGgKkMNnqsTtVvXxYy"
+#define NO_VALUE "1246AaCfGgKkMNnqsTtVvXxYy"
 
 struct reader {
 	struct arena *arena;

@@ -79,6 +79,7 @@ words_are_read_as_ssh_reads_them(void **state)
 		{ "-oUserKnownHostsFile=x h", "", "h", "", NULL },
 		{ "-oPortX=2 h", "", "h", "", NULL },
 		{ "-4Tv -i key h", "", "h", "", NULL },
+		{ "-2 h", "", "h", "", NULL },
 		{ "-4Tvp 22 h", "", "h", "22", NULL },
 		{ "-D 1080 -L 1:2:3 -J jump -F f -W a:1 h", "", "h", "", NULL },
 		{ "h -p 22 uptime", "", "h", "22", NULL },
