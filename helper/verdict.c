@@ -202,7 +202,8 @@ parse_line(const char *nonce, struct span text, struct verdict_line *line)
 		!take_word(&text, line->request_id, sizeof(line->request_id)))
 		return false;
 	len = text.len < sizeof(line->why) ? text.len : sizeof(line->why) - 1;
-	memcpy(line->why, text.data, len);
+	if (len > 0)
+		memcpy(line->why, text.data, len);
 	line->why[len] = '\0';
 	if (strcmp(line->why, "-") == 0)
 		line->why[0] = '\0';
