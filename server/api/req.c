@@ -4,7 +4,6 @@
  */
 #include "server/api/req.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,11 +135,14 @@ put_fact(struct store_tx *tx, const struct req *req, struct err *err)
 		.path = req->path,
 		.accessor_hmac = "",
 		.lease_id = req->lease_id != NULL ? req->lease_id : "",
-		.status = 204,
+		.status = req->fact_status > 0 ? req->fact_status : 204,
 	};
 
-	if (req->op->out != NULL || req->lease_id != NULL)
+	if (req->fact_status == 0 &&
+		(req->op->out != NULL || req->lease_id != NULL))
 		fact.status = 200;
+	if (req->fact_status < 0)
+		fact.status = 0;
 	memcpy(fact.request_id, req->id, sizeof(fact.request_id));
 	return outbox_put(tx, &fact, err);
 }
@@ -186,7 +188,8 @@ write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
 	int rc;
 
 	/* A change must not come before its request line. */
-	assert(!req->line_waits);
+	if (req->line_waits)
+		return err_set(err, ERR_INTERNAL, 500, "internal error");
 	rc = store_write(req->server->store, write_all, &write, err);
 	if (rc != 0)
 		return rc;
@@ -203,6 +206,20 @@ int
 req_write(struct req *req, store_fn *fn, void *ctx, struct err *err)
 {
 	return write_now(req, fn, ctx, err);
+}
+
+static int
+change_nothing(
+	UNUSED struct store_tx *tx, UNUSED void *ctx, UNUSED struct err *err)
+{
+	return 0;
+}
+
+int
+req_announce(struct req *req, struct err *err)
+{
+	req->fact_status = -1;
+	return req_write(req, change_nothing, NULL, err);
 }
 
 int

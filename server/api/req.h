@@ -97,10 +97,13 @@ struct req {
 	bool creates;         /* an OP_EXISTENCE update of what is not there */
 	bool outbox_written;
 	const char *lease_id; /* of the answer, for the outbox; or NULL */
-	bool audited;         /* its lines go to the audit log */
-	bool line_waits;      /* both lines at the end: it changes nothing */
-	_Atomic int parties;  /* worker and device, until both let go */
-	int line_rc;          /* what became of the response line */
+	/* What the outbox row says: 0 as the row's operation answers, or -1
+	 * where that is not known yet. Set in the closure. */
+	int fact_status;
+	bool audited;        /* its lines go to the audit log */
+	bool line_waits;     /* both lines at the end: it changes nothing */
+	_Atomic int parties; /* worker and device, until both let go */
+	int line_rc;         /* what became of the response line */
 
 	struct req_out out;
 
@@ -133,6 +136,14 @@ int req_read(struct req *req, store_fn *fn, void *ctx, struct err *err);
  * a request wherever possible.
  */
 int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
+
+/*
+ * Before a change that is not one closure of the handler's (mounts, audit
+ * devices, revoking below a prefix): take the token's use and write the outbox
+ * row, without a status, so that a crash in the middle leaves a line that says
+ * what was begun.
+ */
+int req_announce(struct req *req, struct err *err) WARN_UNUSED;
 
 /*
  * Take the use of a limited token now, in a write of its own: for handlers

@@ -625,6 +625,8 @@ revoke_orphan(struct req *req, struct reply *reply, struct err *err)
 			err, ERR_INPUT, 400, "token to revoke not found");
 	}
 	if (rc == 0)
+		rc = req_announce(req, err);
+	if (rc == 0)
 		rc = lease_revoke_orphan(
 			req->server->store, subject.token->lease.ref, err);
 	compiled_unref(&subject.ref);

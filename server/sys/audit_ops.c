@@ -47,8 +47,11 @@ static int
 enable_device(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct device_in *in = req->in;
+	int rc = req_announce(req, err);
 
 	(void)reply;
+	if (rc != 0)
+		return rc;
 	return audit_devices_add(req->server, req_capture(req, "path"),
 		in->type, in->description, in->options, in->local,
 		in->skip_test, err);
@@ -57,8 +60,12 @@ enable_device(struct req *req, struct reply *reply, struct err *err)
 static int
 disable_device(struct req *req, struct reply *reply, struct err *err)
 {
+	int rc = req_announce(req, err);
+
 	(void)reply;
-	return audit_devices_remove(req->server, req_capture(req, "path"), err);
+	return rc != 0 ? rc
+		       : audit_devices_remove(
+				 req->server, req_capture(req, "path"), err);
 }
 
 static int

@@ -234,7 +234,9 @@ revoke_prefix(struct req *req, struct reply *reply, struct err *err)
 		rc = req_revoke_row(req, lease.ref, err);
 	} else if (rc == ERR_ABSENT) {
 		err_clear(err);
-		rc = lease_revoke_below(req, prefix, err);
+		rc = req_announce(req, err);
+		if (rc == 0)
+			rc = lease_revoke_below(req, prefix, err);
 	}
 	if (rc == 0)
 		answer_revoked(req, reply);

@@ -236,6 +236,8 @@ write_mount(struct req *req, struct reply *reply, struct err *err)
 		return err_set(err, ERR_INPUT, 400,
 			"backend type must be specified as a string");
 	rc = parse_config(in->config, &wanted, err);
+	if (rc == 0)
+		rc = req_announce(req, err);
 	return rc != 0 ? rc : mounts_add(req->server->mounts, &wanted, err);
 }
 
@@ -243,11 +245,13 @@ static int
 delete_mount(struct req *req, struct reply *reply, struct err *err)
 {
 	const char *path = mount_path(req);
+	int rc;
 
 	(void)reply;
 	if (path == NULL)
 		return err_set_memory(err);
-	return mounts_remove(req->server->mounts, path, err);
+	rc = req_announce(req, err);
+	return rc != 0 ? rc : mounts_remove(req->server->mounts, path, err);
 }
 
 /* "" leaves a TTL as it is; only "system" resets it (spec/cli.md 3.8). */
@@ -281,19 +285,25 @@ write_tune(struct req *req, struct reply *reply, struct err *err)
 	changes.options = value_find(req->data, "options");
 	if (changes.options != NULL && changes.options->type != VALUE_OBJECT)
 		changes.options = NULL;
-	return mounts_tune(req->server->mounts, path, &changes, err);
+	rc = req_announce(req, err);
+	return rc != 0 ? rc
+		       : mounts_tune(req->server->mounts, path, &changes, err);
 }
 
 static int
 write_remount(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct remount_in *in = req->in;
+	int rc;
 
 	(void)reply;
 	if (in->from[0] == '\0' || in->to[0] == '\0')
 		return err_set(err, ERR_INPUT, 400,
 			"both 'from' and 'to' path must be specified as a string");
-	return mounts_move(req->server->mounts, in->from, in->to, err);
+	rc = req_announce(req, err);
+	return rc != 0
+		? rc
+		: mounts_move(req->server->mounts, in->from, in->to, err);
 }
 
 /* What tune takes; read from the data as sent, since absent is not empty. */

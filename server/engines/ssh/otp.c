@@ -181,6 +181,8 @@ take_otp(struct store_tx *tx, void *ctx, struct err *err)
 		return ERR_ABSENT;
 	changed = take->lease;
 	take->fitted = take->fits(take->hints, &take->grant);
+	/* A refusal is a change too: the recovered line must not say yes. */
+	take->req->fact_status = take->fitted ? 0 : 400;
 	if (!take->fitted)
 		changed.misses++;
 	if (take->fitted || changed.misses >= OTP_MISSES_MAX)
