@@ -200,6 +200,25 @@ check_type(const struct sink_file *sink, const struct stat *st, struct err *err)
 	return 0;
 }
 
+/*
+ * A file that is there already must be an audit log: root could otherwise be
+ * led to append to, and change the mode of, any file of the machine.
+ */
+static int
+check_content(const struct sink_file *sink, int fd, struct err *err)
+{
+	char first = '{';
+
+	if (!S_ISREG(sink->st.st_mode) || sink->st.st_size == 0)
+		return 0;
+	if (pread(fd, &first, 1, 0) != 1)
+		return refuse_errno(sink, err);
+	if (first != '{')
+		return refuse_open(sink,
+			"the file holds something else than audit lines", err);
+	return 0;
+}
+
 /* Create name in dir, and make that durable. EEXIST: somebody else did. */
 static int
 create_file(int dir, const char *name, mode_t mode)
@@ -248,6 +267,8 @@ open_in(struct sink_file *sink, int dir, const char *name, struct err *err)
 		rc = refuse_errno(sink, err);
 	else
 		rc = check_type(sink, &sink->st, err);
+	if (rc == 0)
+		rc = check_content(sink, fd, err);
 	/* Exactly the mode asked for, whatever the umask took away. */
 	if (rc == 0 && sink->mode != 0 && S_ISREG(sink->st.st_mode) &&
 		fchmod(fd, sink->mode) != 0)

@@ -65,6 +65,20 @@ files_get_their_mode_whatever_the_umask(void **state)
 }
 
 static void
+a_file_of_something_else_is_left_as_it_is(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "passwd");
+
+	scratch_write(path, "root:x:0:0:root:/root:/bin/sh\n");
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(open_at(s, path, NULL, false), ERR_INPUT);
+	assert_non_null(strstr(s->err.message,
+		"the file holds something else than audit lines"));
+	assert_int_equal(mode_of(path), 0644);
+}
+
+static void
 an_existing_file_is_narrowed_unless_its_mode_is_left_alone(void **state)
 {
 	struct scratch *s = *state;
@@ -167,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(files_get_their_mode_whatever_the_umask),
+		TEST(a_file_of_something_else_is_left_as_it_is),
 		TEST(an_existing_file_is_narrowed_unless_its_mode_is_left_alone),
 		TEST(only_paths_below_the_audit_directories_are_opened),
 		TEST(links_are_not_followed_out),
