@@ -19,8 +19,7 @@
 #define TIMEOUT_DEFAULT_S 60
 #define STDIN_MAX (16 * 1024 * 1024)
 
-/* ---- the connection --------------------------------------------------------
- */
+/* ---- the connection ----------------------------------------------------- */
 
 static int
 read_timeout_s(int64_t *ret_s, struct err *err)
@@ -109,8 +108,7 @@ cli_load_token(struct cli *cli, struct err *err)
 	return 0;
 }
 
-/* ---- a call
- * ------------------------------------------------------------------ */
+/* ---- a call ------------------------------------------------------------- */
 
 /* Bytes of a name or value that stand in a query as they are (RFC 3986). */
 static void
@@ -262,8 +260,7 @@ cli_call_query(struct cli *cli, const char *method, const char *path,
 	return call(cli, method, path, query, SPAN_NONE, err);
 }
 
-/* ---- words
- * --------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------- */
 
 int
 cli_fail(const char *what, const struct err *err)
@@ -296,6 +293,15 @@ cli_clean_path(struct cli *cli, const char *path)
 	return arena_strndup(cli->arena, path, len);
 }
 
+const char *
+cli_with_slash(struct cli *cli, const char *path)
+{
+	const char *text =
+		arena_printf(cli->arena, "%s/", cli_clean_path(cli, path));
+
+	return text != NULL ? text : path;
+}
+
 char *
 cli_path(struct cli *cli, const char *prefix, const char *path)
 {
@@ -305,8 +311,7 @@ cli_path(struct cli *cli, const char *prefix, const char *path)
 			     : arena_printf(cli->arena, "%s%s", prefix, clean);
 }
 
-/* ---- what people type
- * ------------------------------------------------------------ */
+/* ---- what people type --------------------------------------------------- */
 
 static int
 read_line(struct cli *cli, const char **ret_text, struct err *err)

@@ -58,6 +58,9 @@ int cli_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* A path without blanks and slashes at its ends, in the arena. */
 char *cli_clean_path(struct cli *cli, const char *path);
 
+/* "ssh" as "ssh/", in the arena. */
+const char *cli_with_slash(struct cli *cli, const char *path);
+
 /* Join a fixed prefix and a path: "sys/mounts/" and "ssh". */
 char *cli_path(struct cli *cli, const char *prefix, const char *path);
 

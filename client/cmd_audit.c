@@ -25,15 +25,6 @@ static const struct flag enable_flags[] = {
 	FLAG_END,
 };
 
-static const char *
-with_slash(struct cli *cli, const char *path)
-{
-	const char *text =
-		arena_printf(cli->arena, "%s/", cli_clean_path(cli, path));
-
-	return text != NULL ? text : path;
-}
-
 static int
 run_enable(struct cli *cli, void *options, int argc, char **argv)
 {
@@ -57,7 +48,7 @@ run_enable(struct cli *cli, void *options, int argc, char **argv)
 		    cli, "PUT", cli_path(cli, "sys/audit/", path), body, &err))
 		return cli_fail("Error enabling audit device", &err);
 	printf("Success! Enabled the %s audit device at: %s\n", argv[0],
-		with_slash(cli, path));
+		cli_with_slash(cli, path));
 	return EXIT_DONE;
 }
 
@@ -83,7 +74,7 @@ run_disable(struct cli *cli, void *options, int argc, char **argv)
 		    &err))
 		return cli_fail("Error disabling audit device", &err);
 	printf("Success! Disabled audit device (if it was enabled) at: %s\n",
-		with_slash(cli, argv[0]));
+		cli_with_slash(cli, argv[0]));
 	return EXIT_DONE;
 }
 
@@ -182,8 +173,7 @@ const struct command cmd_audit_list = {
 	.run = run_list,
 };
 
-/* ---- verify: needs no server ----------------------------------------------
- */
+/* ---- verify: needs no server -------------------------------------------- */
 
 static const struct flag verify_flags[] = {
 	TEXT_FLAG(struct audit_options, public_key, "public-key",

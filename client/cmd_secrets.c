@@ -67,16 +67,6 @@ static const struct flag list_flags[] = {
 	FLAG_END,
 };
 
-/* "ssh" as "ssh/". */
-static const char *
-with_slash(struct cli *cli, const char *path)
-{
-	const char *text =
-		arena_printf(cli->arena, "%s/", cli_clean_path(cli, path));
-
-	return text != NULL ? text : path;
-}
-
 /* A lease time as the peer's command writes it; 0 as given, < 0 "system". */
 static void
 set_ttl(struct cli *cli, struct value *config, const char *name, int64_t s,
@@ -167,19 +157,27 @@ enable_body(
 	return body;
 }
 
+/* Mount the engine of the one argument; *ret_path: where. */
+static bool
+mount_engine(struct cli *cli, const struct mount_options *wanted,
+	const char *type, const char **ret_path, struct err *err)
+{
+	*ret_path = wanted->path[0] != '\0' ? wanted->path : type;
+	return cli_call(cli, "POST", cli_path(cli, "sys/mounts/", *ret_path),
+		enable_body(cli, wanted, type), err);
+}
+
 static int
 run_enable(struct cli *cli, void *options, int argc, char **argv)
 {
-	const struct mount_options *wanted = options;
-	const char *path = wanted->path[0] != '\0' ? wanted->path : argv[0];
+	const char *path = NULL;
 	struct err err = { 0 };
 
 	(void)argc;
-	if (!cli_call(cli, "POST", cli_path(cli, "sys/mounts/", path),
-		    enable_body(cli, wanted, argv[0]), &err))
+	if (!mount_engine(cli, options, argv[0], &path, &err))
 		return cli_fail("Error enabling", &err);
 	printf("Success! Enabled the %s secrets engine at: %s\n", argv[0],
-		with_slash(cli, path));
+		cli_with_slash(cli, path));
 	return EXIT_DONE;
 }
 
@@ -198,13 +196,11 @@ const struct command cmd_secrets_enable = {
 static int
 run_mount(struct cli *cli, void *options, int argc, char **argv)
 {
-	const struct mount_options *wanted = options;
-	const char *path = wanted->path[0] != '\0' ? wanted->path : argv[0];
+	const char *path = NULL;
 	struct err err = { 0 };
 
 	(void)argc;
-	if (!cli_call(cli, "POST", cli_path(cli, "sys/mounts/", path),
-		    enable_body(cli, wanted, argv[0]), &err))
+	if (!mount_engine(cli, options, argv[0], &path, &err))
 		return cli_fail("Mount error", &err);
 	printf("Successfully mounted '%s' at '%s'!\n", argv[0], path);
 	return EXIT_DONE;
@@ -233,11 +229,11 @@ run_disable(struct cli *cli, void *options, int argc, char **argv)
 	if (cli_call(cli, "DELETE", cli_path(cli, "sys/mounts/", argv[0]), NULL,
 		    &err)) {
 		printf("Success! Disabled the secrets engine (if it existed) at: %s\n",
-			with_slash(cli, argv[0]));
+			cli_with_slash(cli, argv[0]));
 		return EXIT_DONE;
 	}
 	what = arena_printf(cli->arena, "Error disabling secrets engine at %s",
-		with_slash(cli, argv[0]));
+		cli_with_slash(cli, argv[0]));
 	return cli_fail(what != NULL ? what : "Error", &err);
 }
 
@@ -256,7 +252,7 @@ run_tune(struct cli *cli, void *options, int argc, char **argv)
 {
 	const struct mount_options *wanted = options;
 	struct value *body = value_object(cli->arena);
-	const char *path = with_slash(cli, argv[0]);
+	const char *path = cli_with_slash(cli, argv[0]);
 	struct err err = { 0 };
 	const char *what;
 
@@ -292,8 +288,8 @@ static int
 run_move(struct cli *cli, void *options, int argc, char **argv)
 {
 	struct value *body = value_object(cli->arena);
-	const char *from = with_slash(cli, argv[0]);
-	const char *to = with_slash(cli, argv[1]);
+	const char *from = cli_with_slash(cli, argv[0]);
+	const char *to = cli_with_slash(cli, argv[1]);
 	struct err err = { 0 };
 	const char *what;
 

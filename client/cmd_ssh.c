@@ -89,8 +89,7 @@ expanded(struct cli *cli, const char *path)
 	return whole != NULL ? whole : path;
 }
 
-/* ---- which role, which mode
- * ------------------------------------------------------ */
+/* ---- which role, which mode --------------------------------------------- */
 
 #define NO_ROLE_WARNING                                                                    \
 	"WARNING: No -role specified. Use -role to tell Vault which ssh role to use\n"     \
@@ -185,8 +184,7 @@ check_mode(const char *mode)
 	return cli_usage("Unknown SSH mode: %s", mode);
 }
 
-/* ---- the session
- * ------------------------------------------------------------------ */
+/* ---- the session -------------------------------------------------------- */
 
 static bool
 on_path(struct cli *cli, const char *program)

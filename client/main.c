@@ -61,8 +61,7 @@ static const struct flag field_flags[] = {
 	FLAG_END,
 };
 
-/* ---- which command ----------------------------------------------------------
- */
+/* ---- which command ------------------------------------------------------ */
 
 /* The command whose name is the first one or two words; *ret_used: how many. */
 static const struct command *
@@ -104,8 +103,7 @@ is_version_word(const char *word)
 		strcmp(word, "--version") == 0;
 }
 
-/* ---- -format anywhere
- * ------------------------------------------------------------ */
+/* ---- -format anywhere --------------------------------------------------- */
 
 /*
  * -format may stand behind the arguments too: take it out of argv, before a
@@ -151,8 +149,7 @@ choose_format(struct cli *cli)
 	return EXIT_DONE;
 }
 
-/* ---- running it
- * --------------------------------------------------------------------- */
+/* ---- running it --------------------------------------------------------- */
 
 static int
 check_count(const struct command *command, int n)

@@ -18,8 +18,7 @@ struct table_row {
 	struct table_row *next;
 };
 
-/* ---- tables -----------------------------------------------------------------
- */
+/* ---- tables ------------------------------------------------------------- */
 
 void
 table_add(struct table *table, const char *const *cells)
@@ -119,8 +118,7 @@ table_key_value(struct cli *cli)
 	return table;
 }
 
-/* ---- cells
- * --------------------------------------------------------------------- */
+/* ---- cells -------------------------------------------------------------- */
 
 static void add_cell(struct buf *out, const struct value *value);
 
@@ -257,8 +255,7 @@ output_cell_of(struct cli *cli, const char *key, const struct value *value)
 	return output_duration(cli, seconds);
 }
 
-/* ---- the rows of an answer
- * ------------------------------------------------------ */
+/* ---- the rows of an answer ---------------------------------------------- */
 
 /* ["default" "web"], as Go prints quoted lists. */
 static const char *
@@ -361,8 +358,7 @@ output_warnings(const struct value *answer)
 	return true;
 }
 
-/* ---- JSON, YAML, one field
- * --------------------------------------------------------- */
+/* ---- JSON, YAML, one field ---------------------------------------------- */
 
 void
 output_value(struct cli *cli, const struct value *value)

@@ -21,8 +21,7 @@
 #define WORDS_MAX 16
 #define NOT_STARTED 127
 
-/* ---- asking ssh about itself
- * -------------------------------------------------- */
+/* ---- asking ssh about itself -------------------------------------------- */
 
 /* Run a program and collect what it prints on both streams. */
 static int
@@ -118,8 +117,7 @@ build_words(struct cli *cli, const struct sshrun *run, const char *const *front,
 	return words;
 }
 
-/* ---- the host's key
- * ---------------------------------------------------------------- */
+/* ---- the host's key ----------------------------------------------------- */
 
 /* The value of a line "name value…" of ssh -G, up to its end; or NULL. */
 static char *
@@ -231,8 +229,7 @@ sshrun_key_is_unknown(
 	return unknown;
 }
 
-/* ---- the session
- * -------------------------------------------------------------------- */
+/* ---- the session -------------------------------------------------------- */
 
 struct session {
 	struct askpass askpass;

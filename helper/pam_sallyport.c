@@ -172,8 +172,7 @@ ask_helper(const struct login *login, struct spawn *spawn,
 	buf_clear(&text);
 }
 
-/* ---- the answer ------------------------------------------------------------
- */
+/* ---- the answer --------------------------------------------------------- */
 
 static void
 no_cleanup(pam_handle_t *pamh, void *data, int status)
@@ -258,8 +257,7 @@ check_with_helper(const struct login *login)
 	return refuse_login(login, &line);
 }
 
-/* ---- user and password ------------------------------------------------------
- */
+/* ---- user and password -------------------------------------------------- */
 
 static int
 get_names(struct login *login)
@@ -344,8 +342,7 @@ pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
 	return authenticate(&login);
 }
 
-/* ---- the rest grants nothing ------------------------------------------------
- */
+/* ---- the rest grants nothing -------------------------------------------- */
 
 EXPORTED int
 pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)

@@ -144,8 +144,7 @@ leave_a_grandchild(const struct spawn *spawn, const struct pipes *pipes)
 	_exit(pid < 0 ? FAILED : 0);
 }
 
-/* ---- here -----------------------------------------------------------------
- */
+/* ---- here --------------------------------------------------------------- */
 
 static int
 reap(pid_t pid, struct err *err)

@@ -1,7 +1,7 @@
 /* auth/token: create, look up, renew and revoke tokens. */
 #include <string.h>
 
-#include "lib/duration.h"
+#include "server/api/cap.h"
 #include "server/api/reply.h"
 #include "server/api/revoke.h"
 #include "server/auth/auth.h"
@@ -193,21 +193,6 @@ warn_of_missing_policies(
 	return 0;
 }
 
-static void
-warn_of_cap(struct req *req, const struct token_lifetime *life)
-{
-	char asked[DURATION_TEXT_MAX];
-	char max[DURATION_TEXT_MAX];
-
-	if (!life->capped)
-		return;
-	duration_format_s(life->asked_s, asked);
-	duration_format_s(life->max_s, max);
-	req_warn(req,
-		"TTL of \"%s\" exceeded the effective max_ttl of \"%s\"; TTL value is capped accordingly",
-		asked, max);
-}
-
 /* All but what the draft and the closure know. */
 static int
 fill_token(struct create_ctx *create, const struct token_wish *wish,
@@ -288,7 +273,8 @@ make_token(struct create_ctx *create, const struct token_wish *wish,
 		rc = draft_token(create, wish, err);
 	if (rc != 0)
 		return rc;
-	warn_of_cap(req, &create->life);
+	if (create->life.capped)
+		req_warn_cap(req, create->life.asked_s, create->life.max_s);
 	return req_write(req, insert_token, create, err);
 }
 
@@ -485,21 +471,6 @@ renew_row(struct store_tx *tx, void *ctx, struct err *err)
 	return rc != 0 ? rc : token_update(tx, &old, &renew->token, err);
 }
 
-static void
-warn_of_renewal_cap(struct req *req, const struct renew_ctx *renew)
-{
-	const struct lease *lease = &renew->token.lease;
-	const struct token_lifetime life = {
-		.capped = renew->renewal.ret_capped,
-		.asked_s = renew->renewal.increment_s != 0
-			? renew->renewal.increment_s
-			: renew->renewal.default_s,
-		.max_s = lease->max_s - lease->issue_ns / CLOCK_NS_PER_S,
-	};
-
-	warn_of_cap(req, &life);
-}
-
 static int
 renew_subject(struct req *req, struct reply *reply,
 	const struct subject *subject, struct err *err)
@@ -514,7 +485,7 @@ renew_subject(struct req *req, struct reply *reply,
 	rc = req_write(req, renew_row, renew, err);
 	if (rc != 0)
 		return rc;
-	warn_of_renewal_cap(req, renew);
+	req_warn_renewal_cap(req, &renew->token.lease, &renew->renewal);
 	expire_notice(req->server->expire, renew->token.lease.expire_s);
 	reply_auth(
 		reply, &renew->token, subject->text, renew->token.lease.ttl_s);

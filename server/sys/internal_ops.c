@@ -13,23 +13,6 @@ struct ui_ctx {
 	struct value *auth, *secret;
 };
 
-/* Without a token: only what a mount wants to show to strangers. */
-static struct value *
-public_value(struct arena *arena, const struct mount *mount)
-{
-	struct value *entry = value_object(arena);
-	struct value *options = mount->options == NULL
-		? value_null(arena)
-		: value_copy(arena, mount->options);
-
-	if (!value_set_str(arena, entry, "type", mount->type->name) ||
-		!value_set_str(
-			arena, entry, "description", mount->description) ||
-		!value_set(arena, entry, "options", options))
-		return NULL;
-	return entry;
-}
-
 static int
 add_visible(void *ctx, const struct mount *mount, struct err *err)
 {
@@ -46,7 +29,7 @@ add_visible(void *ctx, const struct mount *mount, struct err *err)
 	} else {
 		if (strcmp(mount->listing_visibility, "unauth") != 0)
 			return 0;
-		entry = public_value(arena, mount);
+		entry = mount_value_public(arena, mount);
 	}
 	return value_set(arena, auth ? ui->auth : ui->secret, path, entry)
 		? 0

@@ -1,7 +1,7 @@
 /* leases: look up, list, renew and revoke by lease id. */
 #include <string.h>
 
-#include "lib/duration.h"
+#include "server/api/cap.h"
 #include "server/api/reply.h"
 #include "server/api/revoke.h"
 #include "server/core/expire.h"
@@ -141,25 +141,6 @@ renew_row(struct store_tx *tx, void *ctx, struct err *err)
 	return rc != 0 ? rc : lease_update(tx, &old, &renew->lease, err);
 }
 
-static void
-warn_of_cap(struct req *req, const struct renew_ctx *renew)
-{
-	const struct lease *lease = &renew->lease;
-	const struct lease_renewal *renewal = &renew->renewal;
-	char asked[DURATION_TEXT_MAX];
-	char max[DURATION_TEXT_MAX];
-
-	if (!renewal->ret_capped)
-		return;
-	duration_format_s(renewal->increment_s != 0 ? renewal->increment_s
-						    : renewal->default_s,
-		asked);
-	duration_format_s(lease->max_s - lease->issue_ns / CLOCK_NS_PER_S, max);
-	req_warn(req,
-		"TTL of \"%s\" exceeded the effective max_ttl of \"%s\"; TTL value is capped accordingly",
-		asked, max);
-}
-
 static int
 renew_lease(struct req *req, struct reply *reply, struct err *err)
 {
@@ -185,7 +166,7 @@ renew_lease(struct req *req, struct reply *reply, struct err *err)
 	rc = req_write(req, renew_row, &renew, err);
 	if (rc != 0)
 		return rc;
-	warn_of_cap(req, &renew);
+	req_warn_renewal_cap(req, &renew.lease, &renew.renewal);
 	expire_notice(req->server->expire, renew.lease.expire_s);
 	reply_lease(reply, id, renew.lease.renewable, renew.lease.ttl_s);
 	return 0;

@@ -57,7 +57,7 @@ config_value(struct arena *arena, const struct mount *mount)
 }
 
 struct value *
-mount_value(struct arena *arena, const struct mount *mount)
+mount_value_public(struct arena *arena, const struct mount *mount)
 {
 	struct value *entry = value_object(arena);
 	struct value *options = mount->options == NULL
@@ -67,13 +67,22 @@ mount_value(struct arena *arena, const struct mount *mount)
 	if (!value_set_str(arena, entry, "type", mount->type->name) ||
 		!value_set_str(
 			arena, entry, "description", mount->description) ||
-		!value_set_str(arena, entry, "accessor", mount->accessor) ||
+		!value_set(arena, entry, "options", options))
+		return NULL;
+	return entry;
+}
+
+struct value *
+mount_value(struct arena *arena, const struct mount *mount)
+{
+	struct value *entry = mount_value_public(arena, mount);
+
+	if (!value_set_str(arena, entry, "accessor", mount->accessor) ||
 		!value_set_str(arena, entry, "uuid", mount->uuid) ||
 		!value_set_bool(arena, entry, "local", mount->local) ||
 		!value_set_bool(arena, entry, "seal_wrap", mount->seal_wrap) ||
 		!value_set_bool(arena, entry, "external_entropy_access",
 			mount->external_entropy_access) ||
-		!value_set(arena, entry, "options", options) ||
 		!value_set(arena, entry, "config", config_value(arena, mount)))
 		return NULL;
 	return entry;

@@ -4,6 +4,10 @@
 
 #include "server/core/mount.h"
 
+/* What strangers may see: type, description, options. NULL: no memory. */
+struct value *mount_value_public(
+	struct arena *arena, const struct mount *mount);
+
 /* The whole entry (spec/core-api.md 3.1); NULL: no memory. */
 struct value *mount_value(struct arena *arena, const struct mount *mount);
 
