@@ -12,7 +12,7 @@
 
 #define CLI_BODY_MAX (64 * 1024 * 1024)
 
-enum output_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML };
+enum output_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML, FORMAT_RAW };
 
 /* What the global flags fill. */
 struct cli_options {

@@ -78,7 +78,7 @@ help_print_command(const struct command *command)
 		return;
 	if ((command->flags & COMMAND_FORMAT) != 0)
 		fprintf(stderr,
-			"\nOutput:\n\n  -%-*s table, json or yaml. Also SALLYPORT_FORMAT, VAULT_FORMAT.\n",
+			"\nOutput:\n\n  -%-*s table, json, yaml or raw. Also SALLYPORT_FORMAT, VAULT_FORMAT.\n",
 			NAME_WIDTH, "format");
 	if ((command->flags & COMMAND_FIELD) != 0)
 		fprintf(stderr, "  -%-*s Print this field alone.\n", NAME_WIDTH,

@@ -51,7 +51,7 @@ const struct flag global_flags[] = {
 
 static const struct flag format_flags[] = {
 	TEXT_FLAG(struct cli_options, format, "format", .initial = "table",
-		.env = "FORMAT", .help = "table, json or yaml."),
+		.env = "FORMAT", .help = "table, json, yaml or raw."),
 	FLAG_END,
 };
 
@@ -144,6 +144,8 @@ choose_format(struct cli *cli)
 		cli->format = FORMAT_JSON;
 	else if (strcasecmp(name, "yaml") == 0 || strcasecmp(name, "yml") == 0)
 		cli->format = FORMAT_YAML;
+	else if (strcasecmp(name, "raw") == 0)
+		cli->format = FORMAT_RAW;
 	else
 		return cli_usage("Invalid output format: %s", name);
 	return EXIT_DONE;

@@ -366,7 +366,9 @@ output_value(struct cli *cli, const struct value *value)
 	struct buf out;
 
 	buf_init(&out, CLI_BODY_MAX);
-	if (cli->format == FORMAT_YAML) {
+	if (cli->format == FORMAT_RAW) {
+		(void)buf_add_span(&out, cli->answer.body);
+	} else if (cli->format == FORMAT_YAML) {
 		yaml_write(&out, value);
 	} else {
 		jsonw_value(&out, value, 2);

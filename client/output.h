@@ -32,7 +32,10 @@ int output_secret(struct cli *cli, const struct value *answer);
 /* Names under the header "Keys", or the bare list. */
 int output_keys(struct cli *cli, const struct value *keys);
 
-/* A value as JSON or YAML, as the format says (table: JSON). */
+/*
+ * A value as JSON or YAML, as the format says (table: JSON); raw: the bytes
+ * that the server sent, whatever the value.
+ */
 void output_value(struct cli *cli, const struct value *value);
 
 /* A value as JSON on one line. */

@@ -144,6 +144,13 @@ def test_json_and_yaml(run):
     assert list(created['auth'])[:3] == ['client_token', 'accessor', 'policies']
 
 
+def test_raw_is_what_the_server_sent(run, shared):
+    sent = shared.api().get('ssh/roles/otp').json
+    shown = json.loads(good(run('read', '-format=raw', 'ssh/roles/otp')))
+    assert list(shown) == list(sent) and shown['data'] == sent['data']
+    assert 'otp' in json.loads(good(run('list', '-format=raw', 'ssh/roles')))['data']['keys']
+
+
 def test_one_field(run):
     assert good(run('read', '-field=port', 'ssh/roles/otp')) == '22'
     assert good(run('read', '-field=data', 'ssh/roles/otp')).startswith('map[allowed_users: cidr_list:')
