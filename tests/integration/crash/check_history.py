@@ -10,7 +10,7 @@ answer. Each key has one owner at a time, but OTPs may be raced for.
 - register: what is read is the last answered write, or an unanswered one
   behind it; what a read has shown is settled.
 - OTP: at most one 200 in its life; none to a verify that was sent after a
-  revoke or a verify was answered; a 400 only where something may have ended it.
+  revoke or a verify was answered; refused only where something may have ended it.
 - audit: each answered request has its request line and its response line.
 
 Prints counts and anomalies; exit status 1 where there is one.
@@ -64,10 +64,12 @@ def check_otp(key, ops):
         if any(end < op['sent'] for end in ends):
             yield f'{key}: accepted after its end was answered'
     for op in verifies:
-        if op['status'] not in (None, 200, 400) and op['status'] < 500:
+        # 429: a password whose row is gone counts as a miss, and misses have a limit for each source.
+        refused = op['status'] in (400, 429)
+        if op['status'] not in (None, 200) and not refused and op['status'] < 500:
             yield f'{key}: verify answered {op["status"]}'
         ended_by = [one for one in ops if one is not op and one['sent'] < op['answered']] if op['answered'] else [1]
-        if op['status'] == 400 and not ended_by and not op.get('may_expire'):
+        if refused and not ended_by and not op.get('may_expire'):
             yield f'{key}: refused though nothing had ended it'
 
 
