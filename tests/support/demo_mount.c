@@ -5,6 +5,7 @@
 
 #include "server/api/record_ops.h"
 #include "server/core/seal.h"
+#include "storage/outbox.h"
 
 _Atomic int demo_runs;
 _Atomic int demo_header_len;
@@ -284,6 +285,29 @@ static const struct record_type card_record = {
 	}
 #define THING .in_size = sizeof(struct thing_in), .fields = thing_fields
 
+static int
+note_facts(
+	void *ctx, const struct outbox_fact *facts, size_t n, struct err *err)
+{
+	struct reply *reply = ctx;
+
+	(void)err;
+	reply_int(reply, "facts", (int64_t)n);
+	reply_int(reply, "status", n > 0 ? facts[0].status : -1);
+	return 0;
+}
+
+/* What the outbox holds between the announcement and the change. */
+static int
+announce(struct req *req, struct reply *reply, struct err *err)
+{
+	int rc = req_announce(req, err);
+
+	return rc != 0
+		? rc
+		: outbox_scan(req->server->store, note_facts, reply, err);
+}
+
 static const struct op demo_ops[] = {
 	ROW("nothing", OP_READ, do_nothing, .flags = 0),
 	ROW("nothing", OP_UPDATE, do_nothing, .flags = 0),
@@ -307,6 +331,7 @@ static const struct op demo_ops[] = {
 	ROW("note", OP_READ, read_note, .flags = 0),
 	ROW("unmounted-note", OP_UPDATE, unmount_and_write, THING),
 	ROW("sealed-note", OP_UPDATE, write_and_seal, THING),
+	ROW("announced", OP_UPDATE, announce, .flags = 0),
 	ROW("lease", OP_UPDATE, lease_thing, THING),
 	ROW("raced", OP_UPDATE, lease_raced, THING),
 	ROW("empty", OP_LIST, list_keys, .flags = 0),

@@ -750,6 +750,20 @@ a_change_leaves_no_outbox_row_once_its_line_is_durable(void **state)
 }
 
 static void
+an_announced_change_is_in_the_outbox_before_it_is_done(void **state)
+{
+	const struct value *data = NULL;
+
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	send("POST", "demo/announced", "{}", fixture->root);
+	assert_int_equal(reply.status, 200);
+	data = value_find(reply.json, "data");
+	assert_int_equal(value_find_int(data, "facts", -1), 1);
+	assert_int_equal(value_find_int(data, "status", -1), 0);
+}
+
+static void
 a_change_whose_devices_a_seal_closed_is_told_by_the_outbox(void **state)
 {
 	const struct secret_view share =
@@ -871,6 +885,7 @@ main(void)
 		CASE(each_request_has_two_lines_and_no_secret),
 		CASE(a_change_leaves_no_outbox_row_once_its_line_is_durable),
 		CASE(refusals_are_logged_as_the_peer_words_them),
+		CASE(an_announced_change_is_in_the_outbox_before_it_is_done),
 		CASE(a_change_whose_devices_a_seal_closed_is_told_by_the_outbox),
 		CASE(nothing_is_written_to_a_mount_that_has_gone),
 		CASE(sealing_itself_is_answered),
