@@ -4,7 +4,7 @@ import random
 import pytest
 
 from support.audit import device, verify
-from support.build import count
+from support.figures import count
 from support.server import Server
 
 EDITS = count('CHAIN_EDITS', 100)

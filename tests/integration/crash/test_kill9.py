@@ -8,7 +8,7 @@ import time
 import check_history
 from load import Client, Journal, policy_text, role_user, token_ttl
 from support.audit import device, verify
-from support.build import count
+from support.figures import count
 from support.server import Server
 from support.wire import Wire
 

@@ -6,7 +6,7 @@ import time
 
 import check_history
 from load import Journal
-from support.build import count
+from support.figures import count
 from support.server import Server
 from support.wire import Wire
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from support.build import count
 from support.cli import run
+from support.figures import count
 from support.server import Server
 from support.wire import Wire
 

@@ -1,8 +1,8 @@
 """Of any number of racers on one OTP exactly one wins (reliability R10, G-1)."""
 import pytest
 
-from support.build import count
 from support.certs import Certs
+from support.figures import count
 from support.server import Server
 from support.wire import Wire
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from support.audit import device, lines, verify, whole_lines
-from support.build import count
 from support.faults import Faults, fill, small_disk
+from support.figures import count
 from support.server import Server, wait_for
 from support.wire import Wire
 

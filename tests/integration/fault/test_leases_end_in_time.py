@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 
-from support.build import count
+from support.figures import count
 from support.server import Server, wait_for
 from support.wire import Wire
 

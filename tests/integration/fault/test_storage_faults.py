@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from support.build import count
 from support.faults import Faults, fill, small_disk
+from support.figures import count
 from support.server import Server, wait_for
 from support.wire import Wire
 

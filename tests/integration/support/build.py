@@ -10,8 +10,3 @@ CLI = BUILD / 'client' / 'sallyport'
 HELPER = BUILD / 'helper' / 'sallyport-helper'
 MODULE = BUILD / 'helper' / '.libs' / 'pam_sallyport.so'
 TEST_SSHD = ROOT / 'tools' / 'test-sshd'
-
-
-def count(name, usual):
-    """A count that `./check nightly` raises through the environment."""
-    return int(os.environ.get(name, usual))
