@@ -1,0 +1,64 @@
+"""One load on the server, and what it cost."""
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+POLICY = '''
+path "ssh/creds/*" { capabilities = ["create", "update"] }
+path "ssh/roles/*" { capabilities = ["read"] }
+path "auth/token/lookup-self" { capabilities = ["read"] }
+'''
+OTP = '@' * 36
+
+# Name, method, path, whether it sends the token, body.
+Load = collections.namedtuple('Load', 'name method path has_token body')
+STATIC = Load('static answer', 'GET', '/v1/sys/leader', False, '')
+ROLE_READ = Load('role read', 'GET', '/v1/ssh/roles/otp', True, '')
+TOKEN_LOOKUP = Load('token lookup', 'GET', '/v1/auth/token/lookup-self', True, '')
+ISSUE = Load('OTP issue', 'PUT', '/v1/ssh/creds/otp', True, '{"ip":"10.1.2.3"}')
+VERIFY = Load('OTP verify', 'PUT', '/v1/ssh/verify', False, '{"otp":"%s"}' % OTP)
+LOADS = (STATIC, ROLE_READ, TOKEN_LOOKUP, ISSUE, VERIFY)
+
+
+def cpu_s(pid):
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def rss_mib(pid):
+    for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
+        if line.startswith('VmRSS:'):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+class Client:
+    """Loads on one server; what an OTP issue hands out the next verify uses up."""
+
+    def __init__(self, programs, server):
+        self.program, self.server = str(programs / 'load'), server
+        self.keys = server.directory / 'keys'
+        self.token = server.token_with(POLICY)
+
+    def run(self, load, connections, seconds):
+        words = [self.program, str(self.server.port), str(connections), str(seconds), load.method, load.path,
+                 self.token if load.has_token else '', load.body]
+        pid = self.server.process.pid
+        source = subprocess.DEVNULL
+        if load.path.startswith(ISSUE.path[:10]):
+            words.append(str(self.keys))
+        if load == VERIFY:
+            source = open(self.keys, 'rb')
+        before = cpu_s(pid)
+        run = subprocess.run(words, stdin=source, stdout=subprocess.PIPE, check=True)
+        figures = json.loads(run.stdout)
+        if figures['refused'] or not figures['n']:
+            sys.exit(f'bench: {load.name}: {figures["refused"]} of {figures["n"]} requests refused')
+        figures['rate'] = figures['n'] / figures['seconds']
+        figures['server_cpu'] = (cpu_s(pid) - before) / figures['seconds']
+        figures['server_us'] = (cpu_s(pid) - before) / figures['n'] * 1e6
+        figures['rss'] = rss_mib(pid)
+        return figures
