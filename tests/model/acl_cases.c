@@ -1,7 +1,7 @@
 /*
  * Decides cases read from standard input, one JSON object a line, for
- * policy_diff: {"policies":[text…],"path":…,"op":…,"sudo":…,"data":…,"wrap":…}
- * gives "allow caps" or "deny caps".
+ * policy_diff: {"policies":[text…],"requests":[{"path":…,"op":…,"sudo":…,
+ * "data":…,"wrap":…}…]} gives "allow caps" or "deny caps" for each request.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,13 +70,30 @@ parse_policies(
 	return rc;
 }
 
+static void
+run_request(
+	const struct acl *acl, const struct value *asked, struct arena *arena)
+{
+	struct acl_request request = { 0 };
+
+	request.path = value_find_str(asked, "path", "");
+	request.wants = capability(value_find_str(asked, "op", ""));
+	request.wants_sudo = value_find_bool(asked, "sudo", false);
+	request.checks_parameters =
+		(request.wants & (CAP_CREATE | CAP_READ | CAP_UPDATE)) != 0;
+	request.wrap_ttl_s = value_find_int(asked, "wrap", 0);
+	request.data = value_find(asked, "data");
+	if (request.data != NULL && request.data->type != VALUE_OBJECT)
+		request.data = NULL;
+	print_answer(acl, &request, arena);
+}
+
 static int
 run_case(struct span line, struct arena *arena, struct err *err)
 {
 	struct policy *policies[POLICIES_MAX] = { NULL };
 	const struct policy *seen[POLICIES_MAX];
 	struct acl acl = { .policies = seen };
-	struct acl_request request = { 0 };
 	struct value *root = NULL;
 	size_t i;
 	int rc = json_parse(line, &json_limits_trusted, arena, &root, err);
@@ -86,17 +103,10 @@ run_case(struct span line, struct arena *arena, struct err *err)
 			value_find(root, "policies"), policies, err);
 	for (i = 0; i < POLICIES_MAX && policies[i] != NULL; i++)
 		seen[acl.n++] = policies[i];
-	request.path = value_find_str(root, "path", "");
-	request.wants = capability(value_find_str(root, "op", ""));
-	request.wants_sudo = value_find_bool(root, "sudo", false);
-	request.checks_parameters =
-		(request.wants & (CAP_CREATE | CAP_READ | CAP_UPDATE)) != 0;
-	request.wrap_ttl_s = value_find_int(root, "wrap", 0);
-	request.data = value_find(root, "data");
-	if (request.data != NULL && request.data->type != VALUE_OBJECT)
-		request.data = NULL;
-	if (rc == 0)
-		print_answer(&acl, &request, arena);
+	if (rc == 0) {
+		VALUE_EACH (asked, value_find(root, "requests"))
+			run_request(&acl, asked, arena);
+	}
 	for (i = 0; i < POLICIES_MAX; i++)
 		policy_free(&policies[i]);
 	return rc;

@@ -2,15 +2,21 @@
 
 A rule is a dict: path (as written), caps (list of names), allowed, denied
 (dict of name to list), required (list), min_wrap, max_wrap (seconds, 0: none).
-Nothing is prepared: each question looks at every rule of every policy. This is
-what server/core/acl.c is compared with.
+Nothing is prepared: each question looks at every rule of every policy (only
+what a pattern's text means is remembered). This is what server/core/acl.c is
+compared with.
 """
+import functools
 import re
 
 
 def pattern_of(rule):
+    return read_pattern(rule["path"])
+
+
+@functools.cache
+def read_pattern(text):
     """(text without leading '/' and trailing '*', whether it had the '*')."""
-    text = rule["path"]
     if text.startswith("/"):
         text = text[1:]
     if text.endswith("*"):
@@ -22,10 +28,11 @@ def has_plus(text):
     return "+" in text.split("/")
 
 
+@functools.cache
 def regex_of(text, glob):
     parts = ["[^/]*" if part == "+" else re.escape(part)
              for part in text.split("/")]
-    return "/".join(parts) + (".*" if glob else "")
+    return re.compile("/".join(parts) + (".*" if glob else ""), re.DOTALL)
 
 
 def fold(text):
@@ -37,7 +44,7 @@ def matches(rule, path):
     text, glob = pattern_of(rule)
     if "deny" in rule["caps"]:
         text, path = fold(text), fold(path)
-    return re.fullmatch(regex_of(text, glob), path, re.DOTALL) is not None
+    return regex_of(text, glob).fullmatch(path) is not None
 
 
 def is_exact(rule):
