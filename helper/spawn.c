@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -117,6 +118,15 @@ drop_rights(const struct spawn *spawn)
 		syscall(SYS_setresuid, spawn->uid, spawn->uid, spawn->uid) == 0;
 }
 
+/* One byte in place of the helper's line: no helper says so little. */
+static void __attribute__((noreturn)) tell_errno(int fd)
+{
+	const uint8_t number = (uint8_t)errno;
+
+	(void)syscall(SYS_write, fd, &number, sizeof(number));
+	_exit(FAILED);
+}
+
 static void __attribute__((noreturn))
 become_helper(const struct spawn *spawn, const struct pipes *pipes)
 {
@@ -128,10 +138,11 @@ become_helper(const struct spawn *spawn, const struct pipes *pipes)
 	reset_signals();
 	(void)setsid();
 	(void)umask(077);
-	if (chdir("/") == 0 && arrange_descriptors(spawn, pipes) &&
-		drop_rights(spawn))
+	if (chdir("/") != 0 || !arrange_descriptors(spawn, pipes))
+		tell_errno(pipes->line[1]);
+	if (drop_rights(spawn))
 		(void)execve(spawn->program, argv, envp);
-	_exit(FAILED);
+	tell_errno(VERDICT_FD_LINE);
 }
 
 static void __attribute__((noreturn))
@@ -207,24 +218,27 @@ now_ms(void)
 
 /*
  * A frame fits a pipe whole, so one write does it. SIGPIPE is kept from our
- * host by blocking it for the write and taking it back out of the queue.
+ * host by blocking it for the write and taking it back out of the queue. A
+ * helper that is gone already is no error here: its line says why.
  */
 static int
 send_frame(struct span frame, int *fd, struct err *err)
 {
 	const struct timespec at_once = { 0, 0 };
 	sigset_t pipe_only, old;
+	bool gone;
 	ssize_t n;
 
 	(void)sigemptyset(&pipe_only);
 	(void)sigaddset(&pipe_only, SIGPIPE);
 	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &old);
 	n = write(*fd, frame.data, frame.len);
-	if (n < 0 && errno == EPIPE && sigismember(&old, SIGPIPE) == 0)
+	gone = n < 0 && errno == EPIPE;
+	if (gone && sigismember(&old, SIGPIPE) == 0)
 		(void)sigtimedwait(&pipe_only, NULL, &at_once);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	close_fd(fd);
-	if (n != (ssize_t)frame.len)
+	if (!gone && n != (ssize_t)frame.len)
 		return err_set(err, ERR_SYSTEM, 500,
 			"the helper did not take the frame");
 	return 0;
@@ -256,6 +270,15 @@ collect(int fd, int64_t deadline_ms, struct buf *out, struct err *err)
 	}
 }
 
+static int
+check_started(const struct buf *out, struct err *err)
+{
+	if (out->len != 1)
+		return 0;
+	return err_set(err, ERR_SYSTEM, 500, "the helper could not be run: %s",
+		strerror(out->data[0]));
+}
+
 int
 spawn_run(const struct spawn *spawn, struct buf *out, struct err *err)
 {
@@ -269,6 +292,8 @@ spawn_run(const struct spawn *spawn, struct buf *out, struct err *err)
 		rc = send_frame(spawn->frame, &pipes.frame[1], err);
 	if (rc == 0)
 		rc = collect(pipes.line[0], deadline_ms, out, err);
+	if (rc == 0)
+		rc = check_started(out, err);
 	close_pipes(&pipes);
 	return rc;
 }

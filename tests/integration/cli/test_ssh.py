@@ -98,12 +98,9 @@ def test_the_lease_is_revoked_though_ssh_fails(logins):
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_the_session_and_the_lease(logins, tmp_path, number):
-    mark = tmp_path / 'mark'
-    tmp_path.chmod(0o777)
-    for one in tmp_path.parents:
-        if str(one).startswith('/tmp/'):
-            one.chmod(one.stat().st_mode | 0o055)
+def test_a_signal_ends_the_session_and_the_lease(logins, public_path, number):
+    mark = public_path / 'mark'
+    public_path.chmod(0o777)
     running = subprocess.Popen([str(CLI), *words(logins, 'ubuntu@127.0.0.1', f'touch {mark}; sleep 60')],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=environment(logins))
@@ -113,14 +110,11 @@ def test_a_signal_ends_the_session_and_the_lease(logins, tmp_path, number):
     assert running.wait(30) != 0
 
 
-def test_no_password_is_seen_in_arguments_or_environment(logins, tmp_path):
+def test_no_password_is_seen_in_arguments_or_environment(logins, public_path):
     """S2-9: as the processes stand while ssh runs."""
-    mark = tmp_path / 'mark'
-    tmp_path.chmod(0o777)
-    for one in tmp_path.parents:
-        if str(one).startswith('/tmp/'):
-            one.chmod(one.stat().st_mode | 0o055)
-    stub = tmp_path / 'ssh'
+    mark = public_path / 'mark'
+    public_path.chmod(0o777)
+    stub = public_path / 'ssh'
     stub.write_text(f'''#!/bin/sh
 [ "$1" = -V ] && exec ssh -V
 [ "$1" = -G ] && exec ssh "$@"

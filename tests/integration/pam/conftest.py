@@ -40,9 +40,12 @@ class Host:
         line = f'{MODULE} fail_delay=0 helper={helper or self.helper} config={self.config} {" ".join(words)}'
         stack = stack or ''.join(f'{kind} required {line}\n' for kind in ('auth', 'account', 'password', 'session'))
         (self.directory / 'service').write_text(stack.replace('@LINE@', line))
+        (self.directory / 'other').write_text('auth required pam_deny.so\n')
         done = subprocess.run([str(self.program), str(self.directory), user, *actions], input=password.encode(),
                               capture_output=True, timeout=60, env=env)
         assert done.returncode == 0, done
+        self.said = done.stderr.decode(errors='replace')
+        print(self.said, end='')  # pytest shows it beside a code that is not the wanted one
         rows = [row.split('=') for row in done.stdout.decode().split()]
         self.facts = {name: int(value) for name, value in rows if name not in actions}
         return [(name, CODES.get(int(value), value)) for name, value in rows if name in actions]
@@ -60,11 +63,13 @@ def host_program(tmp_path_factory):
 
 
 @pytest.fixture
+def tmp_path(public_path):
+    """The helper's unprivileged user must reach what the tests write."""
+    return public_path
+
+
+@pytest.fixture
 def host(host_program, tmp_path):
-    """Everything the helper's unprivileged user must reach is reachable."""
-    for one in (tmp_path, *tmp_path.parents):
-        if one.stat().st_uid == 0 and str(one).startswith('/tmp/'):
-            one.chmod(one.stat().st_mode | 0o055)
     made = Host(host_program, tmp_path)
     made.helper.write_bytes(HELPER.read_bytes())
     made.helper.chmod(0o755)

@@ -257,9 +257,18 @@ def test_a_helper_that_hangs_meets_the_deadline(host, tmp_path):
     assert time.monotonic() - begin < 10
 
 
-def test_a_helper_that_is_missing(host, tmp_path):
+@pytest.mark.parametrize('text, mode, why', [
+    (None, 0, 'No such file or directory'), ('#!/bin/sh\n', 0o644, 'Permission denied'),
+    ('#!/bin/sh\n', 0o700, 'Permission denied'), ('no program\n', 0o755, 'Exec format error'),
+])
+def test_helpers_that_cannot_be_run_are_told_apart(host, tmp_path, text, mode, why):
     host.write_config(settings('http://127.0.0.1:1'))
-    assert host.auth(password=UUID, helper=tmp_path / 'none') == 'AUTHINFO_UNAVAIL'
+    program = tmp_path / 'other-helper'
+    if text:
+        program.write_text(text)
+        program.chmod(mode)
+    assert host.auth(password=UUID, helper=program) == 'AUTHINFO_UNAVAIL'
+    assert f'why=the helper could not be run: {why}' in host.said
 
 
 def test_words_of_the_module(host):
