@@ -52,7 +52,7 @@ add_int(struct render *r, const char *key, int64_t n)
 	if (n == 0)
 		return;
 	add_key(r, key);
-	buf_addf(r->out, "%lld", (long long)n);
+	buf_add_int(r->out, n);
 }
 
 static void

@@ -85,8 +85,11 @@ auditline_append(struct buf *out, struct span body, struct auditline_head *head,
 		return err_set(err, ERR_INTERNAL, 500, "internal error");
 	hex_encode(head->link, sizeof(head->link), link);
 	buf_add(out, body.data, body.len - 1);
-	buf_addf(out, "%s\"seq\":%llu,\"link\":\"%s\"", body.len > 2 ? "," : "",
-		(unsigned long long)next.seq, link);
+	buf_add_str(out, body.len > 2 ? ",\"seq\":" : "\"seq\":");
+	buf_add_uint(out, next.seq);
+	buf_add_str(out, ",\"link\":\"");
+	buf_add(out, link, HASH_TEXT);
+	buf_add_char(out, '"');
 	if (key != NULL)
 		add_signature(out, start, key);
 	buf_add_str(out, "}\n");

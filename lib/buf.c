@@ -63,8 +63,9 @@ grow(struct buf *buf, size_t need)
 	return 0;
 }
 
-uint8_t *
-buf_reserve(struct buf *buf, size_t len)
+/* As buf_reserve, but what the room holds is not zero. */
+static uint8_t *
+make_room(struct buf *buf, size_t len)
 {
 	size_t need;
 
@@ -78,20 +79,30 @@ buf_reserve(struct buf *buf, size_t len)
 	}
 	if (need >= buf->cap && grow(buf, need) != 0)
 		return NULL;
-	/* However few bytes the caller adds, a NUL follows them. */
-	memset(buf->data + buf->len, 0, len + 1);
 	return buf->data + buf->len;
+}
+
+uint8_t *
+buf_reserve(struct buf *buf, size_t len)
+{
+	uint8_t *room = make_room(buf, len);
+
+	/* However few bytes the caller adds, a NUL follows them. */
+	if (room != NULL)
+		memset(room, 0, len + 1);
+	return room;
 }
 
 int
 buf_add(struct buf *buf, const void *data, size_t len)
 {
-	uint8_t *room = buf_reserve(buf, len);
+	uint8_t *room = make_room(buf, len);
 
 	if (room == NULL)
 		return buf->rc;
 	if (len > 0)
 		memcpy(room, data, len);
+	room[len] = '\0';
 	buf->len += len;
 	return 0;
 }
@@ -111,7 +122,36 @@ buf_add_str(struct buf *buf, const char *str)
 int
 buf_add_char(struct buf *buf, char c)
 {
-	return buf_add(buf, &c, 1);
+	uint8_t *room = make_room(buf, 1);
+
+	if (room == NULL)
+		return buf->rc;
+	room[0] = (uint8_t)c;
+	room[1] = '\0';
+	buf->len++;
+	return 0;
+}
+
+int
+buf_add_uint(struct buf *buf, uint64_t n)
+{
+	char digits[20]; /* of the largest number */
+	size_t i = sizeof(digits);
+
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return buf_add(buf, digits + i, sizeof(digits) - i);
+}
+
+int
+buf_add_int(struct buf *buf, int64_t n)
+{
+	/* Negated as unsigned, which the smallest number stands too. */
+	if (n < 0 && buf_add_char(buf, '-') == 0)
+		return buf_add_uint(buf, 0 - (uint64_t)n);
+	return n < 0 ? buf->rc : buf_add_uint(buf, (uint64_t)n);
 }
 
 int

@@ -31,6 +31,8 @@ int buf_add_span(struct buf *buf, struct span span);
 int buf_add_str(struct buf *buf, const char *str);
 int buf_add_char(struct buf *buf, char c);
 int buf_addf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+int buf_add_int(struct buf *buf, int64_t n); /* in decimal */
+int buf_add_uint(struct buf *buf, uint64_t n);
 int buf_add_u32be(struct buf *buf, uint32_t n);
 int buf_add_u64be(struct buf *buf, uint64_t n);
 

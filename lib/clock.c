@@ -1,7 +1,6 @@
 /* The machine's clocks, and times as text. */
 #include "lib/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static int64_t
@@ -50,26 +49,48 @@ clock_boot_ns(const struct clock *clock)
 	return clock->boot_ns(clock->ctx);
 }
 
+/* n in width digits, zeros in front; what follows them. */
+static char *
+put_digits(char *out, int64_t n, size_t width)
+{
+	for (size_t i = width; i-- > 0; n /= 10)
+		out[i] = (char)('0' + n % 10);
+	return out + width;
+}
+
+/* One part of a date or time and the character behind it. */
+static char *
+put_part(char *out, int n, size_t width, char behind)
+{
+	out = put_digits(out, n, width);
+	*out = behind;
+	return out + 1;
+}
+
 void
 clock_format_ns(int64_t wall_ns, char out[CLOCK_TEXT_MAX])
 {
 	time_t seconds = wall_ns / CLOCK_NS_PER_S;
 	int64_t fraction = wall_ns % CLOCK_NS_PER_S;
 	struct tm tm = { 0 };
-	size_t len;
 
 	if (fraction < 0) {
 		seconds--;
 		fraction += CLOCK_NS_PER_S;
 	}
 	(void)gmtime_r(&seconds, &tm);
-	len = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	out = put_part(out, tm.tm_year + 1900, 4, '-');
+	out = put_part(out, tm.tm_mon + 1, 2, '-');
+	out = put_part(out, tm.tm_mday, 2, 'T');
+	out = put_part(out, tm.tm_hour, 2, ':');
+	out = put_part(out, tm.tm_min, 2, ':');
+	out = put_digits(out, tm.tm_sec, 2);
 	if (fraction != 0) {
-		len += (size_t)snprintf(out + len, CLOCK_TEXT_MAX - len,
-			".%09lld", (long long)fraction);
-		while (out[len - 1] == '0')
-			len--;
+		*out++ = '.';
+		out = put_digits(out, fraction, 9);
+		while (out[-1] == '0')
+			out--;
 	}
-	out[len++] = 'Z';
-	out[len] = '\0';
+	*out++ = 'Z';
+	*out = '\0';
 }

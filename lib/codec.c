@@ -17,6 +17,21 @@ hex_encode(const void *data, size_t len, char *out)
 	*out = '\0';
 }
 
+void
+hex_encode_uuid(const uint8_t bytes[16], char out[HEX_UUID_MAX])
+{
+	static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(groups); i++) {
+		if (i > 0)
+			*out++ = '-';
+		hex_encode(bytes, groups[i], out);
+		bytes += groups[i];
+		out += 2 * groups[i];
+	}
+}
+
 /* The value of a hex digit; -1 where c is none. */
 static int
 hex_value(uint8_t c)

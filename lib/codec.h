@@ -8,6 +8,11 @@
 /* Lower-case hex and a NUL; out has 2 * len + 1 bytes. */
 void hex_encode(const void *data, size_t len, char *out);
 
+#define HEX_UUID_MAX 37
+
+/* 16 bytes as a UUID prints them, 8-4-4-4-12 digits, and a NUL. */
+void hex_encode_uuid(const uint8_t bytes[16], char out[HEX_UUID_MAX]);
+
 /* Either case, even length, exactly 2 * cap digits at most. ERR_INPUT. */
 int hex_decode(struct span text, uint8_t *out, size_t cap, size_t *ret_len);
 

@@ -4,10 +4,46 @@
  */
 #include "lib/jsonw.h"
 
+#include <string.h>
+
 static bool
 is_plain(uint8_t c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define HIGH_BITS (EACH_BYTE << 7)
+
+/* Nonzero where a byte of eight is below n, which is at most 128. */
+static uint64_t
+any_below(uint64_t eight, uint8_t n)
+{
+	return (eight - EACH_BYTE * n) & ~eight & HIGH_BITS;
+}
+
+/* The same as is_plain of each of eight bytes. */
+static bool
+are_plain(const uint8_t *bytes)
+{
+	uint64_t eight;
+
+	memcpy(&eight, bytes, sizeof(eight));
+	return (((eight + EACH_BYTE) | eight) & HIGH_BITS) == 0 &&
+		any_below(eight, 0x20) == 0 &&
+		any_below(eight ^ EACH_BYTE * '"', 1) == 0 &&
+		any_below(eight ^ EACH_BYTE * '\\', 1) == 0;
+}
+
+/* Where the plain run that starts at i ends. */
+static size_t
+plain_end(struct span text, size_t i)
+{
+	while (text.len - i >= sizeof(uint64_t) && are_plain(text.data + i))
+		i += sizeof(uint64_t);
+	while (i < text.len && is_plain(text.data[i]))
+		i++;
+	return i;
 }
 
 static void
@@ -58,17 +94,12 @@ add_character(struct buf *buf, struct span text)
 void
 jsonw_string(struct buf *buf, struct span text)
 {
-	size_t start = 0, i = 0;
+	size_t start = 0, end;
 
 	buf_add_char(buf, '"');
-	while (i < text.len) {
-		if (is_plain(text.data[i])) {
-			i++;
-			continue;
-		}
-		buf_add(buf, text.data + start, i - start);
-		i += add_character(buf, span_skip(text, i));
-		start = i;
+	while ((end = plain_end(text, start)) < text.len) {
+		buf_add(buf, text.data + start, end - start);
+		start = end + add_character(buf, span_skip(text, end));
 	}
 	buf_add_span(buf, span_skip(text, start));
 	buf_add_char(buf, '"');
@@ -118,7 +149,7 @@ add_value(struct buf *buf, const struct value *value, int indent, int blanks)
 		buf_add_str(buf, value->boolean ? "true" : "false");
 		break;
 	case VALUE_INT:
-		buf_addf(buf, "%lld", (long long)value->integer);
+		buf_add_int(buf, value->integer);
 		break;
 	case VALUE_NUMBER:
 		buf_add_span(buf, value_text(value));

@@ -111,6 +111,29 @@ format_v6(const uint8_t bytes[16], char out[NETADDR_TEXT_MAX])
 	}
 }
 
+/* 0 to 255 in decimal; what follows it. */
+static char *
+put_byte(char *out, uint8_t n)
+{
+	if (n >= 100)
+		*out++ = (char)('0' + n / 100);
+	if (n >= 10)
+		*out++ = (char)('0' + n / 10 % 10);
+	*out++ = (char)('0' + n % 10);
+	return out;
+}
+
+static void
+format_v4(const uint8_t bytes[4], char *out)
+{
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			*out++ = '.';
+		out = put_byte(out, bytes[i]);
+	}
+	*out = '\0';
+}
+
 void
 netaddr_format(const struct netaddr *addr, char out[NETADDR_TEXT_MAX])
 {
@@ -119,9 +142,7 @@ netaddr_format(const struct netaddr *addr, char out[NETADDR_TEXT_MAX])
 	if (addr->family == 6)
 		format_v6(b, out);
 	else if (addr->family == 4)
-		(void)snprintf(out, NETADDR_TEXT_MAX, "%u.%u.%u.%u",
-			(unsigned)b[0], (unsigned)b[1], (unsigned)b[2],
-			(unsigned)b[3]);
+		format_v4(b, out);
 	else
 		out[0] = '\0';
 }

@@ -2,10 +2,10 @@
 #include "lib/random.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "lib/codec.h"
 #include "lib/secret.h"
 
 void
@@ -58,11 +58,7 @@ random_uuid(char out[RANDOM_UUID_MAX])
 	random_bytes(b, sizeof(b));
 	b[6] = (uint8_t)(0x40 | (b[6] & 0x0f));
 	b[8] = (uint8_t)(0x80 | (b[8] & 0x3f));
-	snprintf(out, RANDOM_UUID_MAX,
-		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		"%02x%02x%02x%02x%02x%02x",
-		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-		b[10], b[11], b[12], b[13], b[14], b[15]);
+	hex_encode_uuid(b, out);
 	secret_wipe(b, sizeof(b));
 }
 

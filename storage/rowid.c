@@ -173,21 +173,6 @@ parse_base62(struct span text, uint8_t block[BLOCK])
 
 /* ---- hex in the shape of a UUID --------------------------------------- */
 
-static void
-format_otp(const uint8_t block[BLOCK], char out[OTP_LEN + 1])
-{
-	static const uint8_t groups[] = { 4, 2, 2, 2, 6 };
-	size_t done = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		if (i > 0)
-			*out++ = '-';
-		hex_encode(block + done, groups[i], out);
-		out += 2 * groups[i];
-		done += groups[i];
-	}
-}
-
 /* Upper case gets past this; comparing the whole text refuses it. */
 static bool
 parse_otp(struct span text, uint8_t block[BLOCK])
@@ -212,7 +197,7 @@ format_block(const struct barrier *barrier, enum rowid_kind kind,
 	const char *mount, const uint8_t block[BLOCK], char out[ROWID_TEXT_MAX])
 {
 	if (kind == ROWID_OTP)
-		format_otp(block, out);
+		hex_encode_uuid(block, out);
 	else
 		format_base62(barrier, kind, mount, block, out);
 }

@@ -1,7 +1,6 @@
 /* The eight keys in their order, written straight into the answer's buffer. */
 #include "server/api/envelope.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "lib/jsonw.h"
@@ -65,7 +64,7 @@ add_envelope(struct req *req, const struct reply *reply)
 	add_key(buf, "renewable");
 	(void)buf_add_str(buf, reply->renewable ? "true" : "false");
 	add_key(buf, "lease_duration");
-	(void)buf_addf(buf, "%" PRId64, reply->lease_duration_s);
+	(void)buf_add_int(buf, reply->lease_duration_s);
 	add_key(buf, "data");
 	add_value(buf, reply->data);
 	(void)buf_add_str(buf, ",\"wrap_info\":null,\"warnings\":");

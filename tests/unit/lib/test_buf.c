@@ -41,6 +41,28 @@ numbers_are_big_endian(void **state)
 }
 
 static void
+numbers_print_in_decimal(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 100);
+	buf_add_uint(&buf, 0);
+	buf_add_char(&buf, ' ');
+	buf_add_uint(&buf, UINT64_MAX);
+	buf_add_char(&buf, ' ');
+	buf_add_int(&buf, 1795248000);
+	buf_add_char(&buf, ' ');
+	buf_add_int(&buf, INT64_MIN);
+	assert_string_equal(buf_str(&buf),
+		"0 18446744073709551615 1795248000 -9223372036854775808");
+	buf_clear(&buf);
+	buf_init(&buf, 2);
+	assert_int_equal(buf_add_int(&buf, -10), ERR_LIMIT);
+	buf_clear(&buf);
+}
+
+static void
 holds_exactly_its_largest_size(void **state)
 {
 	struct buf buf;
@@ -137,6 +159,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(adds_are_strung_together),
 		cmocka_unit_test(numbers_are_big_endian),
+		cmocka_unit_test(numbers_print_in_decimal),
 		cmocka_unit_test(holds_exactly_its_largest_size),
 		cmocka_unit_test(a_failed_add_changes_nothing_and_sticks),
 		cmocka_unit_test(an_absurd_reserve_is_refused),

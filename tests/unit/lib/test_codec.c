@@ -23,6 +23,18 @@ hex_goes_both_ways(void **state)
 }
 
 static void
+a_uuid_has_its_groups(void **state)
+{
+	static const uint8_t bytes[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		12, 13, 14, 255 };
+	char text[HEX_UUID_MAX];
+
+	(void)state;
+	hex_encode_uuid(bytes, text);
+	assert_string_equal(text, "00010203-0405-0607-0809-0a0b0c0d0eff");
+}
+
+static void
 hex_refuses_odd_long_and_foreign_text(void **state)
 {
 	static const char *const bad[] = { "0", "0g", "x0", " 00", "0011223344",
@@ -95,6 +107,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hex_goes_both_ways),
+		cmocka_unit_test(a_uuid_has_its_groups),
 		cmocka_unit_test(hex_refuses_odd_long_and_foreign_text),
 		cmocka_unit_test(base64_matches_the_rfc),
 		cmocka_unit_test(base64_refuses_sloppy_text),

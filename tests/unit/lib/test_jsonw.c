@@ -31,6 +31,33 @@ strings_are_escaped(void **state)
 	assert_string_as("\xe2\x82\xac", 3, "\"\xe2\x82\xac\"");
 }
 
+/* Eight bytes are looked at together: each byte value at each of the places. */
+static void
+every_byte_is_judged_alike_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		char alone[2] = { (char)c, '\0' }, text[17];
+		struct buf one, many;
+
+		buf_init(&one, 100);
+		jsonw_string(&one, span_of(alone, 1));
+		for (size_t at = 0; at < 16; at++) {
+			memset(text, 'x', 16);
+			text[at] = (char)c;
+			buf_init(&many, 100);
+			jsonw_string(&many, span_of(text, 16));
+			assert_int_equal(many.len, one.len + 15);
+			assert_memory_equal(
+				many.data + 1 + at, one.data + 1, one.len - 2);
+			assert_int_equal(many.data[many.len - 2],
+				at < 15 ? 'x' : one.data[one.len - 2]);
+			buf_clear(&many);
+		}
+		buf_clear(&one);
+	}
+}
+
 static void
 bad_utf8_becomes_the_replacement(void **state)
 {
@@ -91,6 +118,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings_are_escaped),
+		cmocka_unit_test(every_byte_is_judged_alike_wherever_it_stands),
 		cmocka_unit_test(bad_utf8_becomes_the_replacement),
 		cmocka_unit_test(indented_as_go_does),
 		cmocka_unit_test(running_out_of_room_shows_in_the_buffer),
