@@ -2,6 +2,7 @@
  * Any bytes as an address, a block and a comma list: what is read prints as a
  * text that is read as the same, and is never an IPv4-mapped address.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,39 @@ check_address(struct span text)
 		abort();
 }
 
+/* No bit is set behind the prefix, and one before it matters. */
+static void
+check_masked(const struct cidr *cidr)
+{
+	unsigned n_bits = cidr->base.family == 4 ? 32 : 128;
+
+	for (unsigned bit = 0; bit < n_bits; bit++) {
+		struct netaddr other = cidr->base;
+
+		other.bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+		if (bit >= cidr->prefix &&
+			(cidr->base.bytes[bit / 8] & 0x80 >> bit % 8) != 0)
+			abort();
+		if (cidr_contains(cidr, &other) != (bit >= cidr->prefix))
+			abort();
+	}
+}
+
+static void
+check_printed(const struct cidr *cidr)
+{
+	char text[NETADDR_TEXT_MAX], block[NETADDR_TEXT_MAX + 5];
+	struct cidr again;
+
+	netaddr_format(&cidr->base, text);
+	(void)snprintf(
+		block, sizeof(block), "%s/%u", text, (unsigned)cidr->prefix);
+	if (cidr_parse(span_str(block), &again) != 0 ||
+		again.prefix != cidr->prefix ||
+		!netaddr_equal(&again.base, &cidr->base))
+		abort();
+}
+
 static void
 check_block(struct span text)
 {
@@ -45,6 +79,8 @@ check_block(struct span text)
 	if (cidr.prefix > (cidr.base.family == 4 ? 32 : 128) ||
 		!cidr_contains(&cidr, &cidr.base) || !cidr_covers(&cidr, &cidr))
 		abort();
+	check_masked(&cidr);
+	check_printed(&cidr);
 }
 
 static void

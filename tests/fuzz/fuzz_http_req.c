@@ -45,6 +45,30 @@ check_fields(const struct http_parser *parser)
 	}
 }
 
+/* The caps of reliability.md section 6, the verb (L12), one framing (L70). */
+static void
+check_limits(const struct http_parser *parser)
+{
+	struct span token = http_parser_find(parser, "x-vault-token");
+
+	if ((unsigned)parser->method > HTTP_OTHER ||
+		parser->head.len > HTTP_HEAD_MAX ||
+		parser->n_fields > HTTP_FIELDS_MAX ||
+		http_parser_body(parser).len > BODY_MAX)
+		abort();
+	if ((parser->state == HTTP_ST_FAILED) !=
+		(parser->fault != HTTP_FAULT_NONE))
+		abort();
+	if (parser->state < HTTP_ST_HEAD || parser->state == HTTP_ST_FAILED)
+		return;
+	if (token.len > HTTP_TOKEN_MAX || parser->target.len == 0 ||
+		(parser->chunked && parser->has_length) ||
+		(parser->http10 && (parser->chunked || !parser->close)) ||
+		(!parser->http10 &&
+			http_parser_find(parser, "host").data == NULL))
+		abort();
+}
+
 static bool
 same(const struct http_parser *a, const struct http_parser *b)
 {
@@ -82,8 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (step == HTTP_STEP_DONE && used_whole != used_cut)
 		abort();
-	if (whole.method > HTTP_OTHER)
-		abort();
+	check_limits(&whole);
 	check_fields(&whole);
 	http_parser_clear(&whole);
 	http_parser_clear(&cut);

@@ -15,6 +15,11 @@ check_path(const char *path)
 	for (const char *c = path; *c != '\0'; c++)
 		if ((uint8_t)*c < ' ' || *c == 0x7f || *c == '\\')
 			abort();
+	for (size_t i = 0, n, len = strlen(path); i < len; i += n) {
+		n = span_utf8_len(span_of(path + i, len - i));
+		if (n == 0)
+			abort();
+	}
 	if (strstr(path, "//") != NULL || strstr(path, "/../") != NULL ||
 		strstr(path, "/./") != NULL || path[0] == '/' ||
 		strncmp(path, "../", 3) == 0 || strcmp(path, "..") == 0)

@@ -7,7 +7,29 @@
 
 #include "server/core/policy.h"
 
+static const unsigned wanted[] = { CAP_CREATE, CAP_READ, CAP_UPDATE, CAP_DELETE,
+	CAP_LIST };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is allowed stands in the bits that sys/capabilities shows. */
+static void
+check_decision(
+	const struct acl *acl, const struct acl_request *request, unsigned bits)
+{
+	struct acl_request with_sudo = *request;
+	struct err err = { 0 };
+	bool sudo = false;
+
+	if (acl_check(acl, request, &sudo, &err) == 0 &&
+		((bits & request->wants) == 0 ||
+			sudo != ((bits & CAP_SUDO) != 0)))
+		abort();
+	with_sudo.wants_sudo = true;
+	if (acl_check(acl, &with_sudo, &sudo, &err) == 0 &&
+		(bits & CAP_SUDO) == 0)
+		abort();
+}
 
 static void
 decide(const struct policy *policy, const char *path, struct arena *arena)
@@ -15,20 +37,26 @@ decide(const struct policy *policy, const char *path, struct arena *arena)
 	const struct policy *policies[] = { policy, policy };
 	const struct acl acl = { .n = 2, .policies = policies };
 	struct value *request_data = value_object(arena);
-	struct acl_request request = {
-		.path = path,
-		.wants = CAP_LIST,
-		.checks_parameters = true,
-		.data = request_data,
-	};
-	struct err err = { 0 };
-	bool sudo;
+	const struct acl once = { .n = 1, .policies = policies };
+	unsigned bits = acl_capabilities(&acl, path);
 
+	/* A policy held twice says what it says once; a deny stands alone. */
+	if (acl_capabilities(&once, path) != bits ||
+		((bits & CAP_DENY) != 0 && bits != CAP_DENY) ||
+		(bits & CAP_ROOT) != 0)
+		abort();
 	(void)value_set_str(arena, request_data, "ip", path);
 	(void)value_set_bool(arena, request_data, "on", true);
-	if (acl_check(&acl, &request, &sudo, &err) == 0 &&
-		(acl_capabilities(&acl, path) & CAP_LIST) == 0)
-		abort();
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		struct acl_request request = {
+			.path = path,
+			.wants = wanted[i],
+			.checks_parameters = true,
+			.data = request_data,
+		};
+
+		check_decision(&acl, &request, bits);
+	}
 	(void)acl_has_any_below(&acl, path);
 }
 
