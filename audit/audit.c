@@ -158,6 +158,8 @@ audit_new(const struct audit_settings *settings, struct audit **ret_audit,
 	audit->device_settings = (struct device_settings){
 		.clock = settings->clock,
 		.places = &audit->places,
+		.pin = settings->pin,
+		.pin_ctx = settings->pin_ctx,
 		.deadline_ms = settings->device_deadline_ms > 0
 			? settings->device_deadline_ms
 			: DEADLINE_MS,
@@ -498,4 +500,17 @@ audit_find_responses(struct audit *audit, struct audit_wanted *wanted, size_t n)
 	for (i = 0; i < audit->n_devices; i++)
 		device_find_responses(audit->devices[i], wanted, n);
 	pthread_rwlock_unlock(&audit->lock);
+}
+
+void
+audit_find_pin(struct audit *audit, struct audit_pin *ret_pin)
+{
+	struct audit_pin pin = { 0 };
+	size_t i;
+
+	pthread_rwlock_rdlock(&audit->lock);
+	for (i = 0; i < audit->n_devices; i++)
+		device_find_pin(audit->devices[i], &pin);
+	pthread_rwlock_unlock(&audit->lock);
+	*ret_pin = pin;
 }

@@ -8,6 +8,7 @@
 #ifndef SALLYPORT_AUDIT_AUDIT_H
 #define SALLYPORT_AUDIT_AUDIT_H
 
+#include "audit/pin.h"
 #include "lib/auditline.h"
 #include "lib/clock.h"
 #include "lib/value.h"
@@ -65,8 +66,13 @@ struct audit_entry {
 	struct audit_strings clear_request_keys, clear_response_keys;
 };
 
+/* How far the store is now; any thread, never blocks. */
+typedef void audit_pin_fn(void *ctx, struct audit_pin *ret_pin);
+
 struct audit_settings {
 	const struct clock *clock;
+	audit_pin_fn *pin; /* NULL: lines carry no pins */
+	void *pin_ctx;
 	const char *const *directories; /* file devices only below these */
 	size_t n_directories;
 	bool any_directory;         /* dev mode */
@@ -152,6 +158,12 @@ typedef int audit_device_fn(
 	void *ctx, const struct audit_device_status *status, struct err *err);
 int audit_each(
 	struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err);
+
+/*
+ * The furthest pin among the last ones that the file devices signed, each
+ * looked for near the end (4 MiB) of its file; zeros where there is none.
+ */
+void audit_find_pin(struct audit *audit, struct audit_pin *ret_pin);
 
 /* A request id, and whether a response line with it was found. */
 struct audit_wanted {

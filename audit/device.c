@@ -25,6 +25,7 @@
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
 #define RETRY_NS CLOCK_NS_PER_S
 #define SEARCH_MAX ((off_t)64 << 20)
+#define PIN_SEARCH_MAX ((off_t)4 << 20)
 #define BATCH_KEPT ((size_t)4 << 20)
 
 struct line {
@@ -225,12 +226,26 @@ ready_sink(struct device *device, bool reopen, struct err *err)
 	return 0;
 }
 
+/*
+ * How far the store is, as the last words of a line that gets a signature:
+ * asked for only now, so that all lines up to it were made no later.
+ */
+static int
+add_pin(const struct device *device, struct line *line, struct err *err)
+{
+	struct audit_pin pin = { 0 };
+
+	if (device->settings.pin != NULL)
+		device->settings.pin(device->settings.pin_ctx, &pin);
+	return audit_pin_add(&line->body, &pin, err);
+}
+
 /* The bytes of a batch; sign: its last line carries a signature. */
 static int
-compose(struct device *device, const struct line *lines, bool sign,
-	uint64_t missed, bool *ret_started, struct err *err)
+compose(struct device *device, struct line *lines, bool sign, uint64_t missed,
+	bool *ret_started, struct err *err)
 {
-	const struct line *line = NULL;
+	struct line *line = NULL;
 	int rc;
 
 	buf_reset(&device->batch);
@@ -240,9 +255,12 @@ compose(struct device *device, const struct line *lines, bool sign,
 	for (line = lines; line != NULL && rc == 0; line = line->next) {
 		bool last = sign && line->next == NULL;
 
-		rc = auditline_append(&device->batch, buf_span(&line->body),
-			&device->chain.head, last ? device->sign_key : NULL,
-			err);
+		if (last)
+			rc = add_pin(device, line, err);
+		if (rc == 0)
+			rc = auditline_append(&device->batch,
+				buf_span(&line->body), &device->chain.head,
+				last ? device->sign_key : NULL, err);
 	}
 	return rc;
 }
@@ -252,7 +270,7 @@ compose(struct device *device, const struct line *lines, bool sign,
  * written all the same, and the chain stands behind them.
  */
 static int
-write_batch(struct device *device, const struct line *lines, bool sign,
+write_batch(struct device *device, struct line *lines, bool sign,
 	uint64_t *ret_taken, bool *ret_started, struct err *err)
 {
 	struct chain before = device->chain;
@@ -779,4 +797,29 @@ device_find_responses(
 	if (finding.n_left > 0)
 		(void)sink_file_path_lines_back(device->sink, SEARCH_MAX,
 			note_response, &finding, NULL);
+}
+
+struct pin_search {
+	const struct device *device;
+	struct audit_pin pin;
+};
+
+static bool
+note_pin(void *ctx, struct span line, bool whole)
+{
+	struct pin_search *search = ctx;
+
+	return whole &&
+		audit_pin_of(line, search->device->public_key, &search->pin);
+}
+
+void
+device_find_pin(const struct device *device, struct audit_pin *pin)
+{
+	struct pin_search search = { .device = device };
+
+	(void)sink_file_path_lines_back(
+		device->sink, PIN_SEARCH_MAX, note_pin, &search, NULL);
+	if (audit_pin_is_before(*pin, search.pin))
+		*pin = search.pin;
 }

@@ -15,6 +15,8 @@ struct device;
 struct device_settings {
 	const struct clock *clock;
 	const struct sink_file_places *places; /* borrowed for good */
+	audit_pin_fn *pin;
+	void *pin_ctx;
 	int64_t deadline_ms;
 };
 
@@ -76,6 +78,9 @@ void device_get_status(
 void device_get_error(struct device *device, char out[ERR_DETAIL_MAX]);
 
 int device_hash(const struct device *device, struct span input, char out[80]);
+
+/* *pin moves to the last pin of the device's file where that is further. */
+void device_find_pin(const struct device *device, struct audit_pin *pin);
 
 void device_find_responses(
 	const struct device *device, struct audit_wanted *wanted, size_t n);

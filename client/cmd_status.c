@@ -44,6 +44,7 @@ status_print(struct cli *cli, const struct value *answer)
 	add_if_there(cli, &table, "Seal Type", answer, "type");
 	TABLE_ADD(&table, "Initialized", yes_no(answer, "initialized"));
 	TABLE_ADD(&table, "Sealed", yes_no(answer, "sealed"));
+	add_if_there(cli, &table, "Sealed Reason", answer, "sealed_reason");
 	add_if_there(cli, &table, "Total Shares", answer, "n");
 	add_if_there(cli, &table, "Threshold", answer, "t");
 	if (sealed) {

@@ -28,6 +28,7 @@ struct tail {
 	bool has_sig;
 	uint8_t sig[SIGNATURE];
 	struct span covered; /* what sig signs */
+	struct span body;    /* what stands before the tail */
 };
 
 static EVP_MD *sha256;
@@ -187,7 +188,29 @@ parse_tail(struct span line, struct tail *ret_tail)
 		hex_decode(text, tail.link, sizeof(tail.link), &len) != 0 ||
 		!cut_seq(&rest, &tail.seq))
 		return false;
+	tail.body = rest;
 	*ret_tail = tail;
+	return true;
+}
+
+static bool
+signature_is_good(
+	const struct tail *tail, const uint8_t public_key[AUDITLINE_PUBLIC])
+{
+	return crypto_sign_verify_detached(tail->sig, tail->covered.data,
+		       tail->covered.len, public_key) == 0;
+}
+
+bool
+auditline_is_signed_by(struct span line,
+	const uint8_t public_key[AUDITLINE_PUBLIC], struct span *ret_body)
+{
+	struct tail tail;
+
+	if (!parse_tail(line, &tail) || !tail.has_sig ||
+		!signature_is_good(&tail, public_key))
+		return false;
+	*ret_body = tail.body;
 	return true;
 }
 
@@ -303,9 +326,7 @@ take_line(struct auditline_check *check, struct span line,
 {
 	struct auditline_report *report = &check->report;
 
-	if (tail->has_sig &&
-		crypto_sign_verify_detached(tail->sig, tail->covered.data,
-			tail->covered.len, check->public_key) != 0) {
+	if (tail->has_sig && !signature_is_good(tail, check->public_key)) {
 		set_why(check, "its signature is wrong");
 		return break_at(check, check->n_input);
 	}

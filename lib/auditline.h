@@ -39,6 +39,13 @@ int auditline_append(struct buf *out, struct span body,
  */
 bool auditline_head_of(struct span line, struct auditline_head *ret_head);
 
+/*
+ * Whether a whole line carries a signature, and that of public_key's owner;
+ * ret_body is then what stands before its tail, opening brace included.
+ */
+bool auditline_is_signed_by(struct span line,
+	const uint8_t public_key[AUDITLINE_PUBLIC], struct span *ret_body);
+
 struct auditline_report {
 	uint64_t lines, signatures; /* of the chain */
 	uint64_t torn_lines; /* not of the chain, told of or at the end */

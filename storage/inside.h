@@ -32,6 +32,7 @@ struct store {
 	pthread_rwlock_t barrier_lock; /* read: a transaction uses barrier */
 	struct barrier *barrier;       /* NULL: sealed */
 	_Atomic uint64_t batch;        /* number of the last commit */
+	_Atomic uint64_t durable; /* = batch since the first one made here */
 	atomic_bool failed;
 	void (*on_failure)(void *ctx);
 	void *on_failure_ctx;

@@ -84,30 +84,56 @@ look_for_mark(struct store_tx *tx, void *ctx, struct err *err)
 	return 0;
 }
 
+static int
+set_mark(struct store_tx *tx, void *ctx, struct err *err)
+{
+	(void)ctx;
+	return tx_put_clear(tx, span_str(RESTORED_KEY), SPAN_NONE, err);
+}
+
+int
+restore_is_due(struct store *store, bool *ret_due, struct err *err)
+{
+	return store_read(store, look_for_mark, ret_due, err);
+}
+
+int
+restore_demand(struct store *store, struct err *err)
+{
+	return store_write(store, set_mark, NULL, err);
+}
+
+struct finishing {
+	uint64_t past_epoch;
+	struct restored restored;
+};
+
 /* The mark goes with the commit that counts the epoch up, not before. */
 static int
 take_mark_away(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct restored *restored = ctx;
-	int rc = schema_raise_epoch(tx, &restored->epoch, err);
+	struct finishing *finishing = ctx;
+	int rc = schema_raise_epoch(
+		tx, finishing->past_epoch, &finishing->restored.epoch, err);
 
 	return rc != 0 ? rc : tx_delete_raw(tx, span_str(RESTORED_KEY), err);
 }
 
 int
-restore_finish(
-	struct store *store, struct restored *ret_restored, struct err *err)
+restore_finish(struct store *store, uint64_t past_epoch,
+	struct restored *ret_restored, struct err *err)
 {
-	struct restored restored = { .found = false };
+	struct finishing finishing = { .past_epoch = past_epoch };
+	struct restored *restored = &finishing.restored;
 	struct rowref last = { 0 };
 	bool more = true;
-	int rc = store_read(store, look_for_mark, &restored.found, err);
+	int rc = restore_is_due(store, &restored->found, err);
 
-	while (rc == 0 && restored.found && more)
-		rc = drop_next(store, &last, &restored.n_otps, &more, err);
-	if (rc == 0 && restored.found)
-		rc = store_write(store, take_mark_away, &restored, err);
+	while (rc == 0 && restored->found && more)
+		rc = drop_next(store, &last, &restored->n_otps, &more, err);
+	if (rc == 0 && restored->found)
+		rc = store_write(store, take_mark_away, &finishing, err);
 	if (rc == 0)
-		*ret_restored = restored;
+		*ret_restored = *restored;
 	return rc;
 }

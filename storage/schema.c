@@ -126,9 +126,14 @@ schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err)
 }
 
 int
-schema_raise_epoch(struct store_tx *tx, uint64_t *ret_epoch, struct err *err)
+schema_raise_epoch(struct store_tx *tx, uint64_t past, uint64_t *ret_epoch,
+	struct err *err)
 {
-	int rc = get_number(tx, EPOCH_KEY, ret_epoch, err);
+	uint64_t epoch;
+	int rc = get_number(tx, EPOCH_KEY, &epoch, err);
 
-	return rc != 0 ? rc : put_number(tx, EPOCH_KEY, ++*ret_epoch, err);
+	if (rc != 0)
+		return rc;
+	*ret_epoch = (epoch > past ? epoch : past) + 1;
+	return put_number(tx, EPOCH_KEY, *ret_epoch, err);
 }

@@ -16,11 +16,11 @@
  */
 int schema_check(struct store *store, struct err *err);
 
-/* How often this store was put back from a backup, and one; 1 at first. */
+/* 1 at first, and raised whenever the store was put back from a copy. */
 int schema_epoch(struct store *store, uint64_t *ret_epoch, struct err *err);
 
-/* Count the epoch up, after a restore; see storage/restore.h. */
-int schema_raise_epoch(
-	struct store_tx *tx, uint64_t *ret_epoch, struct err *err);
+/* Count the epoch up, past `past` too, after a restore; storage/restore.h. */
+int schema_raise_epoch(struct store_tx *tx, uint64_t past, uint64_t *ret_epoch,
+	struct err *err);
 
 #endif

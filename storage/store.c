@@ -312,6 +312,27 @@ store_backup(struct store *store, const char *path, struct err *err)
 }
 
 static int
+touch(struct store_tx *tx, void *ctx, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	tx_touch(tx);
+	return 0;
+}
+
+int
+store_sync(struct store *store, struct err *err)
+{
+	return store_write(store, touch, NULL, err);
+}
+
+uint64_t
+store_durable_batch(const struct store *store)
+{
+	return atomic_load(&store->durable);
+}
+
+static int
 call_checkpoint(struct store *store, void *ctx, struct err *err)
 {
 	(void)ctx;
@@ -344,20 +365,11 @@ store_clock_skew_s(const struct store *store)
 	return storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
 }
 
-static int
-write_mark(struct store_tx *tx, void *ctx, struct err *err)
-{
-	(void)ctx;
-	(void)err;
-	tx_touch(tx);
-	return 0;
-}
-
 int
 store_clock_reset(struct store *store, struct err *err)
 {
 	int64_t before_ns = storeclock_reset(store->clock);
-	int rc = store_write(store, write_mark, NULL, err);
+	int rc = store_sync(store, err);
 
 	if (rc != 0)
 		storeclock_restore(store->clock, before_ns);

@@ -98,6 +98,14 @@ int store_row_number(struct store *store, uint64_t *ret_row, struct err *err);
  */
 int store_backup(struct store *store, const char *path, struct err *err);
 
+/*
+ * The number of the last commit known to be durable; 0 until the first one
+ * since the store was opened, for what a killed server left in the log may not
+ * have reached the disk. store_sync makes one that changes nothing.
+ */
+uint64_t store_durable_batch(const struct store *store);
+int store_sync(struct store *store, struct err *err);
+
 /* Move WAL content into the file now; the writer does it by itself too. */
 int store_checkpoint(struct store *store, struct err *err);
 

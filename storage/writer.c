@@ -189,6 +189,7 @@ batch_done(struct writer *writer, const struct store_tx *tx)
 	if (!tx->dirty)
 		return;
 	atomic_store(&store->batch, tx->batch);
+	atomic_store(&store->durable, tx->batch);
 	cache_drop(store->cache, writer->changes.hashes, writer->changes.n);
 }
 

@@ -300,14 +300,40 @@ complete(void *ctx, int rc)
 	pthread_mutex_unlock(&completion->mutex);
 }
 
+#define COMPLETION_INIT                                                        \
+	{                                                                      \
+		.mutex = PTHREAD_MUTEX_INITIALIZER,                            \
+		.cond = PTHREAD_COND_INITIALIZER,                              \
+	}
+
+static int
+wait_for(struct completion *completion)
+{
+	pthread_mutex_lock(&completion->mutex);
+	while (!completion->done)
+		pthread_cond_wait(&completion->cond, &completion->mutex);
+	pthread_mutex_unlock(&completion->mutex);
+	return completion->rc;
+}
+
+int
+audit_devices_write(struct server *server, const struct audit_entry *request,
+	const struct audit_entry *response, struct err *err)
+{
+	struct completion completion = COMPLETION_INIT;
+
+	(void)audit_both(
+		server->audit, request, response, complete, &completion);
+	if (wait_for(&completion) == 0)
+		return 0;
+	return err_set(err, ERR_AUDIT, 500, "internal error");
+}
+
 /* The line that a crash swallowed: the change was made. */
 static int
 write_recovered(struct audit *audit, const struct outbox_fact *fact)
 {
-	struct completion completion = {
-		.mutex = PTHREAD_MUTEX_INITIALIZER,
-		.cond = PTHREAD_COND_INITIALIZER,
-	};
+	struct completion completion = COMPLETION_INIT;
 	struct audit_entry entry = {
 		.time_ns = fact->time_ns,
 		.is_response = true,
@@ -324,11 +350,7 @@ write_recovered(struct audit *audit, const struct outbox_fact *fact)
 	};
 
 	(void)audit_response(audit, &entry, complete, &completion);
-	pthread_mutex_lock(&completion.mutex);
-	while (!completion.done)
-		pthread_cond_wait(&completion.cond, &completion.mutex);
-	pthread_mutex_unlock(&completion.mutex);
-	return completion.rc;
+	return wait_for(&completion);
 }
 
 struct recovery {
@@ -374,12 +396,15 @@ recover_some(
 	return rc;
 }
 
-static int
-deliver_outbox(struct server *server, struct err *err)
+int
+audit_devices_recover(struct server *server, struct err *err)
 {
 	struct recovery recovery = { .server = server };
-	int rc = outbox_scan(server->store, recover_some, &recovery, err);
+	int rc;
 
+	pthread_mutex_lock(&change);
+	rc = outbox_scan(server->store, recover_some, &recovery, err);
+	pthread_mutex_unlock(&change);
 	if (recovery.n > 0)
 		log_warn("audit lines of the last run were recovered",
 			LOG_INT("lines", (int64_t)recovery.n));
@@ -401,8 +426,6 @@ audit_devices_load(
 		rc = err_set(err, ERR_AUDIT, 500, "internal error");
 		err_wrap(err, "no audit device opens");
 	}
-	if (rc == 0)
-		rc = deliver_outbox(server, err);
 	pthread_mutex_unlock(&change);
 	return rc;
 }

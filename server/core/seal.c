@@ -21,9 +21,9 @@
 #include "server/core/mount.h"
 #include "server/core/policy.h"
 #include "server/core/records.h"
+#include "server/core/rollback.h"
 #include "server/core/server.h"
 #include "server/core/unseal_file.h"
-#include "storage/restore.h"
 #include "storage/token.h"
 
 #define SEAL_MEMORY_MAX (1024 * 1024)
@@ -42,7 +42,8 @@ struct seal {
 
 	pthread_mutex_t status_lock;
 	struct seal_status status;
-	_Atomic bool sealed; /* = status.sealed, for the quick question */
+	_Atomic bool sealed;  /* = status.sealed, for the quick question */
+	bool accept_rollback; /* the next unseal may; under change */
 
 	/* What requests see; holders counts those that may be using it. */
 	struct barrier *_Atomic barrier;
@@ -248,6 +249,8 @@ seal_new(struct server *server, struct seal **ret_seal, struct err *err)
 	pthread_cond_init(&seal->idle, NULL);
 	seal->status.sealed = true;
 	seal->status.type = server->settings->seal_type;
+	seal->status.reason = "";
+	seal->accept_rollback = server->settings->accept_rollback;
 	atomic_store(&seal->sealed, true);
 	rc = read_config(seal, arena, err);
 	if (rc == 0)
@@ -363,42 +366,113 @@ close_down(struct seal *seal, struct barrier *barrier)
 	barrier_free(&barrier);
 }
 
-/* Passwords of a store that was put back are gone before anybody may ask. */
-static int
-finish_restore(struct server *server, struct err *err)
-{
-	struct restored restored;
-	int rc = restore_finish(server->store, &restored, err);
+/* ---- the steps of opening ---------------------------------------------- */
 
-	if (rc != 0)
-		return err_wrap(err, "a store put back from a backup");
-	if (restored.found)
-		log_warn(
-			"the store was put back from a backup: its OTPs are dropped",
-			LOG_INT("otps", (int64_t)restored.n_otps),
-			LOG_INT("epoch", (int64_t)restored.epoch));
-	return 0;
+struct opening {
+	struct seal *seal;
+	struct server *server;
+	struct barrier *barrier;
+	struct arena *arena;
+	struct seal_status *status;
+	struct span keyring;
+};
+
+static int
+open_keyring(struct opening *opening, struct err *err)
+{
+	struct span keyring = opening->keyring;
+	int rc = barrier_from_keyring(secret_view_of(keyring.data, keyring.len),
+		&opening->barrier, err);
+
+	if (rc == 0)
+		store_set_barrier(opening->server->store, opening->barrier);
+	return rc;
 }
 
-/* Everything that a request relies on, through barrier. */
 static int
-load_all(struct seal *seal, struct barrier *barrier, struct arena *arena,
-	struct seal_status *status, struct err *err)
+open_cluster(struct opening *opening, struct err *err)
 {
-	struct server *server = seal->server;
-	int rc;
+	return load_cluster(
+		opening->server, opening->arena, opening->status, err);
+}
 
-	store_set_barrier(server->store, barrier);
-	rc = load_cluster(server, arena, status, err);
-	if (rc == 0)
-		rc = mounts_load(server->mounts, err);
-	if (rc == 0)
-		rc = check_configuration(server, err);
-	if (rc == 0)
-		rc = finish_restore(server, err);
-	if (rc == 0)
-		rc = audit_devices_load(server, barrier, err);
+static int
+open_mounts(struct opening *opening, struct err *err)
+{
+	return mounts_load(opening->server->mounts, err);
+}
+
+static int
+open_configuration(struct opening *opening, struct err *err)
+{
+	return check_configuration(opening->server, err);
+}
+
+static int
+open_audit(struct opening *opening, struct err *err)
+{
+	return audit_devices_load(opening->server, opening->barrier, err);
+}
+
+static int
+open_history(struct opening *opening, struct err *err)
+{
+	int rc = rollback_check(opening->server, opening->status->cluster_id,
+		opening->seal->accept_rollback, err);
+
+	if (rc == ERR_DENIED)
+		opening->status->reason = ROLLBACK_REASON;
 	return rc;
+}
+
+static int
+open_outbox(struct opening *opening, struct err *err)
+{
+	return audit_devices_recover(opening->server, err);
+}
+
+static int
+open_expiry(struct opening *opening, struct err *err)
+{
+	return expire_start(opening->server->expire, err);
+}
+
+/* In this order; what is said of the first that fails is no secret. */
+static const struct {
+	int (*open)(struct opening *opening, struct err *err);
+	const char *why;
+} steps[] = {
+	{ open_keyring, "the keyring is damaged" },
+	{ open_cluster, "the cluster record cannot be read" },
+	{ open_mounts, "the mount table cannot be read" },
+	{ open_configuration, "a configuration record cannot be read" },
+	{ open_audit, "no audit device can be opened" },
+	{ open_history, "whether the store is the newest cannot be told" },
+	{ open_outbox, "no audit device takes the lines of the last run" },
+	{ open_expiry, "leases could not be taken back" },
+};
+
+/* Everything that a request relies on. */
+static int
+load_all(struct opening *opening, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(steps) && rc == 0; i++) {
+		opening->status->reason = steps[i].why;
+		rc = steps[i].open(opening, err);
+	}
+	return rc;
+}
+
+static void
+stay_sealed(struct seal *seal, const char *reason)
+{
+	struct seal_status status;
+
+	seal_get_status(seal, &status);
+	status.reason = reason;
+	set_status(seal, &status);
 }
 
 /* The change lock is held; the keeper is open. */
@@ -406,25 +480,31 @@ static int
 open_up(struct seal *seal, struct span keyring, struct arena *arena,
 	struct err *err)
 {
-	struct barrier *barrier = NULL;
 	struct seal_status status;
-	int rc = barrier_from_keyring(
-		secret_view_of(keyring.data, keyring.len), &barrier, err);
+	struct opening opening = {
+		.seal = seal,
+		.server = seal->server,
+		.arena = arena,
+		.status = &status,
+		.keyring = keyring,
+	};
+	int rc;
 
 	seal_get_status(seal, &status);
-	if (rc == 0)
-		rc = load_all(seal, barrier, arena, &status, err);
-	if (rc == 0)
-		rc = expire_start(seal->server->expire, err);
+	rc = load_all(&opening, err);
 	if (rc != 0) {
-		log_error("the server stays sealed", LOG_ERR(err));
-		close_down(seal, barrier);
+		log_error("the server stays sealed",
+			LOG_STR("reason", status.reason), LOG_ERR(err));
+		close_down(seal, opening.barrier);
+		stay_sealed(seal, status.reason);
 		return rc;
 	}
+	seal->accept_rollback = false;
+	status.reason = "";
 	status.sealed = false;
 	status.progress = 0;
 	status.nonce[0] = '\0';
-	atomic_store(&seal->barrier, barrier);
+	atomic_store(&seal->barrier, opening.barrier);
 	set_status(seal, &status);
 	log_info("unsealed", LOG_STR("cluster_id", status.cluster_id));
 	return 0;
@@ -550,19 +630,21 @@ seal_unseal_file(struct seal *seal, struct err *err)
 int
 seal_seal(struct seal *seal, struct err *err)
 {
-	struct seal_status status;
+	struct seal_status status, open;
 	struct barrier *barrier = NULL;
 
 	(void)err;
 	pthread_mutex_lock(&seal->change);
 	seal_get_status(seal, &status);
 	if (!status.sealed) {
+		open = status;
 		status.sealed = true;
 		status.cluster_name[0] = '\0';
 		status.cluster_id[0] = '\0';
 		set_status(seal, &status);
 		expire_stop(seal->server->expire);
 		audit_devices_save_heads(seal->server);
+		rollback_note(seal->server, open.cluster_id);
 		barrier = withdraw_barrier(seal);
 		close_down(seal, barrier);
 		log_info("sealed");

@@ -20,6 +20,7 @@ struct seal_status {
 	unsigned t, n, progress;
 	char nonce[37];
 	char cluster_name[64], cluster_id[37]; /* "" while sealed */
+	const char *reason; /* why the last try to open failed, or "" */
 };
 
 int seal_new(struct server *server, struct seal **ret_seal, struct err *err);

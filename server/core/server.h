@@ -32,6 +32,7 @@ struct server {
 	struct expire *expire;
 	struct kv
 		system; /* records of sys/: mounts, policies, audit, cluster */
+	_Atomic uint64_t epoch; /* the store's; 0 until first unsealed */
 	_Atomic bool stopping;
 	void (*stop)(struct server *server, int status); /* set by main */
 };
@@ -46,6 +47,12 @@ int server_new(const struct server_settings *settings,
 	const struct clock *clock, struct store *store,
 	const struct mount_type *const *types, struct server **ret_server,
 	struct err *err);
+
+/*
+ * How far the store is for certain; for audit lines. ctx is the server. Any
+ * thread.
+ */
+void server_pin(void *ctx, struct audit_pin *ret_pin);
 
 /* Stop expiry and workers, seal, close the store. NULL is fine. */
 void server_free(struct server **server);

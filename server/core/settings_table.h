@@ -43,7 +43,8 @@ struct server_settings {
 	int64_t workers_max;                      /* 256 */
 	int64_t queue_max;                        /* 4,096 */
 	int64_t connections_max;                  /* 0: by descriptor limit */
-	/* dev mode */
+	/* flags, not in the file */
+	bool accept_rollback; /* at the first unseal */
 	bool dev;
 	const char *dev_root_token_id;
 };

@@ -125,6 +125,20 @@ open_server(struct run *run, struct err *err)
 	return 0;
 }
 
+/*
+ * A store that may not be opened as it is keeps the server sealed, with the
+ * reason in seal-status and the log, for the operator to find; anything else
+ * ends the start.
+ */
+static int
+forgive_damage(struct run *run, int rc)
+{
+	struct seal_status status;
+
+	seal_get_status(run->server->seal, &status);
+	return status.reason[0] != '\0' ? 0 : rc;
+}
+
 /* Without somebody's shares: dev mode, or the unseal file. */
 static int
 unseal_at_start(struct run *run, struct err *err)
@@ -132,9 +146,11 @@ unseal_at_start(struct run *run, struct err *err)
 	struct seal_status status;
 
 	if (run->options.dev)
-		return dev_unseal(run->server, run->options.dev_root_token_id,
-			run->options.dev_listen_address,
-			!run->options.dev_no_store_token, run->arena, err);
+		return forgive_damage(run,
+			dev_unseal(run->server, run->options.dev_root_token_id,
+				run->options.dev_listen_address,
+				!run->options.dev_no_store_token, run->arena,
+				err));
 	seal_get_status(run->server->seal, &status);
 	if (!status.initialized) {
 		log_info(
@@ -142,7 +158,8 @@ unseal_at_start(struct run *run, struct err *err)
 		return 0;
 	}
 	if (strcmp(run->settings->seal_type, "file") == 0)
-		return seal_unseal_file(run->server->seal, err);
+		return forgive_damage(
+			run, seal_unseal_file(run->server->seal, err));
 	log_info(
 		"sealed: give the key shares with \"sallyport operator unseal\"");
 	return 0;
@@ -211,6 +228,7 @@ start(struct run *run, struct err *err)
 		rc = reload_log(&run->options, run->settings, err);
 	if (rc != 0)
 		return rc;
+	run->settings->accept_rollback = run->options.accept_rollback;
 	privdrop_lock_memory(
 		!run->settings->disable_mlock && !run->options.dev);
 	rc = open_server(run, err);

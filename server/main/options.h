@@ -9,7 +9,7 @@
 struct options {
 	const char *configs[OPTIONS_CONFIGS_MAX];
 	size_t n_configs;
-	bool dev, dev_no_store_token, help, version;
+	bool dev, dev_no_store_token, accept_rollback, help, version;
 	const char *dev_root_token_id, *dev_listen_address, *dev_storage;
 	const char *log_level, *log_format; /* NULL: the configuration's */
 };

@@ -142,6 +142,8 @@ reply_seal_status(struct req *req, struct reply *reply)
 	reply_bool(reply, "migration", false);
 	reply_bool(reply, "recovery_seal", false);
 	reply_str(reply, "storage_type", store_kind(req->server->store));
+	if (seal.sealed && seal.reason[0] != '\0')
+		reply_str(reply, "sealed_reason", seal.reason);
 	if (!seal.sealed) {
 		reply_str(reply, "cluster_name", seal.cluster_name);
 		reply_str(reply, "cluster_id", seal.cluster_id);

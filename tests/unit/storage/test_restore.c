@@ -60,7 +60,7 @@ finish(struct rows *rows)
 	struct restored restored;
 
 	assert_int_equal(
-		0, restore_finish(rows->store, &restored, rows_err(rows)));
+		0, restore_finish(rows->store, 0, &restored, rows_err(rows)));
 	return restored;
 }
 

@@ -99,7 +99,7 @@ a_damaged_number_is_refused(void **state)
 static int
 raise_epoch(struct store_tx *tx, void *ctx, struct err *err)
 {
-	return schema_raise_epoch(tx, ctx, err);
+	return schema_raise_epoch(tx, 0, ctx, err);
 }
 
 static void

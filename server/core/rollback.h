@@ -1,0 +1,28 @@
+/*
+ * Whether the store is older than what the audit log or the epoch file saw of
+ * it, and what comes after a restore (reliability.md R22, R24;
+ * docs/storage-format.md, section Rollback).
+ */
+#ifndef SALLYPORT_SERVER_CORE_ROLLBACK_H
+#define SALLYPORT_SERVER_CORE_ROLLBACK_H
+
+#include "lib/err.h"
+
+struct server;
+
+#define ROLLBACK_REASON                                                        \
+	"the store is older than the audit log or the epoch file says"
+
+/*
+ * While the server opens, with all audit devices open: refuse a store that is
+ * behind (ERR_DENIED; detail has the numbers), unless the operator accepts it;
+ * such a store, and one put back from a backup, gets its line in the audit
+ * log, loses its OTPs and begins a new epoch. Then the epoch file is written.
+ */
+int rollback_check(struct server *server, const char *cluster_id, bool accept,
+	struct err *err);
+
+/* Write the epoch file; where that fails the log says so. */
+void rollback_note(struct server *server, const char *cluster_id);
+
+#endif
