@@ -1,12 +1,15 @@
-/* The request parser: the table of strict verdicts, however it is cut. */
+/*
+ * The request parser: what it offers of a request, and its caps. Its verdicts
+ * are those of test_corpus.
+ */
 #include "server/http/parser.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-#include "tests/unit/http/vectors.h"
 
 #define BODY_MAX 64
 
@@ -33,81 +36,6 @@ feed_all(struct http_parser *parser, struct span in, size_t step,
 	}
 	*ret_used = at;
 	return got;
-}
-
-/* The verdict in the table's words. */
-static void
-describe(const struct http_parser *parser, enum http_step step, char out[256])
-{
-	const char *method = http_method_name(parser->method);
-	struct span body = http_parser_body(parser);
-
-	if (step == HTTP_STEP_MORE)
-		(void)snprintf(out, 256, "more");
-	else if (step == HTTP_STEP_FAILED)
-		(void)snprintf(
-			out, 256, "%d", http_fault_status(parser->fault));
-	else
-		(void)snprintf(out, 256, "ok %s%s%s%.*s",
-			method[0] != '\0' ? method : "OTHER",
-			parser->close ? " close" : "",
-			body.len > 0 ? " body=" : "", (int)body.len,
-			body.len > 0 ? (const char *)body.data : "");
-}
-
-/* Each word that the table wants is a word of what was got. */
-static bool
-matches(const char *wanted, const char *got)
-{
-	char copy[256], *rest = copy, *word;
-	bool wants_close = strstr(wanted, "close") != NULL;
-
-	(void)snprintf(copy, sizeof(copy), "%s", wanted);
-	while ((word = strsep(&rest, " ")) != NULL)
-		if (strstr(got, word) == NULL)
-			return false;
-	return strncmp(wanted, got, 2) == 0 &&
-		wants_close == (strstr(got, "close") != NULL);
-}
-
-static void
-check_row(char *columns[3], size_t step)
-{
-	struct http_parser parser;
-	struct buf in;
-	char got[256];
-	size_t used = 0;
-	enum http_step end;
-
-	buf_init(&in, 1 << 20);
-	vector_unescape(columns[2], strlen(columns[2]), &in);
-	assert_int_equal(in.rc, 0);
-	http_parser_init(&parser);
-	end = feed_all(&parser, buf_span(&in), step, &used);
-	describe(&parser, end, got);
-	if (!matches(columns[1], got))
-		fail_msg("%s (by %zu): wanted %s, got %s", columns[0], step,
-			columns[1], got);
-	http_parser_clear(&parser);
-	buf_clear(&in);
-}
-
-static void
-parser_gives_the_only_allowed_verdict(void **state UNUSED)
-{
-	static const size_t steps[] = { 1 << 20, 1, 2, 3, 7 };
-	char line[8192], *columns[3];
-	FILE *file = vector_open("requests.txt");
-	size_t n = 0;
-
-	assert_non_null(file);
-	while (vector_next(file, line, sizeof(line), columns)) {
-		for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-			check_row(columns, steps[i]);
-		n++;
-	}
-	(void)fclose(file);
-	assert_true(n >= 300);
 }
 
 static void
@@ -276,7 +204,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parser_gives_the_only_allowed_verdict),
 		cmocka_unit_test(
 			parser_refuses_each_control_byte_at_each_place),
 		cmocka_unit_test(
