@@ -13,7 +13,7 @@ struct api_fixture {
 	char root[64];       /* the root token */
 	uint8_t share[64];   /* the only key share */
 	size_t share_len;
-	int64_t clock_ahead_ns; /* added to the server's clocks */
+	_Atomic int64_t clock_ahead_ns; /* added to the server's clocks */
 	struct clock clock;
 	struct server_settings *settings;
 	struct netaddr peer; /* of every request */
