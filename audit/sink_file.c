@@ -219,19 +219,27 @@ check_content(const struct sink_file *sink, int fd, struct err *err)
 	return 0;
 }
 
-/* Create name in dir, and make that durable. EEXIST: somebody else did. */
+/* Create name in dir. EEXIST: somebody else did. */
 static int
 create_file(int dir, const char *name, mode_t mode)
 {
-	int fd = openat(dir, name,
+	return openat(dir, name,
 		O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		mode == 0 ? MODE_DEFAULT : mode);
+}
 
-	if (fd >= 0 && fsync(dir) != 0) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
+/*
+ * Whoever created the file, or wrote the lines that stand in it, may have been
+ * killed before it made that durable; from here on both count as durable.
+ */
+static int
+make_durable(const struct sink_file *sink, int fd, int dir, struct err *err)
+{
+	if (!S_ISREG(sink->st.st_mode))
+		return 0;
+	if (fdatasync(fd) != 0 || fsync(dir) != 0)
+		return refuse_errno(sink, err);
+	return 0;
 }
 
 /*
@@ -273,6 +281,8 @@ open_in(struct sink_file *sink, int dir, const char *name, struct err *err)
 	if (rc == 0 && sink->mode != 0 && S_ISREG(sink->st.st_mode) &&
 		fchmod(fd, sink->mode) != 0)
 		rc = refuse_errno(sink, err);
+	if (rc == 0)
+		rc = make_durable(sink, fd, dir, err);
 	if (rc != 0) {
 		(void)close(fd);
 		return rc;

@@ -1,6 +1,7 @@
 /* Where a file device may write, and with which mode (reliability.md L31). */
 #include "audit/sink_file.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -10,6 +11,36 @@
 #include <cmocka.h>
 
 #include "tests/unit/audit/scratch.h"
+
+/* These stand before the library's: what was made durable, and what fails. */
+static size_t files_synced, directories_synced;
+static bool sync_fails;
+
+static int
+note_sync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	if (S_ISDIR(st.st_mode))
+		directories_synced++;
+	else
+		files_synced++;
+	errno = EIO;
+	return sync_fails ? -1 : 0;
+}
+
+int
+fsync(int fd)
+{
+	return note_sync(fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return note_sync(fd);
+}
 
 static int
 open_at(struct scratch *s, const char *path, const char *mode, bool anywhere)
@@ -173,6 +204,23 @@ a_device_file_is_opened_as_it_is(void **state)
 	assert_int_equal(open_at(s, "DISCARD", NULL, false), 0);
 }
 
+/* A killed server's lines, and the file's name, could go with the power. */
+static void
+what_a_killed_server_left_is_made_durable(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+
+	scratch_write(path, "{}\n");
+	files_synced = directories_synced = 0;
+	assert_int_equal(open_at(s, path, NULL, false), 0);
+	assert_int_equal(files_synced, 1);
+	assert_int_equal(directories_synced, 1);
+	sync_fails = true;
+	assert_int_equal(open_at(s, path, NULL, false), ERR_INPUT);
+	sync_fails = false;
+}
+
 #define TEST(fn)                                                               \
 	cmocka_unit_test_setup_teardown(fn, scratch_setup, scratch_teardown)
 
@@ -187,6 +235,7 @@ main(void)
 		TEST(links_are_not_followed_out),
 		TEST(what_is_no_log_is_refused),
 		TEST(a_device_file_is_opened_as_it_is),
+		TEST(what_a_killed_server_left_is_made_durable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
