@@ -17,12 +17,14 @@ struct chain {
 };
 
 /*
- * Look at the end of a file just opened: go on from its last line where that
- * is later than what the chain knows. Unless chain and file are new a start
- * line is due afterwards, with reason where none was due already.
+ * Look at the end of a file just opened: go on from the last line there that
+ * follows, line by line, from what the chain knows. rotated: the service has
+ * started, and what it knows may be behind; if the file does not lead there,
+ * the files that it was rotated into may. Unless chain and file are new a
+ * start line is due afterwards, with reason where none was due already.
  */
 int chain_resume(struct chain *chain, const struct sink_file *sink,
-	const char *reason, struct err *err);
+	bool rotated, const char *reason, struct err *err);
 
 /* Add what is due before the next line; *ret_added tells of a start line. */
 int chain_begin(struct chain *chain, const char *device, int64_t time_ns,

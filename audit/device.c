@@ -47,6 +47,7 @@ struct device {
 	struct device_settings settings;
 	pthread_t thread;
 	bool started;
+	struct auditline_head found; /* the chain's end at the start */
 
 	/* the thread's own */
 	struct sink_file *sink;
@@ -133,12 +134,14 @@ make_keys(struct device *device, const struct audit_device_config *config,
 }
 
 static int
-open_sink(struct device *device, const char *reason, struct err *err)
+open_sink(
+	struct device *device, bool start, const char *reason, struct err *err)
 {
 	int rc = sink_file_open(device->sink, err);
 
 	if (rc == 0)
-		rc = chain_resume(&device->chain, device->sink, reason, err);
+		rc = chain_resume(
+			&device->chain, device->sink, start, reason, err);
 	device->closed = rc != 0;
 	return rc;
 }
@@ -166,7 +169,9 @@ prepare(struct device *device, const struct audit_device_config *config,
 		return rc;
 	device->chain.head = config->head;
 	device->synced = config->head;
-	return open_sink(device, "device opened", err);
+	rc = open_sink(device, true, "device opened", err);
+	device->found = device->chain.head;
+	return rc;
 }
 
 int
@@ -219,11 +224,19 @@ take_batch(struct device *device)
 static int
 ready_sink(struct device *device, bool reopen, struct err *err)
 {
+	int rc;
+
 	if (device->closed)
-		return open_sink(device, "device recovered", err);
-	if (reopen || sink_file_is_moved(device->sink))
-		return open_sink(device, "device reopened", err);
-	return 0;
+		return open_sink(device, false, "device recovered", err);
+	if (!reopen && !sink_file_is_moved(device->sink))
+		return 0;
+	/*
+	 * Request lines may stand at its end that no sync has covered yet: the
+	 * one for their answers' lines will be of the new file.
+	 */
+	rc = sink_file_sync(device->sink, err);
+	device->closed = rc != 0;
+	return rc != 0 ? rc : open_sink(device, false, "device reopened", err);
 }
 
 /*
@@ -765,13 +778,30 @@ compare_wanted(const void *key, const void *element)
 struct finding {
 	struct audit_wanted *wanted;
 	size_t n, n_left;
+	struct auditline_head
+		next; /* the line of the chain before those seen */
 };
+
+/* Whether line is the next one of the chain, which is walked backwards. */
+static bool
+is_of_chain(struct finding *finding, struct span line)
+{
+	struct auditline_head before, head;
+
+	if (!auditline_heads_of(line, &before, &head) ||
+		!auditline_head_equal(&head, &finding->next))
+		return false;
+	finding->next = before;
+	return true;
+}
 
 static bool
 note_response(void *ctx, struct span line, bool whole)
 {
 	struct finding *finding = ctx;
-	struct span id = whole ? response_id(line) : SPAN_NONE;
+	/* A half-lost line may look whole, but tells nobody anything. */
+	struct span id = whole && is_of_chain(finding, line) ? response_id(line)
+							     : SPAN_NONE;
 	struct audit_wanted *wanted = NULL;
 
 	if (id.len > 0)
@@ -786,11 +816,15 @@ note_response(void *ctx, struct span line, bool whole)
 
 void
 device_find_responses(
-	const struct device *device, struct audit_wanted *wanted, size_t n)
+	struct device *device, struct audit_wanted *wanted, size_t n)
 {
 	struct finding finding = { .wanted = wanted, .n = n };
 	size_t i;
 
+	pthread_mutex_lock(&device->lock);
+	finding.next = device->synced.seq > device->found.seq ? device->synced
+							      : device->found;
+	pthread_mutex_unlock(&device->lock);
 	for (i = 0; i < n; i++)
 		finding.n_left += !wanted[i].found;
 	/* Unreadable counts as not found: the line is then written again. */

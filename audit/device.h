@@ -83,7 +83,7 @@ int device_hash(const struct device *device, struct span input, char out[80]);
 void device_find_pin(const struct device *device, struct audit_pin *pin);
 
 void device_find_responses(
-	const struct device *device, struct audit_wanted *wanted, size_t n);
+	struct device *device, struct audit_wanted *wanted, size_t n);
 
 /* The clock of deadlines. */
 int64_t device_now_ns(void);

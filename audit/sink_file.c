@@ -5,6 +5,7 @@
 #include "audit/sink_file.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -451,4 +452,68 @@ sink_file_path_lines_back(const struct sink_file *sink, off_t bytes_max,
 		rc = lines_back(fd, bytes_max, fn, ctx, err);
 	(void)close(fd);
 	return rc;
+}
+
+static bool
+is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+		(a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* The name in dir that begins with name and was written last before *when. */
+static int
+find_rotated(DIR *dir, const char *name, struct timespec *when,
+	char found[NAME_MAX + 1])
+{
+	const size_t len = strlen(name);
+	struct timespec newest = { 0 };
+	struct dirent *entry = NULL;
+	struct stat st;
+	int rc = ERR_ABSENT;
+
+	while ((entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, name, len) != 0 ||
+			entry->d_name[len] == '\0' ||
+			fstatat(dirfd(dir), entry->d_name, &st,
+				AT_SYMLINK_NOFOLLOW) != 0 ||
+			!S_ISREG(st.st_mode) || !is_before(&st.st_mtim, when) ||
+			is_before(&st.st_mtim, &newest))
+			continue;
+		newest = st.st_mtim;
+		(void)snprintf(found, NAME_MAX + 1, "%s", entry->d_name);
+		rc = 0;
+	}
+	*when = newest;
+	return rc;
+}
+
+int
+sink_file_open_rotated(
+	const struct sink_file *sink, struct timespec *when, int *ret_fd)
+{
+	char directory[PATH_MAX], found[NAME_MAX + 1];
+	const char *slash =
+		sink->resolved == NULL ? NULL : strrchr(sink->resolved, '/');
+	DIR *dir = NULL;
+	size_t len;
+	int fd = -1;
+
+	if (slash == NULL)
+		return ERR_ABSENT;
+	len = (size_t)(slash - sink->resolved) + 1;
+	if (len >= sizeof(directory))
+		return ERR_ABSENT;
+	memcpy(directory, sink->resolved, len);
+	directory[len] = '\0';
+	dir = opendir(directory);
+	if (dir != NULL && find_rotated(dir, slash + 1, when, found) == 0)
+		fd = openat(dirfd(dir), found,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (dir != NULL)
+		(void)closedir(dir);
+	if (fd < 0)
+		return ERR_ABSENT;
+	*ret_fd = fd;
+	return 0;
 }

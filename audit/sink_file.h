@@ -68,4 +68,12 @@ int sink_file_sync(struct sink_file *sink, struct err *err);
 bool sink_file_is_same(
 	const struct sink_file *sink, const struct sink_file *other);
 
+/*
+ * The files that rotation made of this one: beside it, with its name and more
+ * behind that. Opens the one that was written last before *when, for reading,
+ * and moves *when there; ERR_ABSENT: no more.
+ */
+int sink_file_open_rotated(
+	const struct sink_file *sink, struct timespec *when, int *ret_fd);
+
 #endif

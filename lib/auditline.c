@@ -215,7 +215,8 @@ auditline_is_signed_by(struct span line,
 }
 
 bool
-auditline_head_of(struct span line, struct auditline_head *ret_head)
+auditline_heads_of(struct span line, struct auditline_head *ret_before,
+	struct auditline_head *ret_head)
 {
 	struct auditline_head head;
 	struct tail tail;
@@ -223,8 +224,26 @@ auditline_head_of(struct span line, struct auditline_head *ret_head)
 	if (!parse_tail(line, &tail) || !hash_line(line, head.link))
 		return false;
 	head.seq = tail.seq;
+	ret_before->seq = tail.seq - 1;
+	memcpy(ret_before->link, tail.link, AUDITLINE_HASH);
 	*ret_head = head;
 	return true;
+}
+
+bool
+auditline_head_of(struct span line, struct auditline_head *ret_head)
+{
+	struct auditline_head before;
+
+	return auditline_heads_of(line, &before, ret_head);
+}
+
+bool
+auditline_head_equal(
+	const struct auditline_head *a, const struct auditline_head *b)
+{
+	return a->seq == b->seq &&
+		memcmp(a->link, b->link, AUDITLINE_HASH) == 0;
 }
 
 struct auditline_check {

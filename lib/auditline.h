@@ -46,6 +46,13 @@ bool auditline_head_of(struct span line, struct auditline_head *ret_head);
 bool auditline_is_signed_by(struct span line,
 	const uint8_t public_key[AUDITLINE_PUBLIC], struct span *ret_body);
 
+/* The same with what the line says of the one before it: number and hash. */
+bool auditline_heads_of(struct span line, struct auditline_head *ret_before,
+	struct auditline_head *ret_head);
+
+bool auditline_head_equal(
+	const struct auditline_head *a, const struct auditline_head *b);
+
 struct auditline_report {
 	uint64_t lines, signatures; /* of the chain */
 	uint64_t torn_lines; /* not of the chain, told of or at the end */

@@ -305,6 +305,78 @@ a_torn_line_is_closed_and_told(void **state)
 	assert_chain(s, "a", path, 4);
 }
 
+/* What a power cut may do to lines that no sync covered: line is not there. */
+static void
+lose_line(struct scratch *s, const char *path, const char *line)
+{
+	const char *text = scratch_read(s, path), *at = strstr(text, line);
+	const char *start = NULL, *end = NULL;
+	FILE *file = fopen(path, "r+e");
+
+	assert_non_null(at);
+	assert_non_null(file);
+	start = memrchr(text, '\n', (size_t)(at - text));
+	end = strchr(at, '\n');
+	assert_int_equal(fseek(file, start - text + 1, SEEK_SET), 0);
+	while (++start <= end)
+		assert_int_equal(fputc('\0', file), 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+what_stands_behind_a_gap_is_not_of_the_chain(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct audit_wanted wanted[] = { { "before", false }, { "gap", false },
+		{ "later", false } };
+
+	assert_int_equal(scratch_enable(s, "a", path, false), 0);
+	assert_int_equal(scratch_response(s, "before"), 0);
+	assert_int_equal(scratch_response(s, "gap"), 0);
+	assert_int_equal(scratch_response(s, "later"), 0);
+	assert_int_equal(scratch_response(s, "last"), 0);
+	audit_disable_all(s->audit);
+	lose_line(s, path, "\"gap\"");
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	audit_find_responses(s->audit, wanted, ARRAY_LEN(wanted));
+	assert_true(wanted[0].found);
+	assert_false(wanted[1].found);
+	assert_false(wanted[2].found);
+	assert_int_equal(scratch_response(s, "after"), 0);
+	assert_chain(s, "a", path, 4);
+}
+
+static void
+the_chain_is_found_in_the_file_that_was_renamed(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	const char *older = scratch_path(s, "a.log.2");
+	const char *old = scratch_path(s, "a.log.1");
+	struct audit_device_config config =
+		scratch_config(s, "a", path, NULL, NULL);
+	struct auditline_check *check = NULL;
+
+	/* What the store knows lies two files back. */
+	config.head = leave_behind(s, path, "");
+	assert_int_equal(rename(path, older), 0);
+	assert_int_equal(audit_enable(s->audit, &config, true, NULL), 0);
+	assert_int_equal(scratch_response(s, "one"), 0);
+	audit_disable_all(s->audit);
+	assert_int_equal(rename(path, old), 0);
+	assert_int_equal(audit_enable(s->audit, &config, true, NULL), 0);
+	assert_int_equal(scratch_response(s, "two"), 0);
+	check = auditline_check_new(scratch_status(s, "a").public_key);
+	assert_true(scratch_check(check, older));
+	assert_true(scratch_check(check, old));
+	assert_true(scratch_check(check, path));
+	auditline_check_end(check, SPAN_NONE);
+	assert_int_equal(auditline_check_report(check)->bad_line, 0);
+	assert_int_equal(auditline_check_report(check)->lines, 6);
+	auditline_check_free(&check);
+}
+
 static void
 a_last_line_that_lacks_only_its_newline_is_kept(void **state)
 {
@@ -472,6 +544,8 @@ main(void)
 		TEST(no_line_is_lost_while_the_file_is_renamed_and_unlinked),
 		TEST(reopening_after_a_rename_goes_on_in_a_new_file),
 		TEST(a_torn_line_is_closed_and_told),
+		TEST(what_stands_behind_a_gap_is_not_of_the_chain),
+		TEST(the_chain_is_found_in_the_file_that_was_renamed),
 		TEST(a_last_line_that_lacks_only_its_newline_is_kept),
 		TEST(the_chain_goes_on_from_the_later_of_head_and_file),
 		TEST(refusals_have_the_peers_texts),
