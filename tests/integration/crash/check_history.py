@@ -8,7 +8,8 @@ is sent, {"n", "status", …} after its answer; a crash leaves intents without a
 answer. Each key has one owner at a time, but OTPs may be raced for.
 
 - register: what is read is the last answered write, or an unanswered one
-  behind it; what a read has shown is settled.
+  behind it; what a read has shown is settled. A "make" names its key in its
+  answer, and is that key's first write.
 - OTP: at most one 200 in its life; none to a verify that was sent after a
   revoke or a verify was answered; refused only where something may have ended it.
 - audit: each answered request has its request line and its response line.
@@ -79,19 +80,24 @@ def line_key(operation, path, data):
     return ' '.join([operation, path, *(data[name] for name in told if name in (data or {}))])
 
 
-def check_audit(ops, paths):
-    seen = {'request': collections.Counter(), 'response': collections.Counter()}
+def read_entries(paths):
+    """Request and response lines; what is torn is for audit verify to judge."""
     for path in paths:
         with open(path, 'rb') as lines:
             for line in lines:
                 try:
                     entry = json.loads(line)
                 except ValueError:
-                    continue  # torn; audit verify judges these
-                if entry['type'] in seen:
-                    request = entry['request']
-                    key = line_key(request['operation'], request['path'], request.get('data'))
-                    seen[entry['type']][key] += 1
+                    continue
+                if entry['type'] in ('request', 'response'):
+                    yield entry
+
+
+def check_audit(ops, paths):
+    seen = {'request': collections.Counter(), 'response': collections.Counter()}
+    for entry in read_entries(paths):
+        request = entry['request']
+        seen[entry['type']][line_key(request['operation'], request['path'], request.get('data'))] += 1
     wanted = collections.Counter(op['line'] for op in ops if op['answered'] is not None and 'line' in op)
     for kind, found in seen.items():
         for key, n in wanted.items():
@@ -99,19 +105,56 @@ def check_audit(ops, paths):
                 yield f'{kind} lines of "{key}": {found[key]} of {n}'
 
 
-def check(journal, audit_files):
-    ops = read_journal(journal)
+def route(line):
+    """Operation and path of a line key."""
+    return ' '.join(line.split(' ', 2)[:2])
+
+
+def check_changes(ops, probed, paths):
+    """
+    A change that nobody saw answered, but which stands in the store, has its
+    response line too, if only as one of the recovered, which name their route.
+    """
+    told = collections.Counter(
+        f'{entry["request"]["operation"]} {entry["request"]["path"]}'
+        for entry in read_entries(paths) if entry['type'] == 'response')
+    wanted = collections.Counter(route(op['line']) for op in ops if op['answered'] is not None)
+    shown = {op['key']: op['got'] for op in probed if op['intent'] == 'read'}
+    for key, of_key in by_key(ops).items():
+        last = of_key[-1]
+        if last['status'] is None and last['intent'] == 'write' and key in shown:
+            before = [op['value'] for op in of_key if op['intent'] == 'write' and succeeded(op)]
+            if shown[key] == last['value'] and before[-1:] != [last['value']] and (before or last['value']):
+                wanted[route(last['line'])] += 1
+    for one, n in wanted.items():
+        if told[one] < n:
+            yield f'response and recovered lines of {one}: {told[one]} for {n} answers and changes'
+
+
+def by_key(ops):
     keys = collections.defaultdict(list)
     for op in ops:
-        keys[op['key']].append(op)
+        if op['intent'] == 'make':
+            if succeeded(op):
+                keys[op['got']].append(dict(op, intent='write'))
+        elif op['intent'] not in ('ask', 'other'):
+            keys[op['key']].append(op)
+    return keys
+
+
+def check_ops(ops, audit_files):
     anomalies = []
-    for key, of_key in keys.items():
+    for key, of_key in by_key(ops).items():
         judge = check_otp if of_key[0]['intent'] in ('verify', 'revoke') else check_register
-        if of_key[0]['intent'] != 'other':
-            anomalies += judge(key, of_key)
+        anomalies += judge(key, of_key)
     if audit_files:
         anomalies += check_audit(ops, audit_files)
-    return ops, anomalies
+    return anomalies
+
+
+def check(journal, audit_files):
+    ops = read_journal(journal)
+    return ops, check_ops(ops, audit_files)
 
 
 def main(journal, *audit_files):

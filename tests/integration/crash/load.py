@@ -23,7 +23,8 @@ class Journal:
     def call(self, wire, intent, key, method, path, data=None, token='', got=None, **more):
         """One journalled request; ConnectionError where it has no answer."""
         n = next(self.numbers)
-        self.write(n=n, intent=intent, key=key, line=line_key(VERBS[method], path, data), **more)
+        self.write(n=n, intent=intent, key=key, line=line_key(VERBS[method], path, data),
+                   wire=[*wire.socket.getsockname(), wire.n_calls + 1], **more)
         status, body = wire.call(method, path, data, token)
         result = {'got': got(status, body)} if got else {}
         self.write(n=n, status=status, **result)
@@ -49,22 +50,31 @@ def token_ttl(status, body):
     return 1000 * ((body['data']['ttl'] + 999) // 1000) if status == 200 else None
 
 
+def made_token(status, body):
+    return body['auth']['client_token'] if status == 200 else None
+
+
+def made_otp(status, body):
+    return [body['data']['key'], body['lease_id']] if status == 200 else None
+
+
 class Client(threading.Thread):
     """One connection; names of its own. Ends when the server goes away."""
 
-    def __init__(self, server, journal, number, seed, otps):
+    def __init__(self, server, journal, number, seed, otps, source='127.0.0.1'):
         super().__init__(daemon=True)
-        self.server, self.journal, self.number = server, journal, number
+        self.server, self.journal, self.number, self.source = server, journal, number, source
         self.random = random.Random(seed)
         self.otps = otps  # shared: (key, lease id); a race for each is welcome
         self.tokens = []
         self.failure = None
+        self.stopping = False
         self.n_done = 0
 
     def run(self):
         try:
-            self.wire = Wire(self.server)
-            while True:
+            self.wire = Wire(self.server, source=self.source)
+            while not self.stopping:
                 self.random.choices(*zip(*self.MIX))[0](self)
                 self.n_done += 1
         except OSError:
@@ -98,12 +108,10 @@ class Client(threading.Thread):
         self.journal.call(self.wire, 'write', name, 'DELETE', f'sys/policies/acl/{name}', value=None)
 
     def make_token(self):
-        """Known by its name only after the answer: that is the first write."""
-        status, body = self.journal.call(self.wire, 'other', 'create', 'PUT', 'auth/token/create', {'ttl': '5000s'})
-        if status == 200:
-            token = body['auth']['client_token']
-            self.journal.write(n=-body_number(token), intent='write', key=token, value=5000)
-            self.journal.write(n=-body_number(token), status=200)
+        """Known by its name only after the answer, which counts as its first write."""
+        token = made_token(*self.journal.call(self.wire, 'make', '', 'PUT', 'auth/token/create', {'ttl': '5000s'},
+                                              got=made_token, value=5000))
+        if token:
             self.tokens.append(token)
 
     def renew_token(self):
@@ -118,9 +126,10 @@ class Client(threading.Thread):
             self.journal.call(self.wire, 'write', token, 'PUT', 'auth/token/revoke', {'token': token}, value=None)
 
     def ask_otp(self):
-        status, body = self.journal.call(self.wire, 'other', 'creds', 'PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
-        if status == 200:
-            self.otps.append((body['data']['key'], body['lease_id']))
+        made = made_otp(*self.journal.call(self.wire, 'ask', '', 'PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'},
+                                           got=made_otp))
+        if made:
+            self.otps.append(made)
 
     def pick_otp(self):
         """One of the newest, so that several verify and revoke the same."""
@@ -138,8 +147,3 @@ class Client(threading.Thread):
 
     MIX = [(put_role, 3), (delete_role, 1), (read_role, 2), (put_policy, 2), (delete_policy, 1), (make_token, 2),
            (renew_token, 3), (revoke_token, 2), (ask_otp, 6), (verify_otp, 6), (revoke_otp, 1)]
-
-
-def body_number(text):
-    """A journal number that no counter gives."""
-    return int.from_bytes(text.encode()[-8:], 'big')

@@ -6,10 +6,11 @@ import ssl
 
 
 class Wire:
-    def __init__(self, server, token='', timeout=60):
+    def __init__(self, server, token='', timeout=60, source='127.0.0.1'):
         self.token = server.token if token == '' else token
         self.host = f'127.0.0.1:{server.port}'
-        self.socket = socket.create_connection(('127.0.0.1', server.port), timeout)
+        self.socket = socket.create_connection(('127.0.0.1', server.port), timeout, (source, 0))
+        self.n_calls = 0
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if server.tls:
             context = ssl.create_default_context(cafile=server.tls.ca)
@@ -26,6 +27,7 @@ class Wire:
 
     def call(self, method, path, data=None, token=''):
         """(status, object or None); ConnectionError where the server went away."""
+        self.n_calls += 1
         self.socket.sendall(self.request(method, path, data, token))
         return self.answer()
 
