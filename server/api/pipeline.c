@@ -84,6 +84,7 @@ turn_away(struct req *req, const struct err *err)
 	envelope_error(req, err->status, err->message);
 	if (err->code == ERR_BUSY)
 		req->out.retry_after_s = 1;
+	caller_forget(req);
 	complete(req);
 }
 
