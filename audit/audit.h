@@ -38,6 +38,16 @@ struct audit_auth {
 	bool no_default_policy;
 };
 
+/*
+ * What both lines of a request say alike, as a device rendered it for the
+ * first. It lives as long as the request and is good for that device alone.
+ */
+struct audit_common {
+	struct arena *arena;
+	uint64_t hasher_id; /* of the device's hasher */
+	struct span text;   /* empty: no device has rendered it yet */
+};
+
 /* One entry; everything is borrowed until the call's completion. */
 struct audit_entry {
 	int64_t time_ns;
@@ -64,6 +74,9 @@ struct audit_entry {
 	int status;     /* of a recovered line; else 0 */
 	/* names whose values stay clear, by mount tune; NULL-safe */
 	struct audit_strings clear_request_keys, clear_response_keys;
+	/* Shared by the entries of one request, which are rendered one after
+	 * the other and differ in nothing of request and auth; or NULL. */
+	struct audit_common *common;
 };
 
 /* How far the store is now; any thread, never blocks. */

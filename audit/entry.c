@@ -8,20 +8,47 @@
 
 #include "lib/jsonw.h"
 
+/* What both lines of a request say alike is kept for the second if as short. */
+#define COMMON_KEPT_MAX 16384
+
+/* The hash of a text that an entry names twice: the token, its accessor. */
+struct known_hash {
+	struct span text; /* told by where it lies */
+	char form[HASHER_TEXT + 1];
+};
+
 struct render {
 	struct buf *out;
 	const struct entry_style *style;
-	struct hasher_scratch *scratch;
+	struct known_hash known[2];
+	size_t n_known;
 };
 
-/* A member's name, with a comma unless it is the object's first. */
+/* What must stand before a member: nothing if it is the object's first. */
 static void
-add_key(struct render *r, const char *key)
+add_comma(struct render *r)
 {
 	if (r->out->len > 0 && r->out->data[r->out->len - 1] != '{')
 		buf_add_char(r->out, ',');
+}
+
+/* A member's name that a caller chose. */
+static void
+add_foreign_key(struct render *r, const char *key)
+{
+	add_comma(r);
 	jsonw_string(r->out, span_str(key));
 	buf_add_char(r->out, ':');
+}
+
+/* A member's name of our own, which needs no escape. */
+static void
+add_key(struct render *r, const char *key)
+{
+	add_comma(r);
+	buf_add_char(r->out, '"');
+	buf_add_str(r->out, key);
+	buf_add(r->out, "\":", 2);
 }
 
 static void
@@ -98,18 +125,45 @@ add_clear(struct render *r, const char *key, const struct value *value)
 	jsonw_value(r->out, value, 0);
 }
 
+/* A hash as a JSON string. */
+static void
+add_form(struct render *r, const char form[HASHER_TEXT + 1])
+{
+	buf_add_char(r->out, '"');
+	buf_add(r->out, form, HASHER_TEXT);
+	buf_add_char(r->out, '"');
+}
+
 static void
 add_hash(struct render *r, struct span text)
 {
-	char hash[HASHER_TEXT + 3];
+	char form[HASHER_TEXT + 1];
 
-	hash[0] = '"';
-	if (hasher_text(r->style->hasher, r->scratch, text, hash + 1) != 0) {
-		r->out->rc = ERR_CRYPTO;
+	hasher_text(r->style->hasher, text, form);
+	add_form(r, form);
+}
+
+/* As add_hash, for a text that may have come before. */
+static void
+add_known_hash(struct render *r, struct span text)
+{
+	struct known_hash *known = r->known;
+	size_t i = 0;
+
+	while (i < r->n_known &&
+		(known[i].text.data != text.data ||
+			known[i].text.len != text.len))
+		i++;
+	if (i == ARRAY_LEN(r->known)) {
+		add_hash(r, text);
 		return;
 	}
-	hash[HASHER_TEXT + 1] = '"';
-	buf_add(r->out, hash, HASHER_TEXT + 2);
+	if (i == r->n_known) {
+		r->n_known++;
+		known[i].text = text;
+		hasher_text(r->style->hasher, text, known[i].form);
+	}
+	add_form(r, known[i].form);
 }
 
 /* A token or an accessor. */
@@ -122,7 +176,7 @@ add_hashed(struct render *r, const char *key, struct span text, bool clear)
 	if (clear || r->style->log_raw)
 		jsonw_string(r->out, text);
 	else
-		add_hash(r, text);
+		add_known_hash(r, text);
 }
 
 static void
@@ -161,7 +215,7 @@ add_data_value(struct render *r, const struct value *value,
 	case VALUE_OBJECT:
 		buf_add_char(r->out, '{');
 		VALUE_EACH (child, value) {
-			add_key(r, child->key);
+			add_foreign_key(r, child->key);
 			add_data_value(r, child, clear_keys,
 				has_string(clear_keys, child->key));
 		}
@@ -250,6 +304,32 @@ add_request(struct render *r, const struct audit_entry *entry)
 	close_object(r);
 }
 
+/*
+ * Who asks and for what. The second line of a request copies this from the
+ * first, if this device has rendered it.
+ */
+static void
+add_common(struct render *r, const struct audit_entry *entry)
+{
+	struct audit_common *common = entry->common;
+	size_t start = r->out->len, len;
+
+	if (common != NULL && common->text.len > 0 &&
+		common->hasher_id == hasher_id(r->style->hasher)) {
+		buf_add_span(r->out, common->text);
+		return;
+	}
+	add_auth(r, entry->auth);
+	add_request(r, entry);
+	len = r->out->len - start;
+	if (common == NULL || common->text.len > 0 || r->out->rc != 0 ||
+		len > COMMON_KEPT_MAX)
+		return;
+	common->text =
+		arena_dup(common->arena, span_of(r->out->data + start, len));
+	common->hasher_id = hasher_id(r->style->hasher);
+}
+
 static void
 add_response(struct render *r, const struct audit_entry *entry)
 {
@@ -274,20 +354,15 @@ entry_render(const struct audit_entry *entry, const struct entry_style *style,
 {
 	struct render r = { .out = out, .style = style };
 
-	r.scratch = hasher_scratch_new();
-	if (r.scratch == NULL)
-		return err_set_memory(err);
 	buf_add_char(out, '{');
 	add_time(&r, "time", entry->time_ns);
 	add_text(&r, "type", entry->is_response ? "response" : "request");
-	add_auth(&r, entry->auth);
-	add_request(&r, entry);
+	add_common(&r, entry);
 	if (entry->is_response)
 		add_response(&r, entry);
 	add_text(&r, "error", entry->error);
 	add_true(&r, "recovered", entry->recovered);
 	add_int(&r, "status", entry->status);
 	close_object(&r);
-	hasher_scratch_free(&r.scratch);
 	return buf_check(out, err);
 }

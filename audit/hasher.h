@@ -17,16 +17,11 @@ int hasher_new(const uint8_t key[HASHER_KEY], struct hasher **ret_hasher,
 	struct err *err);
 void hasher_free(struct hasher **hasher);
 
-/*
- * What one thread needs to hash with any hasher; one for each rendering.
- * NULL: no memory.
- */
-struct hasher_scratch;
-struct hasher_scratch *hasher_scratch_new(void);
-void hasher_scratch_free(struct hasher_scratch **scratch);
+/* A number that no other hasher of this run has or will have. */
+uint64_t hasher_id(const struct hasher *hasher);
 
-/* The form of text's hash and a NUL. Any thread. ERR_CRYPTO. */
-int hasher_text(const struct hasher *hasher, struct hasher_scratch *scratch,
-	struct span text, char out[HASHER_TEXT + 1]);
+/* The form of text's hash and a NUL. Any thread. */
+void hasher_text(const struct hasher *hasher, struct span text,
+	char out[HASHER_TEXT + 1]);
 
 #endif

@@ -5,16 +5,15 @@
  */
 #include "lib/auditline.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
 #include <sodium.h>
 
 #include "lib/codec.h"
 #include "lib/number.h"
+#include "lib/sha256.h"
 
 #define SIGNATURE 64
 #define SIGNATURE_TEXT 88
@@ -30,25 +29,6 @@ struct tail {
 	struct span covered; /* what sig signs */
 	struct span body;    /* what stands before the tail */
 };
-
-static EVP_MD *sha256;
-
-static void
-fetch_sha256(void)
-{
-	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* Fetched once: a fetch costs more than the hash of a line. */
-static bool
-hash_line(struct span line, uint8_t out[AUDITLINE_HASH])
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	(void)pthread_once(&once, fetch_sha256);
-	return sha256 != NULL &&
-		EVP_Digest(line.data, line.len, out, NULL, sha256, NULL) == 1;
-}
 
 static void
 add_signature(struct buf *out, size_t start, const struct secret *key)
@@ -95,14 +75,11 @@ auditline_append(struct buf *out, struct span body, struct auditline_head *head,
 		add_signature(out, start, key);
 	buf_add_str(out, "}\n");
 	rc = buf_check(out, err);
-	if (rc == 0 &&
-		!hash_line(span_of(out->data + start, out->len - start - 1),
-			next.link))
-		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
 	if (rc != 0) {
 		out->len = start;
 		return rc;
 	}
+	sha256(span_of(out->data + start, out->len - start - 1), next.link);
 	*head = next;
 	return 0;
 }
@@ -221,8 +198,9 @@ auditline_heads_of(struct span line, struct auditline_head *ret_before,
 	struct auditline_head head;
 	struct tail tail;
 
-	if (!parse_tail(line, &tail) || !hash_line(line, head.link))
+	if (!parse_tail(line, &tail))
 		return false;
+	sha256(line, head.link);
 	head.seq = tail.seq;
 	ret_before->seq = tail.seq - 1;
 	memcpy(ret_before->link, tail.link, AUDITLINE_HASH);
@@ -349,10 +327,7 @@ take_line(struct auditline_check *check, struct span line,
 		set_why(check, "its signature is wrong");
 		return break_at(check, check->n_input);
 	}
-	if (!hash_line(line, check->head.link)) {
-		set_why(check, "it could not be hashed");
-		return break_at(check, check->n_input);
-	}
+	sha256(line, check->head.link);
 	check->head.seq = tail->seq;
 	check->first_torn = 0;
 	check->unterminated = false;

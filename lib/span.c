@@ -16,6 +16,21 @@ span_of(const void *data, size_t len)
 }
 
 bool
+str_join(char *out, size_t cap, const char *const *strs, size_t n)
+{
+	size_t len = 0, i;
+
+	for (i = 0; i < n; i++)
+		len += strlen(strs[i]);
+	if (len >= cap)
+		return false;
+	for (i = 0; i < n; i++)
+		out = stpcpy(out, strs[i]);
+	*out = '\0';
+	return true;
+}
+
+bool
 span_equal(struct span a, struct span b)
 {
 	return a.len == b.len &&

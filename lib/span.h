@@ -14,6 +14,12 @@ struct span {
 /* A view of a string's bytes, without its NUL. NULL gives an empty span. */
 struct span span_str(const char *str);
 
+/*
+ * n strings one behind the other and a NUL, in cap bytes at out. False, with
+ * out untouched, where that is not room enough.
+ */
+bool str_join(char *out, size_t cap, const char *const *strs, size_t n);
+
 /* A view of len bytes at data. */
 struct span span_of(const void *data, size_t len);
 

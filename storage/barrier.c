@@ -49,6 +49,7 @@ struct derived {
 	size_t subject_len;
 	uint8_t subject[SUBJECT_MAX];
 	uint8_t key[BARRIER_KEY];
+	struct hmac_key mac; /* the same key, ready to hash with */
 };
 
 /* The guarded pages of a barrier. */
@@ -370,6 +371,7 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 		if (subject.len > 0)
 			memcpy(entry->subject, subject.data, subject.len);
 		memcpy(entry->key, key, BARRIER_KEY);
+		hmac_key_init(&entry->mac, key);
 		atomic_store(&keys->n_derived, n + 1);
 	}
 	pthread_mutex_unlock(&keys->derived_lock);
@@ -383,19 +385,50 @@ is_derived(const struct derived *entry, const char *label, struct span subject)
 		strcmp(entry->label, label) == 0;
 }
 
+/* NULL where it was not kept. */
+static const struct derived *
+find_derived(const struct keys *keys, const char *label, struct span subject)
+{
+	size_t n = atomic_load(&keys->n_derived);
+
+	for (size_t i = 0; i < n; i++) {
+		if (is_derived(&keys->derived[i], label, subject))
+			return &keys->derived[i];
+	}
+	return NULL;
+}
+
 void
 barrier_derive(const struct barrier *barrier, const char *label,
 	struct span subject, uint8_t out[BARRIER_KEY])
 {
 	struct keys *keys = barrier->keys;
-	size_t n = atomic_load(&keys->n_derived);
+	const struct derived *kept = find_derived(keys, label, subject);
 
-	for (size_t i = 0; i < n; i++) {
-		if (is_derived(&keys->derived[i], label, subject)) {
-			memcpy(out, keys->derived[i].key, BARRIER_KEY);
-			return;
-		}
+	if (kept != NULL) {
+		memcpy(out, kept->key, BARRIER_KEY);
+		return;
 	}
 	derive(keys, label, subject, out);
 	keep_derived(keys, label, subject, out);
+}
+
+void
+barrier_mac(const struct barrier *barrier, const char *label,
+	struct span subject, struct span text, uint8_t out[SHA256_BYTES])
+{
+	const struct derived *kept =
+		find_derived(barrier->keys, label, subject);
+	uint8_t bytes[BARRIER_KEY];
+	struct hmac_key key;
+
+	if (kept != NULL) {
+		hmac_sha256(&kept->mac, text, out);
+		return;
+	}
+	barrier_derive(barrier, label, subject, bytes);
+	hmac_key_init(&key, bytes);
+	hmac_sha256(&key, text, out);
+	hmac_key_clear(&key);
+	secret_wipe(bytes, sizeof(bytes));
 }

@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/secret.h"
+#include "lib/sha256.h"
 
 #define BARRIER_KEY 32
 #define KEYRING_TERMS_MAX 256
@@ -61,5 +62,9 @@ struct secret_view barrier_audit_seed(const struct barrier *barrier);
  */
 void barrier_derive(const struct barrier *barrier, const char *label,
 	struct span subject, uint8_t out[BARRIER_KEY]);
+
+/* HMAC-SHA-256 of text under the key that barrier_derive gives. */
+void barrier_mac(const struct barrier *barrier, const char *label,
+	struct span subject, struct span text, uint8_t out[SHA256_BYTES]);
 
 #endif

@@ -21,9 +21,9 @@ int
 kv_key(const struct kv *kv, const char *name, char key[KV_KEY_MAX],
 	struct err *err)
 {
-	int len = snprintf(key, KV_KEY_MAX, "%s%s", kv->prefix, name);
+	const char *const parts[] = { kv->prefix, name };
 
-	if (len < 0 || len >= KV_KEY_MAX)
+	if (!str_join(key, KV_KEY_MAX, parts, ARRAY_LEN(parts)))
 		return err_set(err, ERR_LIMIT, 400, "name is too long");
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* Facts of committed changes under out/<request id>; see storage/outbox.h. */
 #include "storage/outbox.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "storage/pack.h"
@@ -19,7 +18,10 @@ static const char prefix[] = "out/";
 static struct span
 fact_key(const char *request_id, char key[OUTBOX_KEY_MAX])
 {
-	(void)snprintf(key, OUTBOX_KEY_MAX, "%s%s", prefix, request_id);
+	const char *const parts[] = { prefix, request_id };
+
+	if (!str_join(key, OUTBOX_KEY_MAX, parts, ARRAY_LEN(parts)))
+		return SPAN_NONE;
 	return span_str(key);
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <sodium.h>
 
 #include "lib/codec.h"
 #include "lib/secret.h"
@@ -88,26 +87,11 @@ crypt_name(const struct barrier *barrier, enum rowid_kind kind,
 	return rc;
 }
 
-static void
-keyed_hash(const struct barrier *barrier, const char *label, const char *mount,
-	struct span text, uint8_t out[ROWID_MAC])
-{
-	crypto_auth_hmacsha256_state state;
-	uint8_t key[BARRIER_KEY];
-
-	barrier_derive(barrier, label, span_str(mount), key);
-	crypto_auth_hmacsha256_init(&state, key, sizeof(key));
-	crypto_auth_hmacsha256_update(&state, text.data, text.len);
-	crypto_auth_hmacsha256_final(&state, out);
-	secret_wipe(&state, sizeof(state));
-	secret_wipe(key, sizeof(key));
-}
-
 void
 rowid_mac(const struct barrier *barrier, enum rowid_kind kind,
 	const char *mount, struct span text, uint8_t out[ROWID_MAC])
 {
-	keyed_hash(barrier, labels[kind].mac, mount, text, out);
+	barrier_mac(barrier, labels[kind].mac, span_str(mount), text, out);
 }
 
 /* ---- base62: 22 digits of the block, two that follow from it ---------- */
@@ -130,8 +114,8 @@ format_base62(const struct barrier *barrier, enum rowid_kind kind,
 		n = n << 8 | block[i];
 	for (size_t i = NUMBER_DIGITS; i-- > 0; n /= 62)
 		out[i] = digits[n % 62];
-	keyed_hash(barrier, labels[kind].check, mount, span_of(block, BLOCK),
-		check);
+	barrier_mac(barrier, labels[kind].check, span_str(mount),
+		span_of(block, BLOCK), check);
 	put_digits((unsigned)check[0] << 8 | check[1], out + NUMBER_DIGITS);
 	out[TEXT62_LEN] = '\0';
 }

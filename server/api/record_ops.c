@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/json.h"
@@ -241,14 +240,14 @@ record_find(struct store *store, const struct kv *kv,
 	struct compiled **ret_ref, const void **ret_record, struct err *err)
 {
 	const struct compiled_type *compiled = compiled_type_of(type);
+	const char *const parts[] = { type->prefix, name };
 	char full[KV_KEY_MAX], key[KV_KEY_MAX];
 	int rc;
 
 	if (compiled == NULL)
 		return err_set(err, ERR_INTERNAL, 500, "internal error");
 	/* A name too long to be stored names nothing. */
-	if (snprintf(full, sizeof(full), "%s%s", type->prefix, name) >=
-		(int)sizeof(full))
+	if (!str_join(full, sizeof(full), parts, ARRAY_LEN(parts)))
 		return err_set(err, ERR_ABSENT, 404, "%s", "");
 	rc = kv_key(kv, full, key, err);
 	if (rc == 0)

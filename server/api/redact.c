@@ -103,8 +103,11 @@ redact_request(struct req *req, const char *error,
 		.remote_address = address_of(req),
 		.lease_id = "",
 		.redirect = "",
+		.common = &req->audit_common,
 	};
 	int rc = 0;
+
+	req->audit_common.arena = req->arena;
 
 	if (req->token != NULL) {
 		entry.auth = auth_of(req->arena, req->token, req->own_token);

@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_SERVER_API_REQ_H
 #define SALLYPORT_SERVER_API_REQ_H
 
+#include "audit/audit.h"
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/netaddr.h"
@@ -104,6 +105,7 @@ struct req {
 	bool line_waits;     /* both lines at the end: it changes nothing */
 	_Atomic int parties; /* worker and device, until both let go */
 	int line_rc;         /* what became of the response line */
+	struct audit_common audit_common; /* of both lines */
 
 	struct req_out out;
 

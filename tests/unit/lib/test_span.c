@@ -35,6 +35,22 @@ prefixes_and_rests(void **state)
 	assert_int_equal(span_skip(SPAN_NONE, 0).len, 0);
 }
 
+static void
+strings_join_where_there_is_room(void **state)
+{
+	static const char *const parts[] = { "sys/", "", "mounts" };
+	char out[12] = "as it was";
+
+	(void)state;
+	assert_false(str_join(out, 10, parts, 3));
+	assert_string_equal(out, "as it was");
+	assert_true(str_join(out, 11, parts, 3));
+	assert_string_equal(out, "sys/mounts");
+	assert_true(str_join(out, 1, parts, 0));
+	assert_string_equal(out, "");
+	assert_false(str_join(out, 0, parts, 0));
+}
+
 /* Decode by arithmetic, then ask whether the form was the shortest. */
 static size_t
 slow_len(const uint8_t *at, size_t left)
@@ -100,6 +116,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spans_compare_by_bytes),
 		cmocka_unit_test(prefixes_and_rests),
+		cmocka_unit_test(strings_join_where_there_is_room),
 		cmocka_unit_test(utf8_is_judged_as_by_the_book),
 	};
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,25 @@ a_key_is_derived_alike_whether_or_not_it_is_kept(void **state)
 	}
 }
 
+/* More labels than are kept, each twice: kept or not, it is the key's HMAC. */
+static void
+a_derived_key_hashes_as_it_is(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct span text = span_str("a name");
+	uint8_t key[BARRIER_KEY], ours[SHA256_BYTES], theirs[SHA256_BYTES];
+	char label[20];
+
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(label, sizeof(label), "label %d", i % 100);
+		barrier_mac(
+			fixture->barrier, label, span_str("mount"), text, ours);
+		barrier_derive(fixture->barrier, label, span_str("mount"), key);
+		crypto_auth_hmacsha256(theirs, text.data, text.len, key);
+		assert_memory_equal(ours, theirs, SHA256_BYTES);
+	}
+}
+
 static void
 derived_keys_differ_by_label_and_subject(void **state)
 {
@@ -390,6 +410,7 @@ main(void)
 		EACH(a_keyring_opens_what_its_barrier_sealed),
 		EACH(malformed_keyrings_are_refused),
 		EACH(a_key_is_derived_alike_whether_or_not_it_is_kept),
+		EACH(a_derived_key_hashes_as_it_is),
 		EACH(derived_keys_differ_by_label_and_subject),
 		EACH(rotating_while_others_seal_is_safe),
 	};
