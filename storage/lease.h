@@ -46,6 +46,12 @@ struct lease {
 int lease_path_number(struct store *store, const char *mount, const char *path,
 	uint32_t *ret_number, struct err *err);
 
+/*
+ * 0 where such a number was given out, to whichever path; ERR_ABSENT where not.
+ * From the cache: it tells a guessed row name from one of ours.
+ */
+int lease_path_check(struct store *store, uint32_t number, struct err *err);
+
 /* Mount uuid and path of a number, into arena. ERR_ABSENT. */
 int lease_path_of(struct store_tx *tx, uint32_t number, struct arena *arena,
 	const char **ret_mount, const char **ret_path, struct err *err);

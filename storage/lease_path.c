@@ -2,7 +2,6 @@
  * Lease paths and their numbers, lease ids, and walks over the rows of a path.
  * A path keeps its number for ever: rows and their names are made of it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +20,9 @@ static int
 path_key(const char *mount, const char *path, char key[STORE_KEY_MAX],
 	struct err *err)
 {
-	int len = snprintf(key, STORE_KEY_MAX, "path/%s/%s", mount, path);
+	const char *const parts[] = { "path/", mount, "/", path };
 
-	if (len < 0 || len >= STORE_KEY_MAX)
+	if (!str_join(key, STORE_KEY_MAX, parts, ARRAY_LEN(parts)))
 		return err_set(err, ERR_LIMIT, 400, "path is too long");
 	return 0;
 }
@@ -191,6 +190,17 @@ lease_path_number(struct store *store, const char *mount, const char *path,
 }
 
 int
+lease_path_check(struct store *store, uint32_t number, struct err *err)
+{
+	uint32_t last;
+	int rc = find_number(store, next_key, &last, err);
+
+	if (rc == 0 && (number == 0 || number > last))
+		rc = lease_absent(err);
+	return rc;
+}
+
+int
 lease_path_of(struct store_tx *tx, uint32_t number, struct arena *arena,
 	const char **ret_mount, const char **ret_path, struct err *err)
 {
@@ -221,14 +231,14 @@ lease_id_format(const struct barrier *barrier, const char *mount_uuid,
 	char out[LEASE_ID_MAX], struct err *err)
 {
 	char tail[ROWID_TEXT_MAX];
-	int len, rc;
+	const char *const parts[] = { mount_path, path, "/", tail };
+	int rc;
 
 	rc = rowid_format(barrier, ROWID_LEASE, mount_uuid, lease->ref,
 		lease->salt, tail, err);
 	if (rc != 0)
 		return rc;
-	len = snprintf(out, LEASE_ID_MAX, "%s%s/%s", mount_path, path, tail);
-	if (len < 0 || len >= LEASE_ID_MAX)
+	if (!str_join(out, LEASE_ID_MAX, parts, ARRAY_LEN(parts)))
 		return err_set(err, ERR_LIMIT, 500, "lease id is too long");
 	return 0;
 }

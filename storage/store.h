@@ -125,6 +125,9 @@ int64_t tx_now_ns(const struct store_tx *tx);
  */
 uint64_t tx_batch(const struct store_tx *tx);
 
+/* The barrier that it works behind; NULL while sealed. */
+const struct barrier *tx_barrier(const struct store_tx *tx);
+
 /* The store that this transaction is of (for its barrier and cache). */
 struct store *tx_store(const struct store_tx *tx);
 

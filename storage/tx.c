@@ -56,6 +56,12 @@ tx_batch(const struct store_tx *tx)
 	return tx->batch;
 }
 
+const struct barrier *
+tx_barrier(const struct store_tx *tx)
+{
+	return tx->barrier;
+}
+
 struct store *
 tx_store(const struct store_tx *tx)
 {

@@ -146,15 +146,14 @@ struct take_ctx {
 	otp_fits_fn *fits;
 	const void *hints;
 	struct lease lease;
-	struct otp_grant grant;
+	struct otp_taken taken;
 	bool fitted;
 };
 
 /* The row of a right OTP, whatever its state. */
 static int
-find_otp(struct store_tx *tx, void *ctx, struct err *err)
+find_otp(struct store_tx *tx, struct take_ctx *take, struct err *err)
 {
-	struct take_ctx *take = ctx;
 	struct lease *lease = &take->lease;
 	int rc = lease_get(tx, take->ref, take->req->arena, lease, err);
 
@@ -164,7 +163,27 @@ find_otp(struct store_tx *tx, void *ctx, struct err *err)
 		!secret_equal(secret_view_of(take->mac, ROWID_MAC),
 			secret_view_of(lease->mac, ROWID_MAC)))
 		return ERR_ABSENT;
-	return decode_grant(lease->data, &take->grant, err);
+	take->taken.known = true;
+	return decode_grant(lease->data, &take->taken.grant, err);
+}
+
+/* The lease id of the row that was found, for outbox and audit line. */
+static int
+name_lease(struct store_tx *tx, struct take_ctx *take, struct err *err)
+{
+	struct req *req = take->req;
+	const struct mount *mount = req->mount;
+	const char *path = lease_path(req, &take->taken.grant);
+	char *id = arena_alloc(req->arena, LEASE_ID_MAX, 1);
+	int rc;
+
+	if (path == NULL || id == NULL)
+		return err_set_memory(err);
+	rc = lease_id_format(tx_barrier(tx), mount->uuid, mount->path, path,
+		&take->lease, id, err);
+	if (rc == 0)
+		req->lease_id = id;
+	return rc;
 }
 
 /* Find live, mark used: one row, one transaction, so only one caller wins. */
@@ -173,14 +192,19 @@ take_otp(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct take_ctx *take = ctx;
 	struct lease changed;
-	int rc = find_otp(tx, ctx, err);
+	int rc;
 
+	take->taken = (struct otp_taken){ .known = false };
+	take->req->lease_id = NULL;
+	rc = find_otp(tx, take, err);
+	if (rc == 0)
+		rc = name_lease(tx, take, err);
 	if (rc != 0)
 		return rc;
 	if (!lease_is_live(tx, &take->lease))
 		return ERR_ABSENT;
 	changed = take->lease;
-	take->fitted = take->fits(take->hints, &take->grant);
+	take->fitted = take->fits(take->hints, &take->taken.grant);
 	/* A refusal is a change too: the recovered line must not say yes. */
 	take->req->fact_status = take->fitted ? 0 : 400;
 	if (!take->fitted)
@@ -190,46 +214,23 @@ take_otp(struct store_tx *tx, void *ctx, struct err *err)
 	return lease_update(tx, &take->lease, &changed, err);
 }
 
-/* The lease id of a row that was found, for the answer's audit line. */
-static int
-name_lease(struct take_ctx *take, struct barrier *barrier,
-	const char **ret_lease_id, struct err *err)
-{
-	const struct mount *mount = take->req->mount;
-	const char *path = lease_path(take->req, &take->grant);
-	char *id = arena_alloc(take->req->arena, LEASE_ID_MAX, 1);
-	int rc;
-
-	if (path == NULL || id == NULL)
-		return err_set_memory(err);
-	rc = lease_id_format(
-		barrier, mount->uuid, mount->path, path, &take->lease, id, err);
-	if (rc == 0)
-		*ret_lease_id = id;
-	return rc;
-}
-
 /*
- * An unknown OTP is told from a right one on a snapshot, so that guesses never
- * reach the writer.
+ * Which row it would be. A guess names a path number that was never given, but
+ * for one in 2^32 by each path: it is told from a right OTP here, so that
+ * guesses never reach the writer.
  */
 static int
-look_up(struct take_ctx *take, struct barrier *barrier, struct secret_view text,
-	struct otp_taken *taken, struct err *err)
+find_row(struct take_ctx *take, struct barrier *barrier,
+	struct secret_view text, struct err *err)
 {
-	const char *mount = take->req->mount->uuid;
+	const struct req *req = take->req;
+	const char *mount = req->mount->uuid;
 	const struct span span = span_of(text.data, text.len);
-	int rc;
 
+	if (rowid_parse(barrier, ROWID_OTP, mount, span, &take->ref) != 0)
+		return ERR_ABSENT;
 	rowid_mac(barrier, ROWID_OTP, mount, span, take->mac);
-	rc = rowid_parse(barrier, ROWID_OTP, mount, span, &take->ref);
-	if (rc != 0)
-		take->ref = (struct rowref){ 0, 0 };
-	rc = req_read(take->req, find_otp, take, err);
-	if (rc != 0)
-		return rc;
-	taken->known = true;
-	return name_lease(take, barrier, &taken->lease_id, err);
+	return lease_path_check(req->server->store, take->ref.path, err);
 }
 
 int
@@ -240,18 +241,14 @@ otp_take(struct req *req, struct secret_view text, otp_fits_fn *fits,
 	struct barrier *barrier = seal_hold_barrier(req->server->seal);
 	int rc;
 
-	*ret_taken = (struct otp_taken){ .known = false };
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = look_up(&take, barrier, text, ret_taken, err);
+	rc = find_row(&take, barrier, text, err);
 	seal_release_barrier(req->server->seal);
-	if (rc != 0)
-		return rc;
-	req->lease_id = ret_taken->lease_id;
-	rc = req_write(req, take_otp, &take, err);
+	if (rc == 0)
+		rc = req_write(req, take_otp, &take, err);
 	if (rc == 0 && !take.fitted)
 		rc = ERR_ABSENT;
-	if (rc == 0)
-		ret_taken->grant = take.grant;
+	*ret_taken = take.taken;
 	return rc;
 }

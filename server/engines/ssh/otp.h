@@ -35,7 +35,6 @@ typedef bool otp_fits_fn(const void *hints, const struct otp_grant *grant);
 
 struct otp_taken {
 	struct otp_grant grant; /* in the request's arena */
-	const char *lease_id;   /* in the request's arena */
 	bool known; /* a right OTP, even where it was spent or did not fit */
 };
 

@@ -248,6 +248,23 @@ number_of(struct rows *rows, const char *mount, const char *path)
 }
 
 static void
+only_numbers_that_were_given_pass(void **state)
+{
+	struct rows *rows = *state;
+	uint32_t last;
+
+	(void)number_of(rows, MOUNT, "creds/web");
+	assert_int_equal(lease_path_check(rows->store, 0, NULL), ERR_ABSENT);
+	for (int i = 0; i < 2; i++) {
+		last = number_of(rows, MOUNT_2, i == 0 ? "creds/a" : "creds/b");
+		assert_int_equal(lease_path_check(rows->store, last, NULL), 0);
+		assert_int_equal(lease_path_check(rows->store, last + 1, NULL),
+			ERR_ABSENT);
+	}
+	assert_int_equal(lease_path_check(rows->store, 1, NULL), 0);
+}
+
+static void
 a_path_keeps_its_number_and_shares_it_with_none(void **state)
 {
 	struct rows *rows = *state;
@@ -554,6 +571,7 @@ main(void)
 		ROWS_TEST(a_row_needs_a_live_owner),
 		ROWS_TEST(one_of_many_racers_takes_a_password),
 		ROWS_TEST(a_row_is_dead_at_its_time_though_still_there),
+		ROWS_TEST(only_numbers_that_were_given_pass),
 		ROWS_TEST(a_path_keeps_its_number_and_shares_it_with_none),
 		ROWS_TEST(racers_for_a_new_path_get_one_number),
 		ROWS_TEST(a_path_that_is_too_long_is_refused),
