@@ -17,6 +17,7 @@ def check_bad(answers):
                suite.listed("tests/vectors/hcl1/bad.txt"))
     wrong = [name for name, why in bad.items()
              if answers[name] != (False, why)]
+    suite.figure("HCL1", len(bad), len(wrong), "bad documents")
     return f"not refused so: {wrong}" if wrong else ""
 
 
@@ -26,6 +27,7 @@ def check_good(answers):
     good = [name for name in answers if name not in bad]
     wrong = [(name, answers[name][1]) for name in good
              if not answers[name][0]]
+    suite.figure("HCL1", len(good), len(wrong), "good documents")
     fault = f"refused: {wrong}" if wrong else ""
     return fault or ("" if len(good) > 80 else "documents are missing")
 
@@ -35,6 +37,7 @@ def check_golden(answers):
                   suite.listed("tests/vectors/hcl1/golden.txt"))
     wrong = [name for name, want in golden.items()
              if answers[name] != (True, want)]
+    suite.figure("HCL1", len(golden), len(wrong), "golden forms")
     return f"read as something else: {wrong}" if wrong else ""
 
 

@@ -6,11 +6,21 @@
  *	scan		the verdict of the limits for request bodies
  *	addr, cidr	the canonical text
  *	in		block and address with a blank between: yes or no
+ *	hmac, hasher	key and message: the tag; as libsodium and as the
+ *			audit log makes it
+ *	ed25519		key, message and signature
+ *	open		XChaCha20-Poly1305: key, nonce, AAD, sealed: the text
+ *	seal		the same, of a text: the sealed bytes
+ *
+ * Those that take several byte strings get them in hex, with ':' behind each.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
+#include "audit/hasher.h"
 #include "lib/codec.h"
 #include "lib/hcl.h"
 #include "lib/json.h"
@@ -107,6 +117,139 @@ answer_in(struct span input, struct arena *arena, struct buf *out,
 	return buf_add_str(out, cidr_contains(&cidr, &addr) ? "yes" : "no");
 }
 
+/* The next "hex:" of input as bytes of the arena; data NULL: none is left. */
+static struct span
+take_bytes(struct span *input, struct arena *arena)
+{
+	const uint8_t *colon =
+		input->len > 0 ? memchr(input->data, ':', input->len) : NULL;
+	size_t len = colon != NULL ? (size_t)(colon - input->data) : 0;
+	uint8_t *bytes = arena_alloc(arena, len / 2 + 1, 1);
+	size_t n = 0;
+
+	if (colon == NULL || bytes == NULL ||
+		hex_decode(span_of(input->data, len), bytes, len / 2, &n) != 0)
+		abort();
+	*input = span_skip(*input, len + 1);
+	return span_of(bytes, n);
+}
+
+static int
+answer_hmac(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct span key = take_bytes(&input, arena);
+	struct span message = take_bytes(&input, arena);
+	uint8_t tag[crypto_auth_hmacsha256_BYTES];
+	char text[2 * sizeof(tag) + 1];
+	crypto_auth_hmacsha256_state state;
+
+	(void)err;
+	crypto_auth_hmacsha256_init(&state, key.data, key.len);
+	crypto_auth_hmacsha256_update(&state, message.data, message.len);
+	crypto_auth_hmacsha256_final(&state, tag);
+	hex_encode(tag, sizeof(tag), text);
+	return buf_add_str(out, text);
+}
+
+static int
+answer_hasher(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct span key = take_bytes(&input, arena);
+	struct span message = take_bytes(&input, arena);
+	struct hasher_scratch *scratch = hasher_scratch_new();
+	struct hasher *hasher = NULL;
+	char text[HASHER_TEXT + 1] = "";
+	int rc = ERR_INPUT;
+
+	if (key.len == HASHER_KEY)
+		rc = hasher_new(key.data, &hasher, err);
+	if (rc == 0)
+		rc = hasher_text(hasher, scratch, message, text);
+	if (rc == 0)
+		rc = buf_add_str(out, text + strlen("hmac-sha256:"));
+	hasher_scratch_free(&scratch);
+	hasher_free(&hasher);
+	return rc;
+}
+
+static int
+answer_ed25519(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct span key = take_bytes(&input, arena);
+	struct span message = take_bytes(&input, arena);
+	struct span sig = take_bytes(&input, arena);
+
+	(void)out;
+	(void)err;
+	if (key.len != crypto_sign_PUBLICKEYBYTES ||
+		sig.len != crypto_sign_BYTES)
+		return ERR_INPUT;
+	return crypto_sign_verify_detached(
+		sig.data, message.data, message.len, key.data);
+}
+
+/* open and seal: what differs is the call and the length of what comes out. */
+typedef int aead_fn(unsigned char *to, unsigned long long *ret_len,
+	struct span from, struct span aad, const uint8_t *nonce,
+	const uint8_t *key);
+
+static int
+aead_open(unsigned char *to, unsigned long long *ret_len, struct span from,
+	struct span aad, const uint8_t *nonce, const uint8_t *key)
+{
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(to, ret_len, NULL,
+		from.data, from.len, aad.data, aad.len, nonce, key);
+}
+
+static int
+aead_seal(unsigned char *to, unsigned long long *ret_len, struct span from,
+	struct span aad, const uint8_t *nonce, const uint8_t *key)
+{
+	return crypto_aead_xchacha20poly1305_ietf_encrypt(to, ret_len,
+		from.data, from.len, aad.data, aad.len, NULL, nonce, key);
+}
+
+static int
+answer_aead(
+	aead_fn *fn, struct span input, struct arena *arena, struct buf *out)
+{
+	struct span key = take_bytes(&input, arena);
+	struct span nonce = take_bytes(&input, arena);
+	struct span aad = take_bytes(&input, arena);
+	struct span from = take_bytes(&input, arena);
+	size_t cap = from.len + crypto_aead_xchacha20poly1305_ietf_ABYTES;
+	uint8_t *to = arena_alloc(arena, cap, 1);
+	char *text = arena_alloc(arena, 2 * cap + 1, 1);
+	unsigned long long len = 0;
+
+	if (key.len != crypto_aead_xchacha20poly1305_ietf_KEYBYTES ||
+		nonce.len != crypto_aead_xchacha20poly1305_ietf_NPUBBYTES)
+		return ERR_INPUT;
+	if (fn(to, &len, from, aad, nonce.data, key.data) != 0)
+		return ERR_CRYPTO;
+	hex_encode(to, (size_t)len, text);
+	return buf_add_str(out, text);
+}
+
+static int
+answer_open(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	(void)err;
+	return answer_aead(aead_open, input, arena, out);
+}
+
+static int
+answer_seal(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	(void)err;
+	return answer_aead(aead_seal, input, arena, out);
+}
+
 static const struct {
 	const char *what;
 	answer_fn *answer;
@@ -117,6 +260,11 @@ static const struct {
 	{ "addr", answer_addr },
 	{ "cidr", answer_cidr },
 	{ "in", answer_in },
+	{ "hmac", answer_hmac },
+	{ "hasher", answer_hasher },
+	{ "ed25519", answer_ed25519 },
+	{ "open", answer_open },
+	{ "seal", answer_seal },
 };
 
 static void
@@ -153,6 +301,8 @@ main(void)
 	char *line = NULL;
 	size_t cap = 0;
 
+	if (sodium_init() < 0)
+		abort();
 	json_setup();
 	while (getline(&line, &cap, stdin) > 0) {
 		char *blank = strchr(line, ' ');

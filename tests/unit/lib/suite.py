@@ -29,6 +29,24 @@ def unpacked(archive):
         yield pathlib.Path(folder)
 
 
+def count(name, usual, nightly):
+    """How many tries: as figures_count of tests/support/figures.h."""
+    if name in os.environ:
+        return int(os.environ[name])
+    if not os.environ.get("SALLYPORT_NIGHTLY"):
+        return usual
+    share = float(os.environ.get("NIGHTLY_SHARE", 1))
+    return max(usual, int(nightly * share))
+
+
+def figure(row, tries, failures, of):
+    """Report tries and failures of a row; before the verdict on them."""
+    path = os.environ.get("SALLYPORT_FIGURES")
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{row}\t{tries}\t{failures}\t{of}\n")
+
+
 def listed(path):
     """The lines of a list file, comments left out."""
     lines = (SOURCE / path).read_text().splitlines()
