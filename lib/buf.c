@@ -47,7 +47,7 @@ next_cap(const struct buf *buf, size_t need)
 }
 
 static int
-grow(struct buf *buf, size_t need)
+move(struct buf *buf, size_t need)
 {
 	size_t cap = next_cap(buf, need);
 	uint8_t *data = malloc(cap);
@@ -63,21 +63,28 @@ grow(struct buf *buf, size_t need)
 	return 0;
 }
 
-/* As buf_reserve, but what the room holds is not zero. */
-static uint8_t *
-make_room(struct buf *buf, size_t len)
+/* Capacity for len more bytes and a NUL. */
+static int
+grow(struct buf *buf, size_t len)
 {
 	size_t need;
 
 	if (buf->rc != 0)
-		return NULL;
+		return buf->rc;
 	/* No object is larger than PTRDIFF_MAX; this leaves room for a NUL. */
 	if (!size_add(buf->len, len, &need) || need > buf->size_max ||
-		need >= PTRDIFF_MAX / 2) {
-		buf->rc = ERR_LIMIT;
-		return NULL;
-	}
-	if (need >= buf->cap && grow(buf, need) != 0)
+		need >= PTRDIFF_MAX / 2)
+		return buf->rc = ERR_LIMIT;
+	return need >= buf->cap ? move(buf, need) : 0;
+}
+
+/* As buf_reserve, but what the room holds is not zero. */
+static inline uint8_t *
+make_room(struct buf *buf, size_t len)
+{
+	bool fits = buf->rc == 0 && len < buf->cap - buf->len;
+
+	if (!fits && grow(buf, len) != 0)
 		return NULL;
 	return buf->data + buf->len;
 }

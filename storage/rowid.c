@@ -21,6 +21,10 @@
 #define TEXT62_LEN (NUMBER_DIGITS + CHECK_DIGITS)
 #define OTP_LEN 36
 
+/* A group of base62 digits is a number of 64 bits: 62^10 is its limit. */
+#define GROUP_DIGITS 10
+#define GROUP_LIMIT UINT64_C(839299365868340224)
+
 /* Wide enough for a block as one number. */
 __extension__ typedef unsigned __int128 block_number;
 
@@ -96,11 +100,24 @@ rowid_mac(const struct barrier *barrier, enum rowid_kind kind,
 
 /* ---- base62: 22 digits of the block, two that follow from it ---------- */
 
+/* The last width digits of n. */
 static void
-put_digits(unsigned n, char out[CHECK_DIGITS])
+put_digits(uint64_t n, char *out, size_t width)
 {
-	out[0] = digits[n / 62 % 62];
-	out[1] = digits[n % 62];
+	for (size_t i = width; i-- > 0; n /= 62)
+		out[i] = digits[n % 62];
+}
+
+/* By groups, since dividing 128 bits takes long. */
+static void
+put_block(block_number n, char out[NUMBER_DIGITS])
+{
+	size_t end = NUMBER_DIGITS;
+
+	for (; end > GROUP_DIGITS; end -= GROUP_DIGITS, n /= GROUP_LIMIT)
+		put_digits((uint64_t)(n % GROUP_LIMIT),
+			out + end - GROUP_DIGITS, GROUP_DIGITS);
+	put_digits((uint64_t)n, out, end);
 }
 
 static void
@@ -112,11 +129,11 @@ format_base62(const struct barrier *barrier, enum rowid_kind kind,
 
 	for (size_t i = 0; i < BLOCK; i++)
 		n = n << 8 | block[i];
-	for (size_t i = NUMBER_DIGITS; i-- > 0; n /= 62)
-		out[i] = digits[n % 62];
+	put_block(n, out);
 	barrier_mac(barrier, labels[kind].check, span_str(mount),
 		span_of(block, BLOCK), check);
-	put_digits((unsigned)check[0] << 8 | check[1], out + NUMBER_DIGITS);
+	put_digits((unsigned)check[0] << 8 | check[1], out + NUMBER_DIGITS,
+		CHECK_DIGITS);
 	out[TEXT62_LEN] = '\0';
 }
 

@@ -118,24 +118,26 @@ ssh_role_check_user(
 }
 
 /* Ranges whose addresses mean another host on every host, or no host. */
-static const char *const special_ranges[] = { "127.0.0.0/8", "::1/128",
-	"169.254.0.0/16", "fe80::/10", "0.0.0.0/32", "::/128", "224.0.0.0/4",
-	"ff00::/8" };
+static const struct cidr special_ranges[] = {
+	{ { .family = 4, .bytes = { 127 } }, .prefix = 8 },
+	{ { .family = 6, .bytes = { [15] = 1 } }, .prefix = 128 },
+	{ { .family = 4, .bytes = { 169, 254 } }, .prefix = 16 },
+	{ { .family = 6, .bytes = { 0xfe, 0x80 } }, .prefix = 10 },
+	{ { .family = 4, .bytes = { 0 } }, .prefix = 32 },
+	{ { .family = 6, .bytes = { 0 } }, .prefix = 128 },
+	{ { .family = 4, .bytes = { 224 } }, .prefix = 4 },
+	{ { .family = 6, .bytes = { 0xff } }, .prefix = 8 },
+};
 
-/* The special range that addr lies in; false where it is an ordinary one. */
-static bool
-find_special_range(const struct netaddr *addr, struct cidr *ret_range)
+/* The special range that addr lies in; NULL where it is an ordinary one. */
+static const struct cidr *
+find_special_range(const struct netaddr *addr)
 {
 	for (size_t i = 0; i < ARRAY_LEN(special_ranges); i++) {
-		struct cidr range;
-
-		if (cidr_parse(span_str(special_ranges[i]), &range) == 0 &&
-			cidr_contains(&range, addr)) {
-			*ret_range = range;
-			return true;
-		}
+		if (cidr_contains(&special_ranges[i], addr))
+			return &special_ranges[i];
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -172,20 +174,18 @@ int
 ssh_role_check_ip(const struct ssh_role *role, const struct netaddr *addr,
 	struct ssh_role_ip_rule rule, struct err *err)
 {
-	struct cidr range;
-	const bool special = find_special_range(addr, &range) && !rule.dev;
+	const struct cidr *special = rule.dev ? NULL : find_special_range(addr);
 	bool included = false;
 	bool excluded = false;
 	int rc;
 
-	rc = list_has_addr(
-		role->cidr_list, addr, special ? &range : NULL, &included, err);
+	rc = list_has_addr(role->cidr_list, addr, special, &included, err);
 	if (rc == 0)
 		rc = list_has_addr(
 			role->exclude_cidr_list, addr, NULL, &excluded, err);
 	if (rc != 0)
 		return rc;
-	if (rule.zero_address && !special)
+	if (rule.zero_address && special == NULL)
 		included = true;
 	if (included && !excluded)
 		return 0;
