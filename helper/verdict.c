@@ -184,6 +184,15 @@ read_verdict(const char *word, uint32_t *ret_verdict)
 	return false;
 }
 
+/* It is a secret between module and helper. */
+static bool
+is_nonce(const char *text, const char *nonce)
+{
+	return strlen(text) == VERDICT_NONCE_LEN &&
+		secret_equal(secret_view_of(text, VERDICT_NONCE_LEN),
+			secret_view_of(nonce, VERDICT_NONCE_LEN));
+}
+
 static bool
 parse_line(const char *nonce, struct span text, struct verdict_line *line)
 {
@@ -194,7 +203,7 @@ parse_line(const char *nonce, struct span text, struct verdict_line *line)
 	if (!take_word(&text, word, sizeof(word)) ||
 		strcmp(word, LINE_WORD) != 0 ||
 		!take_word(&text, its_nonce, sizeof(its_nonce)) ||
-		strcmp(its_nonce, nonce) != 0 ||
+		!is_nonce(its_nonce, nonce) ||
 		!take_word(&text, word, sizeof(word)) ||
 		!read_verdict(word, &verdict) ||
 		!take_word(&text, line->role, sizeof(line->role)) ||
