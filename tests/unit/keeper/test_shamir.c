@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/codec.h"
+#include "tests/support/figures.h"
 
 #define SECRET_LEN 5
 #define SHARE_LEN (SECRET_LEN + 1)
@@ -131,6 +132,7 @@ static void
 combine_refuses_index_zero_and_repeats(void **state)
 {
 	uint8_t shares[2 * SHARE_LEN] = { 0 }, out[SECRET_LEN];
+	size_t failures = 0;
 	unsigned a, b;
 
 	(void)state;
@@ -140,11 +142,12 @@ combine_refuses_index_zero_and_repeats(void **state)
 
 			shares[SECRET_LEN] = (uint8_t)a;
 			shares[SHARE_LEN + SECRET_LEN] = (uint8_t)b;
-			assert_int_equal(
-				shamir_combine(shares, 2, SHARE_LEN, out, NULL),
-				good ? 0 : ERR_INPUT);
+			failures += shamir_combine(shares, 2, SHARE_LEN, out,
+					    NULL) != (good ? 0 : ERR_INPUT);
 		}
 	}
+	figures_report("L26", 256 * 256, failures, "pairs of indices");
+	assert_int_equal(failures, 0);
 	assert_int_equal(
 		shamir_combine(shares, 1, SHARE_LEN, out, NULL), ERR_INPUT);
 	assert_int_equal(shamir_combine(shares, 2, 1, out, NULL), ERR_INPUT);
@@ -179,36 +182,80 @@ shares_of_the_peers_layout_combine(void **state)
 	}
 }
 
-/*
- * The bytes of shares of one fixed secret, all zeros, are uniform
- * (reliability.md L26): 10^6 of them, 255 degrees of freedom; 400 is passed
- * by chance once in 10^8 runs. A top coefficient that is never 0 would leave
- * no zeros among them, which alone gives 3,900.
- */
-static void
-share_bytes_are_uniform(void **state)
+/* How far counts[from] to counts[255] lie from all being the same. */
+static double
+chi_square(const uint64_t counts[256], unsigned from)
 {
-	static const uint8_t zeros[1000];
-	static uint8_t shares[2 * (sizeof(zeros) + 1)];
-	uint64_t counts[256] = { 0 };
-	double chi = 0, expected = 1000000.0 / 256;
-	unsigned round, i;
+	double chi = 0, expected = 0;
+	unsigned i;
 
-	(void)state;
-	for (round = 0; round < 1000; round++) {
-		assert_int_equal(
-			shamir_split(secret_view_of(zeros, sizeof(zeros)), 2, 2,
-				shares, NULL),
-			0);
-		for (i = 0; i < sizeof(zeros); i++)
-			counts[shares[i]]++;
-	}
-	for (i = 0; i < 256; i++) {
+	for (i = from; i < 256; i++)
+		expected += (double)counts[i];
+	expected /= 256 - from;
+	for (i = from; i < 256; i++) {
 		double off = (double)counts[i] - expected;
 
 		chi += off * off / expected;
 	}
-	assert_true(chi < 400);
+	return chi;
+}
+
+/*
+ * The bytes of shares of one fixed secret, all zeros, are uniform
+ * (reliability.md L26): 10^6 of them for each shape, 255 degrees of freedom;
+ * 400 is passed by chance once in 10^8 runs. A top coefficient that is never 0
+ * would leave no zeros among those of 2 of 2, which alone gives 3,900.
+ */
+static void
+share_bytes_are_uniform(void **state)
+{
+	static const unsigned shapes[][2] = { { 2, 2 }, { 3, 2 }, { 5, 3 },
+		{ 10, 10 } };
+	static const uint8_t zeros[1000];
+	static uint8_t shares[10 * (sizeof(zeros) + 1)];
+	size_t rounds = figures_count("SHARE_BYTES", 1000000, 10000000) / 1000;
+	size_t failures = 0, shape, round, i;
+
+	(void)state;
+	for (shape = 0; shape < ARRAY_LEN(shapes); shape++) {
+		uint64_t counts[256] = { 0 };
+
+		for (round = 0; round < rounds; round++) {
+			assert_int_equal(
+				shamir_split(
+					secret_view_of(zeros, sizeof(zeros)),
+					shapes[shape][0], shapes[shape][1],
+					shares, NULL),
+				0);
+			for (i = 0; i < sizeof(zeros); i++)
+				counts[shares[i]]++;
+		}
+		failures += chi_square(counts, 0) >= 400;
+	}
+	figures_report("L26", shape * rounds * 1000, failures,
+		"bytes of shares, chi-square");
+	assert_int_equal(failures, 0);
+}
+
+/* Each of the 255 indices is as likely as any other. */
+static void
+indices_are_uniform(void **state)
+{
+	uint8_t shares[5 * SHARE_LEN];
+	uint64_t counts[256] = { 0 };
+	size_t n = figures_count("SHARE_INDICES", 100000, 1000000), i, k;
+	bool is_uniform;
+
+	(void)state;
+	for (i = 0; i < n; i += 5) {
+		assert_int_equal(
+			shamir_split(test_secret(), 5, 3, shares, NULL), 0);
+		for (k = 0; k < 5; k++)
+			counts[shares[k * SHARE_LEN + SECRET_LEN]]++;
+	}
+	is_uniform = chi_square(counts, 1) < 400 && counts[0] == 0;
+	figures_report("L26", n, !is_uniform, "indices, chi-square");
+	assert_true(is_uniform);
 }
 
 int
@@ -224,6 +271,7 @@ main(void)
 		cmocka_unit_test(combine_refuses_index_zero_and_repeats),
 		cmocka_unit_test(shares_of_the_peers_layout_combine),
 		cmocka_unit_test(share_bytes_are_uniform),
+		cmocka_unit_test(indices_are_uniform),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/buf.h"
+#include "tests/support/figures.h"
 
 #define TEXT_MAX (1 << 20)
 #define COST_MAX (8 << 20)
@@ -114,50 +115,140 @@ parse(const struct buf *text, size_t *ret_cost)
 	return rc;
 }
 
+struct bomb {
+	const char *front, *repeated, *back;
+	size_t n_max;
+	int rc;
+};
+
+static const struct bomb bombs[] = {
+	{ "", "[", "", SIZE_MAX, ERR_LIMIT },
+	{ "", "{\"a\":", "", SIZE_MAX, ERR_LIMIT },
+	{ "", "[{\"\":", "", SIZE_MAX, ERR_LIMIT },
+	{ "", "]", "", SIZE_MAX, ERR_INPUT },
+	{ "", "}", "", SIZE_MAX, ERR_INPUT },
+	{ "", ",", "", SIZE_MAX, ERR_INPUT },
+	{ "[", ",", "]", SIZE_MAX, ERR_INPUT },
+	{ "", "[]", "", SIZE_MAX, ERR_LIMIT },
+	{ "[", "\"\",", "\"\"]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "1,", "1]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "-0,", "0]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "1e9,", "1]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "null,", "1]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "{},", "{}]", SIZE_MAX, ERR_LIMIT },
+	{ "[", "[],", "[]]", SIZE_MAX, ERR_LIMIT },
+	{ "{", "\"a\":1,", "\"a\":1}", SIZE_MAX, ERR_LIMIT },
+	{ "{", "\"a\":{},", "\"b\":1}", SIZE_MAX, ERR_LIMIT },
+	{ "[", "{},", "{}]", 3998, 0 },
+	{ "[", "{},", "{}]", 3999, ERR_LIMIT },
+	{ "[", "[[]],", "[]]", 1999, 0 },
+	{ "[", "{\"a\":{}},", "[]]", 999, 0 },
+	{ "[", "\"\",", "\"\"]", 999, 0 },
+	{ "\"", "a", "\"", SIZE_MAX, 0 },
+	{ "\"", "\\u0000", "\"", SIZE_MAX, 0 },
+	{ "\"", "\\n", "\"", SIZE_MAX, 0 },
+	{ "\"", "\\uD834\\uDD1E", "\"", SIZE_MAX, 0 },
+	{ "\"", "\\uD834", "\"", SIZE_MAX, ERR_INPUT },
+	{ "\"", "\xc3\xa9", "\"", SIZE_MAX, 0 },
+	{ "\"", "\xc3", "\"", SIZE_MAX, ERR_INPUT },
+	{ "{\"", "k", "\":0}", SIZE_MAX, 0 },
+	{ "", "9", "", SIZE_MAX, ERR_INPUT },
+	{ "-", "9", "", SIZE_MAX, ERR_INPUT },
+	{ "0.", "9", "", SIZE_MAX, 0 },
+	{ "1e", "0", "", SIZE_MAX, 0 },
+	{ "1e-", "9", "", SIZE_MAX, 0 },
+	{ "", "1 ", "", SIZE_MAX, ERR_LIMIT },
+	{ "1", " ", "", SIZE_MAX, 0 },
+	{ "1", "\n", "", SIZE_MAX, 0 },
+	{ "", " ", "", SIZE_MAX, ERR_INPUT },
+	{ "", "\"", "", SIZE_MAX, ERR_LIMIT },
+	{ "\"", "\\", "", SIZE_MAX, ERR_INPUT },
+	{ "", "\xef\xbb\xbf", "", SIZE_MAX, ERR_INPUT },
+	{ "", "tru", "", SIZE_MAX, ERR_INPUT },
+};
+
+/* Within the promise; and what is over a limit costs nothing at all. */
+static bool
+is_cheap(const struct buf *text, int *ret_rc)
+{
+	size_t cost = 0;
+
+	*ret_rc = parse(text, &cost);
+	return cost < COST_MAX && (*ret_rc != ERR_LIMIT || cost == 0);
+}
+
 static void
 the_worst_text_of_a_mebibyte_costs_below_eight(void **state)
 {
-	static const struct {
-		const char *front, *repeated, *back;
-		size_t n_max;
-		int rc;
-	} bombs[] = {
-		{ "", "[", "", SIZE_MAX, ERR_LIMIT },
-		{ "", "{\"a\":", "", SIZE_MAX, ERR_LIMIT },
-		{ "[", "\"\",", "\"\"]", SIZE_MAX, ERR_LIMIT },
-		{ "[", "1,", "1]", SIZE_MAX, ERR_LIMIT },
-		{ "[", "{},", "{}]", SIZE_MAX, ERR_LIMIT },
-		{ "{", "\"a\":1,", "\"a\":1}", SIZE_MAX, ERR_LIMIT },
-		{ "[", "{},", "{}]", 3998, 0 },
-		{ "[", "{},", "{}]", 3999, ERR_LIMIT },
-		{ "[", "[[]],", "[]]", 1999, 0 },
-		{ "[", "\"\",", "\"\"]", 999, 0 },
-		{ "\"", "a", "\"", SIZE_MAX, 0 },
-		{ "\"", "\\u0000", "\"", SIZE_MAX, 0 },
-		{ "\"", "\\uD834\\uDD1E", "\"", SIZE_MAX, 0 },
-		{ "{\"", "k", "\":0}", SIZE_MAX, 0 },
-		{ "", "9", "", SIZE_MAX, ERR_INPUT },
-		{ "0.", "9", "", SIZE_MAX, 0 },
-		{ "1", " ", "", SIZE_MAX, 0 },
-		{ "", "\"", "", SIZE_MAX, ERR_LIMIT },
-		{ "\"", "\\", "", SIZE_MAX, ERR_INPUT },
-	};
-
-	size_t i;
+	size_t failures = 0;
 
 	(void)state;
-	for (i = 0; i < ARRAY_LEN(bombs); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(bombs); i++) {
 		struct buf text;
-		size_t cost = 0;
+		int rc = 0;
 
 		fill(&text, bombs[i].front, bombs[i].repeated, bombs[i].back,
 			bombs[i].n_max);
-		assert_int_equal(parse(&text, &cost), bombs[i].rc);
-		assert_true(cost < COST_MAX);
-		if (bombs[i].rc == ERR_LIMIT)
-			assert_true(cost == 0);
+		if (!is_cheap(&text, &rc) || rc != bombs[i].rc) {
+			print_message("# %s%s…: %d\n", bombs[i].front,
+				bombs[i].repeated, rc);
+			failures++;
+		}
 		buf_clear(&text);
 	}
+	figures_report("R45", ARRAY_LEN(bombs), failures, "own bombs");
+	assert_int_equal(failures, 0);
+}
+
+/* Values that cost much for their length; a list of them stays valid. */
+static const char *const costly[] = { "1", "\"\"", "{}", "[]", "null",
+	"{\"k\":1}", "[[[[]]]]", "1.5e300", "\"\\u00e9\"", "{\"a\":{\"b\":[]}}",
+	"-1", "[1,2,3]", "{\"a\":\"b\",\"c\":\"d\"}",
+	"\"0123456789abcdef0123456789abcdef\"" };
+
+/* A list of up to a few thousand of them, and a string to the mebibyte. */
+static void
+fill_at_random(struct buf *text, uint32_t *seed)
+{
+	size_t n, i;
+
+	*seed = *seed * 1664525 + 1013904223;
+	n = *seed >> 20;
+	buf_init(text, TEXT_MAX);
+	buf_add_str(text, "[\"\"");
+	for (i = 0; i < n; i++) {
+		*seed = *seed * 1664525 + 1013904223;
+		buf_add_str(text, ",");
+		buf_add_str(text, costly[(*seed >> 16) % ARRAY_LEN(costly)]);
+	}
+	buf_add_str(text, ",\"");
+	while (text->len < TEXT_MAX - 2)
+		buf_add_char(text, 'x');
+	buf_add_str(text, "\"]");
+	assert_int_equal(buf_check(text, NULL), 0);
+}
+
+static void
+mixtures_near_the_limits_cost_below_eight_too(void **state)
+{
+	size_t n = figures_count("JSON_BOMBS", 50, 20000), n_good = 0;
+	size_t failures = 0;
+	uint32_t seed = 20261121;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		struct buf text;
+		int rc = 0;
+
+		fill_at_random(&text, &seed);
+		failures +=
+			!is_cheap(&text, &rc) || (rc != 0 && rc != ERR_LIMIT);
+		n_good += rc == 0;
+		buf_clear(&text);
+	}
+	figures_report("R45", n, failures, "mixtures near the limits");
+	assert_int_equal(failures, 0);
+	assert_true(n_good > 0 && n_good < n);
 }
 
 static void
@@ -226,6 +317,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			the_worst_text_of_a_mebibyte_costs_below_eight),
+		cmocka_unit_test(mixtures_near_the_limits_cost_below_eight_too),
 		cmocka_unit_test(what_jansson_frees_is_wiped),
 		cmocka_unit_test(
 			every_failing_allocation_is_an_error_of_memory),
