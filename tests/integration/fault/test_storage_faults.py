@@ -1,91 +1,17 @@
-"""Faults of the disk under the store (reliability R05, R08, R20, L42)."""
-import errno
+"""Faults of the disk under the store (reliability R08, L39)."""
 import os
 import random
 import stat
 import subprocess
-import threading
 
 import pytest
 
-from support.faults import Faults, fill, small_disk
 from support.figures import count
-from support.server import Server, wait_for
+from support.server import Server
 from support.wire import Wire
 
-UNAVAILABLE = {'errors': ['storage unavailable']}
 EXIT_STORE = 70
-EIO_ROUNDS = count('EIO_ROUNDS', 5)
 CORRUPT_COPIES = count('CORRUPT_COPIES', 20)
-
-
-def test_a_full_disk_refuses_writes_and_recovers(tmp_path):
-    with small_disk(tmp_path / 'small', '8m') as small:
-        if small is None:
-            pytest.skip('mounting is not allowed here')
-        server = Server()
-        server.store = small / 'store.db'
-        try:
-            server.start().mount_ssh().write_role()
-            spare = server.otp()['data']['key']
-            fill(small / 'filler')
-            wire = Wire(server)
-            full = [wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'}) for _ in range(300)]
-            refused = [body for status, body in full if status != 200]
-            assert refused and all(status in (200, 503) for status, _ in full)
-            assert all(body == UNAVAILABLE for body in refused)
-            assert wire.call('PUT', 'ssh/verify', {'otp': spare}, token=None) == (503, UNAVAILABLE)
-            assert wire.call('GET', 'ssh/roles/otp')[0] == 200
-            (small / 'filler').unlink()
-            wait_for(lambda: wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})[0] == 200, 'it writes again')
-            assert wire.call('PUT', 'ssh/verify', {'otp': spare}, token=None)[0] == 200
-            assert wire.call('PUT', 'ssh/verify', {'otp': spare}, token=None)[0] == 400
-            assert server.restart().api().get('ssh/roles/otp').status == 200
-        finally:
-            server.clean()
-
-
-class Asking(threading.Thread):
-    """Asks for passwords until the server is gone; what it got."""
-
-    def __init__(self, server):
-        super().__init__()
-        self.wire, self.keys, self.refused = Wire(server), [], []
-
-    def run(self):
-        try:
-            while True:
-                status, body = self.wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
-                self.keys.append(body['data']['key']) if status == 200 else self.refused.append((status, body))
-        except OSError:
-            pass
-
-
-@pytest.mark.parametrize('call', ['sync', 'write'])
-def test_the_first_io_error_is_final(tmp_path, call):
-    """503 to whom it hit, exit status 70, and nothing answered is lost."""
-    faults = Faults(tmp_path)
-    server = Server()
-    faults.prepare(server)
-    try:
-        server.start().mount_ssh().write_role()
-        for _ in range(EIO_ROUNDS):
-            asking = [Asking(server) for _ in range(8)]
-            for one in asking:
-                one.start()
-            wait_for(lambda: all(len(one.keys) > 20 for one in asking), 'the clients are at work')
-            with faults.on(call, errno.EIO, f'{server.store}-wal'):
-                assert server.process.wait(30) == EXIT_STORE
-            for one in asking:
-                one.join(30)
-                assert all(got == (503, UNAVAILABLE) for got in one.refused), one.refused
-            server.start()
-            wire = Wire(server, token=None)
-            for key in (key for one in asking for key in one.keys):
-                assert wire.call('PUT', 'ssh/verify', {'otp': key})[0] == 200
-            wire.close()
-    finally:
-        server.clean()
 
 
 def run_until_it_answers(server):

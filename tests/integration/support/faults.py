@@ -17,15 +17,15 @@ class Faults:
         server.environment = {'LD_PRELOAD': str(self.library), 'FAULTS': str(self.rules)}
 
     @contextlib.contextmanager
-    def on(self, call, what, path):
-        """what: an errno, or "block"."""
-        self.set(call, what, path)
+    def on(self, call, what, *paths, skip=0, times=0):
+        """what: an errno, "block" or "short". After `skip` calls, `times` of them (0: all)."""
+        self.set(call, what, *paths, skip=skip, times=times)
         yield
         self.clear()
 
-    def set(self, call, what, path):
+    def set(self, call, what, *paths, skip=0, times=0):
         new = self.rules.with_suffix('.new')
-        new.write_text(f'{call} {what} {path}\n')
+        new.write_text(''.join(f'{call} {what} {path} {skip} {times}\n' for path in paths))
         os.rename(new, self.rules)
 
     def clear(self):
