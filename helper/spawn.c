@@ -216,32 +216,43 @@ now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/*
- * A frame fits a pipe whole, so one write does it. SIGPIPE is kept from our
- * host by blocking it for the write and taking it back out of the queue. A
- * helper that is gone already is no error here: its line says why.
- */
-static int
-send_frame(struct span frame, int *fd, struct err *err)
+/* A SIGPIPE that our write raised, and no other, is taken back. */
+static ssize_t
+write_without_sigpipe(int fd, struct span bytes)
 {
 	const struct timespec at_once = { 0, 0 };
-	sigset_t pipe_only, old;
-	bool gone;
+	sigset_t pipe_only, old, pending;
 	ssize_t n;
 
 	(void)sigemptyset(&pipe_only);
 	(void)sigaddset(&pipe_only, SIGPIPE);
 	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &old);
-	n = write(*fd, frame.data, frame.len);
-	gone = n < 0 && errno == EPIPE;
-	if (gone && sigismember(&old, SIGPIPE) == 0)
-		(void)sigtimedwait(&pipe_only, NULL, &at_once);
+	(void)sigpending(&pending);
+	n = write(fd, bytes.data, bytes.len);
+	if (n < 0 && errno == EPIPE) {
+		if (sigismember(&pending, SIGPIPE) == 0)
+			(void)sigtimedwait(&pipe_only, NULL, &at_once);
+		errno = EPIPE;
+	}
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return n;
+}
+
+/*
+ * A frame fits a pipe whole, so one write does it. A helper that is gone
+ * already is no error here: its line says why.
+ */
+static int
+send_frame(struct span frame, int *fd, struct err *err)
+{
+	const ssize_t n = write_without_sigpipe(*fd, frame);
+	const bool gone = n < 0 && errno == EPIPE;
+
 	close_fd(fd);
-	if (!gone && n != (ssize_t)frame.len)
-		return err_set(err, ERR_SYSTEM, 500,
-			"the helper did not take the frame");
-	return 0;
+	if (gone || n == (ssize_t)frame.len)
+		return 0;
+	return err_set(
+		err, ERR_SYSTEM, 500, "the helper did not take the frame");
 }
 
 /* Until its end of file, the deadline, or more than fits. */
