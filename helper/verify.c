@@ -215,16 +215,26 @@ refusal(const struct apiclient_answer *answer, struct err *err)
 
 /* ---- the answer -------------------------------------------------------- */
 
+/* Compared as it is, a NUL byte in it too; empty where there is no text. */
+static struct span
+find_text(const struct value *data, const char *name)
+{
+	const struct value *found = value_find(data, name);
+
+	return found != NULL && found->type == VALUE_STRING ? value_text(found)
+							    : SPAN_NONE;
+}
+
 static int
 check_address(
-	const struct helper_settings *settings, const char *ip, struct err *err)
+	const struct helper_settings *settings, struct span ip, struct err *err)
 {
 	struct netaddr addr;
 	struct span piece;
 	struct cidr cidr;
 	size_t pos = 0;
 
-	if (netaddr_parse(span_str(ip), &addr) != 0)
+	if (netaddr_parse(ip, &addr) != 0)
 		return err_set(err, ERR_DENIED, 400, "invalid IP");
 	if (any_address(settings->allow_loopback, is_wanted, &addr))
 		return 0;
@@ -239,7 +249,7 @@ check_address(
 }
 
 static int
-check_role(const struct helper_settings *settings, const char *role,
+check_role(const struct helper_settings *settings, struct span role,
 	struct err *err)
 {
 	struct span piece;
@@ -247,11 +257,11 @@ check_role(const struct helper_settings *settings, const char *role,
 
 	if (strcmp(settings->allowed_roles, "*") == 0)
 		return 0;
-	if (role[0] == '\0')
+	if (role.len == 0)
 		return err_set(err, ERR_DENIED, 400,
 			"missing role name in the verification response");
 	while (comma_next(settings->allowed_roles, &pos, &piece)) {
-		if (span_equal(piece, span_str(role)))
+		if (span_equal(piece, role))
 			return 0;
 	}
 	return err_set(err, ERR_DENIED, 400,
@@ -267,12 +277,12 @@ check_answer(const struct helper_settings *settings, const char *user,
 	if (data == NULL || data->type != VALUE_OBJECT)
 		return err_set(
 			err, ERR_PEER, 500, "unexpected response from server");
-	if (strcmp(value_find_str(data, "username", ""), user) != 0)
+	if (!span_equal(find_text(data, "username"), span_str(user)))
 		return err_set(err, ERR_DENIED, 400, "username mismatch");
-	rc = check_address(settings, value_find_str(data, "ip", ""), err);
-	return rc != 0 ? rc
-		       : check_role(settings,
-				 value_find_str(data, "role_name", ""), err);
+	rc = check_address(settings, find_text(data, "ip"), err);
+	return rc != 0
+		? rc
+		: check_role(settings, find_text(data, "role_name"), err);
 }
 
 static int
