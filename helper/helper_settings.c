@@ -5,12 +5,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/codec.h"
 #include "lib/fsutil.h"
 #include "lib/hcl.h"
 #include "lib/netaddr.h"
 
 #define FILE_MAX (64 * 1024)
 #define LIST_MAX 8192
+#define PIN_LEN 32
 
 #define ROW_STR(member, most, text, ...)                                       \
 	SETTING_ROW_STR(struct helper_settings, member, .max = (most),         \
@@ -81,6 +83,24 @@ check_cidrs(const char *list, struct err *err)
 				(const char *)piece.data);
 	}
 	return 0;
+}
+
+/* A pin that matches no key would be found out at the next login only. */
+static int
+check_pin(const char *pin, struct err *err)
+{
+	struct buf hash;
+	bool good;
+
+	if (pin[0] == '\0')
+		return 0;
+	buf_init(&hash, PIN_LEN);
+	good = base64_decode(span_str(pin), &hash) == 0 && hash.len == PIN_LEN;
+	buf_clear(&hash);
+	return good
+		? 0
+		: err_set(err, ERR_INPUT, 400,
+			  "server_spki_sha256 must be the base64 form of a SHA-256 hash");
 }
 
 static bool
@@ -169,6 +189,8 @@ helper_settings_parse(struct span text, bool dev, struct arena *arena,
 		rc = clean_mount(&settings, arena, err);
 	if (rc == 0)
 		rc = check_cidrs(settings.allowed_cidr_list, err);
+	if (rc == 0)
+		rc = check_pin(settings.server_spki_sha256, err);
 	if (rc != 0)
 		return rc;
 	if (dev)

@@ -94,6 +94,8 @@ each_fault_has_its_text(void **state)
 		{ "vault_addr = ", false, "error parsing config: " },
 		{ "vault_addr = \"https://a\"\nallowed_cidr_list = \"10.0.0.0/8, x\"",
 			false, "invalid CIDR address: x" },
+		{ "vault_addr = \"https://a\"\nserver_spki_sha256 = \"c2hvcnQ=\"",
+			false, "server_spki_sha256" },
 	};
 	struct arena *arena = arena_new(1024 * 1024);
 	struct helper_settings got;
