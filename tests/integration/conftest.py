@@ -1,22 +1,13 @@
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
+from support.places import public_directory
 from support.server import Server
 
 
 @pytest.fixture
 def public_path():
-    """A directory that any user may enter.
-
-    Pytest's own lies below one that every starting pytest, this or any other, makes private to its user again.
-    """
-    path = pathlib.Path(tempfile.mkdtemp(prefix='sallyport-public-'))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    with public_directory() as path:
+        yield path
 
 
 @pytest.fixture

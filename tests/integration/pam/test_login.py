@@ -1,11 +1,9 @@
 """Logins to a real sshd through the module."""
-import contextlib
-import os
-import pathlib
 import re
 
 import pytest
 
+from support.host import programs
 from support.server import wait_for
 from support.sshd import Sshd, helper_config
 
@@ -73,13 +71,6 @@ def test_the_session_knows_its_role(logins):
     done = logins.sshd.login(key(logins), command='env')
     assert 'SALLYPORT_ROLE=otp' in done.stdout
     assert 'SALLYPORT_OTP_IP=127.0.0.1' in done.stdout
-
-
-def programs():
-    """Of all processes, as far as they still are there."""
-    for link in pathlib.Path('/proc').glob('[0-9]*/exe'):
-        with contextlib.suppress(OSError):
-            yield os.readlink(link)
 
 
 def test_no_child_stays_behind(logins):

@@ -66,10 +66,41 @@ class Silent:
         self.socket.close()
 
 
+class Scripted:
+    """Hands each connection to script(connection, self) in a thread of its own; counts those on which anything came."""
+
+    def __init__(self, script, listen=('127.0.0.1', 0)):
+        self.script, self.asked, self.ended = script, 0, threading.Event()
+        self.socket = socket.create_server(listen, backlog=64)
+        self.port = self.socket.getsockname()[1]
+        self.address = f'http://127.0.0.1:{self.port}'
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection = self.socket.accept()[0]
+                threading.Thread(target=self.play, args=(connection,), daemon=True).start()
+
+    def play(self, connection):
+        connection.settimeout(30)
+        with contextlib.suppress(OSError), connection:
+            self.script(connection, self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *words):
+        self.ended.set()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
 class Certificate:
     """A key and a certificate for names, signed by an authority of its own."""
 
-    def __init__(self, directory, names='IP:127.0.0.1', stem='tls'):
+    def __init__(self, directory, names='IP:127.0.0.1', stem='tls', days=30):
         def file(kind):
             return str(directory / f'{stem}.{kind}')
         self.cert, self.key, self.ca = file('crt'), file('key'), file('ca')
@@ -81,5 +112,5 @@ class Certificate:
         openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=test', '-keyout',
                 self.key, '-out', file('csr'))
         (directory / f'{stem}.ext').write_text(f'subjectAltName={names}\n')
-        openssl('x509', '-req', '-in', file('csr'), '-CA', self.ca, '-CAkey', file('cakey'), '-days', '30', '-extfile',
+        openssl('x509', '-req', '-in', file('csr'), '-CA', self.ca, '-CAkey', file('cakey'), '-days', str(days), '-extfile',
                 file('ext'), '-out', self.cert)
