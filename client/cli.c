@@ -195,9 +195,7 @@ describe_failure(const struct cli *cli, const char *method,
 			: strcmp(method, "PUT") == 0  ? "ut"
 			: strcmp(method, "POST") == 0 ? "ost"
 						      : "elete",
-		cli->answer.url != NULL ? cli->answer.url
-					: cli->options.address,
-		cause->message,
+		cli->answer.url != NULL ? cli->answer.url : "", cause->message,
 		cli->answer.outcome == APICLIENT_TLS && !plain_http
 			? "\nDoes the server speak plain HTTP? Then say so with -address=http://… or VAULT_ADDR."
 			: "");

@@ -148,9 +148,27 @@ has_prefix(const char *str, const char *prefix)
 	return strncasecmp(str, prefix, strlen(prefix)) == 0;
 }
 
-static int
-check_settings(const struct apiclient_settings *settings, struct err *err)
+/* What people see of a URL: not the password of its user part. */
+static const char *
+without_password(struct arena *arena, const char *url)
 {
+	const char *scheme = strstr(url, "://");
+	const char *start = scheme != NULL ? scheme + 3 : url;
+	const char *at = memrchr(start, '@', strcspn(start, "/?#"));
+	const char *colon =
+		at != NULL ? memchr(start, ':', (size_t)(at - start)) : NULL;
+
+	if (colon == NULL)
+		return url;
+	return arena_printf(
+		arena, "%.*s***%s", (int)(colon + 1 - url), url, at);
+}
+
+static int
+check_settings(const struct apiclient *client, struct err *err)
+{
+	const struct apiclient_settings *settings = &client->settings;
+
 	if (settings->n_addresses == 0)
 		return err_set(err, ERR_INPUT, 400, "no server address given");
 	for (size_t i = 0; i < settings->n_addresses; i++) {
@@ -162,7 +180,7 @@ check_settings(const struct apiclient_settings *settings, struct err *err)
 			return err_set(err, ERR_INPUT, 400,
 				"address \"%s\" is neither http://, https:// "
 				"nor unix:///path",
-				address);
+				without_password(client->arena, address));
 	}
 	if ((settings->client_cert[0] == '\0') !=
 		(settings->client_key[0] == '\0'))
@@ -293,7 +311,7 @@ apiclient_new(const struct apiclient_settings *settings,
 	if (rc == 0)
 		rc = copy_settings(client, err);
 	if (rc == 0)
-		rc = check_settings(&client->settings, err);
+		rc = check_settings(client, err);
 	if (rc == 0)
 		rc = load_ca(client, err);
 	if (rc == 0)
@@ -445,6 +463,8 @@ set_habits(struct call *call, const char *protocol)
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocol);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	/* "creds/../x" is for the server to refuse, not for us to shorten. */
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(
 		curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
@@ -513,8 +533,10 @@ set_url(struct call *call, const char *url, struct err *err)
 	int rc = 0;
 
 	if (parts == NULL ||
-		curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK) {
-		rc = err_set(err, ERR_INPUT, 400, "bad URL \"%s\"", url);
+		curl_url_set(parts, CURLUPART_URL, url, CURLU_PATH_AS_IS) !=
+			CURLUE_OK) {
+		rc = err_set(err, ERR_INPUT, 400, "bad URL \"%s\"",
+			call->answer.url);
 		goto out;
 	}
 	if (is_tls && call->client->settings.tls_server_name[0] != '\0')
@@ -702,7 +724,9 @@ follow(struct call *call, struct err *err)
 		return err_set(err, ERR_PEER, 502,
 			"redirect would cause protocol downgrade");
 	end_transfer(call);
-	call->answer.url = target;
+	call->answer.url = without_password(call->arena, target);
+	if (call->answer.url == NULL)
+		return err_set_memory(err);
 	return transfer(call, target, NULL, err);
 }
 
@@ -726,8 +750,11 @@ ask_address(struct call *call, const char *address, struct err *err)
 		join(call->arena, is_unix ? "http://localhost" : address, path);
 	int rc;
 
-	call->answer.url = is_unix ? join(call->arena, address, path) : url;
-	if (url == NULL || call->answer.url == NULL)
+	if (url == NULL)
+		return err_set_memory(err);
+	call->answer.url = is_unix ? join(call->arena, address, path)
+				   : without_password(call->arena, url);
+	if (call->answer.url == NULL)
 		return err_set_memory(err);
 	rc = transfer(
 		call, url, is_unix ? address + strlen(UNIX_PREFIX) : NULL, err);

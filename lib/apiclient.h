@@ -50,7 +50,7 @@ struct apiclient_request {
 struct apiclient_answer {
 	enum apiclient_outcome outcome;
 	int status;
-	const char *url;    /* as asked, in the arena */
+	const char *url;    /* as asked, less a password; in the arena */
 	struct span body;   /* in the arena */
 	struct value *json; /* the body as JSON, or NULL where it is none */
 };

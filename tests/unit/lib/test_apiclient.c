@@ -213,6 +213,63 @@ client_sends_the_request_and_reads_json(void **state)
 }
 
 static void
+client_sends_a_path_as_it_is(void **state)
+{
+	struct peer peer = { .answers = { ok_answer }, .n_answers = 1 };
+	const char *addresses[] = { peer.url };
+	struct apiclient_settings settings = settings_for(addresses, 1);
+	struct apiclient_request request = read_x;
+	struct apiclient_answer answer = { .status = 0 };
+	struct arena *arena = arena_new(1 << 20);
+	struct err err = { 0 };
+	(void)state;
+
+	request.path = "/v1/ssh/creds/../../sys/./seal";
+	peer_start(&peer, NULL);
+	assert_int_equal(call(&settings, &request, arena, &answer, &err), 0);
+	peer_stop(&peer);
+	assert_non_null(strstr(
+		peer.saw[0], "GET /v1/ssh/creds/../../sys/./seal HTTP/1.1"));
+	arena_free(&arena);
+}
+
+static void
+client_never_tells_the_password_of_an_address(void **state)
+{
+	static const struct {
+		const char *address, *shown;
+	} rows[] = {
+		{ "http://bob:hunter2@127.0.0.1:1", "//bob:***@127.0.0.1:1/" },
+		{ "http://bob:hu@nter2@127.0.0.1:1", "//bob:***@127.0.0.1:1/" },
+		{ "https://:hunter2@127.0.0.1:1", "//:***@127.0.0.1:1/" },
+		{ "http://bob@127.0.0.1:1", "//bob@127.0.0.1:1/" },
+		{ "ftp://bob:hunter2@127.0.0.1", "//bob:***@127.0.0.1\"" },
+		{ "bob:hunter2@127.0.0.1", "\"bob:***@127.0.0.1\"" },
+		{ "http://bob:hunter2@[::1:8200", "//bob:***@[::1:8200" },
+	};
+	struct arena *arena = arena_new(1 << 20);
+	struct apiclient_answer answer;
+	struct err err = { 0 };
+	(void)state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct apiclient_settings settings =
+			settings_for(&rows[i].address, 1);
+		struct apiclient *client = NULL;
+
+		err_clear(&err);
+		assert_true(apiclient_new(&settings, &client, &err) != 0 ||
+			apiclient_call(client, &read_x, arena, &answer, &err) !=
+				0);
+		apiclient_free(&client);
+		assert_non_null(strstr(err.message, rows[i].shown));
+		assert_null(strstr(err.message, "nter2"));
+		assert_null(strstr(err.detail, "nter2"));
+	}
+	arena_free(&arena);
+}
+
+static void
 client_goes_on_to_the_next_address_only_unsent(void **state)
 {
 	struct peer peer = { .answers = { ok_answer }, .n_answers = 1 };
@@ -550,6 +607,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_sends_the_request_and_reads_json),
+		cmocka_unit_test(client_sends_a_path_as_it_is),
+		cmocka_unit_test(client_never_tells_the_password_of_an_address),
 		cmocka_unit_test(
 			client_goes_on_to_the_next_address_only_unsent),
 		cmocka_unit_test(client_does_not_ask_another_once_it_was_sent),
