@@ -1,6 +1,7 @@
 /* A reader of ssh's words that changes as little of them as it can. */
 #include "client/sshargs.h"
 
+#include <ctype.h>
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,10 +9,15 @@
 /* Options of ssh without a value; every other one has one. */
 #define NO_VALUE "1246AaCfGgKkMNnqsTtVvXxYy"
 
+/* Characters of a shell, which ssh may hand names to (L67). */
+#define NOT_IN_USER "'`\"$;&<>|(){}"
+#define NOT_IN_HOST NOT_IN_USER "\\ "
+
 struct reader {
 	struct arena *arena;
 	struct sshargs args;
 	const char *option_port; /* by -o Port: -p wins */
+	const char *word_user;   /* as the destination itself has it; "" */
 	bool has_p;
 };
 
@@ -114,9 +120,10 @@ rewrite_destination(struct reader *reader, int at)
 	}
 	for (int i = 0; i < at; i++)
 		words[n++] = args->words[i];
-	words[n++] = args->user[0] == '\0'
+	words[n++] = reader->word_user[0] == '\0'
 		? arena_strdup(reader->arena, args->host)
-		: arena_printf(reader->arena, "%s@%s", args->user, args->host);
+		: arena_printf(reader->arena, "%s@%s", reader->word_user,
+			  args->host);
 	for (int i = at + 1; i < args->n_words; i++)
 		words[n++] = args->words[i];
 	args->words = words;
@@ -124,26 +131,50 @@ rewrite_destination(struct reader *reader, int at)
 	return 0;
 }
 
-/* user@host; a host that ssh would take for an option is none. */
+/* user@host. */
 static int
 read_destination(struct reader *reader, const char *word, bool *ret_rewritten)
 {
 	const char *sign = strrchr(word, '@');
-	int rc;
 
+	if (sign == word)
+		return ERR_INPUT;
 	if (sign != NULL) {
-		const char *user = arena_strndup(
+		reader->word_user = arena_strndup(
 			reader->arena, word, (size_t)(sign - word));
-
-		if (user == NULL)
+		if (reader->word_user == NULL)
 			return ERR_MEMORY;
 		/* ssh too takes the first that it is told. */
 		if (reader->args.user[0] == '\0')
-			reader->args.user = user;
+			reader->args.user = reader->word_user;
 		word = sign + 1;
 	}
-	rc = split_host(reader, word, ret_rewritten);
-	return rc == 0 && reader->args.host[0] == '-' ? ERR_INPUT : rc;
+	return split_host(reader, word, ret_rewritten);
+}
+
+/* Neither an option nor anything to a shell; as OpenSSH 9.6, less '$'. */
+static bool
+is_good_user(const char *text)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (iscntrl((unsigned char)*at) ||
+			strchr(NOT_IN_USER, *at) != NULL ||
+			(*at == ' ' && at[1] == '-') ||
+			(*at == '\\' && at[1] == '\0'))
+			return false;
+	}
+	return text[0] != '-';
+}
+
+static bool
+is_good_host(const char *text)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (iscntrl((unsigned char)*at) ||
+			strchr(NOT_IN_HOST, *at) != NULL)
+			return false;
+	}
+	return text[0] != '-';
 }
 
 /* The place of the destination word, or -1; values noted on the way. */
@@ -176,6 +207,7 @@ sshargs_parse(struct arena *arena, int argc, char **argv,
 	struct sshargs *ret_args, struct err *err)
 {
 	struct reader reader = { .arena = arena,
+		.word_user = "",
 		.args = { .user = "",
 			.host = "",
 			.port = "",
@@ -188,7 +220,13 @@ sshargs_parse(struct arena *arena, int argc, char **argv,
 		return err_set(err, ERR_INPUT, 400,
 			"failed to find a hostname in ssh command \"%.256s\"",
 			argc > 0 ? argv[0] : "");
+	if (!is_good_host(reader.args.host))
+		return err_set(err, ERR_INPUT, 400,
+			"hostname contains invalid characters");
 	read_later_options(&reader, argc, argv, at + 1);
+	if (!is_good_user(reader.args.user) || !is_good_user(reader.word_user))
+		return err_set(err, ERR_INPUT, 400,
+			"remote username contains invalid characters");
 	if (!reader.has_p && reader.option_port != NULL)
 		reader.args.port = reader.option_port;
 	if (rewritten && rewrite_destination(&reader, at) != 0)

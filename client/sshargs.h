@@ -17,7 +17,8 @@ struct sshargs {
 /*
  * Read the words from the first on, as ssh's own getopt would: glued and
  * separate values, option names in any case, user@[fe80::1%eth0]:2222.
- * ERR_INPUT where no host is among them.
+ * ERR_INPUT where no host is among them, and where user or host would be an
+ * option to ssh or mean something to a shell.
  */
 int sshargs_parse(struct arena *arena, int argc, char **argv,
 	struct sshargs *ret_args, struct err *err);

@@ -97,6 +97,10 @@ words_are_read_as_ssh_reads_them(void **state)
 		{ "-p 1 bob@[::1]:2", "bob", "::1", "1", "-p 1 -p 1 bob@::1" },
 		{ "-v -- bob@[::1]:2 ls", "bob", "::1", "2",
 			"-p 2 -v -- bob@::1 ls" },
+		{ "-l bob [::1]:2", "bob", "::1", "2", "-p 2 -l bob ::1" },
+		{ "-l bob al@[::1]:2", "bob", "::1", "2",
+			"-p 2 -l bob al@::1" },
+		{ "CORP\\bob.b+x_y-z@h", "CORP\\bob.b+x_y-z", "h", "", NULL },
 	};
 
 	(void)state;
@@ -108,8 +112,12 @@ static void
 words_without_a_host_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "-p 22", "-v", "--", "bob@",
-		"[::1", "[]", "[]:22", "[::1]x", "[::1]:", "bob@[::1",
-		"u@-oProxyCommand=x", "[-oProxyCommand=x]:22", "-- -x@-y" };
+		"[::1", "[]", "[]:22", "[::1]x", "[::1]:", "bob@[::1", "@h",
+		"u@-oProxyCommand=x", "[-oProxyCommand=x]:22", "-- -x@-y",
+		"-- -oProxyCommand=x@h", "-l -oProxyCommand=x h",
+		"-l -oProxyCommand=x [::1]:22", "-oUser=-x h", "a;b@h", "a\\@h",
+		"$x@h", "u@h;x", "u@$x", "u@a\\b", "u@a\nb", "a\nb@h",
+		"h -l `x`" };
 	struct arena *arena = arena_new(1024 * 1024);
 	struct sshargs args;
 
