@@ -53,8 +53,8 @@ def test_what_a_helper_is_born_with(host, tmp_path):
     spy.write_text(SPY.replace('@PLACE@', str(place)))
     spy.chmod(0o755)
     host.write_config(settings('http://127.0.0.1:1'))
-    # A host with descriptors that would be inherited, and with every signal ignored or blocked.
-    host.under = ('sh', '-c', 'trap "" HUP INT QUIT PIPE TERM; exec "$0" "$@" 7</etc/hostname 9</etc/hostname')
+    # A host with groups, with descriptors that would be inherited, and with signals ignored and all of them blocked.
+    host.under = ('setpriv', '--groups', '4,24', 'sh', '-c', 'trap "" HUP INT QUIT PIPE TERM; exec "$0" "$@" 7</etc/hostname 9</etc/hostname')
     host.run('block', 'auth', password=UUID, helper=spy, env={'LD_LIBRARY_PATH': '/none', 'SECRET': 'x', 'PATH': '/bin'})
 
     def seen(name):
