@@ -35,11 +35,12 @@ def test_hostile_variables_change_nothing_for_the_module(host, tmp_path):
         assert not (tmp_path / 'x').exists()
 
 
+# The state of signals is what a program of the shell's inherits: the shell itself blocks them while it starts one.
 SPY = """#!/bin/sh
 me=/proc/$$
 cat $me/environ >@PLACE@/environ
 tr '\\0' ' ' <$me/cmdline >@PLACE@/cmdline
-cat $me/status >@PLACE@/status
+cat /proc/self/status >@PLACE@/status
 readlink $me/cwd >@PLACE@/cwd
 ls $me/fd >@PLACE@/fds
 """
