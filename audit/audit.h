@@ -1,8 +1,8 @@
 /*
  * The audit broker. A request is logged before its work and after it; if no
  * enabled device takes the line, the work is not done or the answer not given
- * (design.md 7, spec/core-api.md 7.1, 7.2). One thread for each device writes
- * batches and makes them durable. Knows nothing of HTTP or of operations: it
+ * (design.md 7, spec/core-api.md 7.1, 7.2). Each device has threads that write
+ * batches and make them durable. Knows nothing of HTTP or of operations: it
  * is handed an entry.
  */
 #ifndef SALLYPORT_AUDIT_AUDIT_H

@@ -1,7 +1,7 @@
 /*
  * Where one device's chain of lines stands (lib/auditline.h), and what its
  * next line must say first: docs/audit-format.md, section Start lines. Used
- * by the device's thread alone.
+ * by the one thread of the device that writes.
  */
 #ifndef SALLYPORT_AUDIT_CHAIN_H
 #define SALLYPORT_AUDIT_CHAIN_H

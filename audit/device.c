@@ -1,7 +1,9 @@
 /*
- * The device's thread takes all waiting lines, writes them with one write and
- * makes them durable with one fdatasync if one of them asks for it. Whoever
- * waits for a written line goes on before the sync.
+ * A device has two threads that do the same: take all waiting lines, write
+ * them with one write, let go on who waits for that, and make them durable
+ * with one fdatasync if one of them asks for it. One writes at a time and one
+ * syncs at a time, so that request lines go on being written during a sync;
+ * lines that want a sync gather for the next one.
  */
 #include "audit/device.h"
 
@@ -17,10 +19,9 @@
 #include "audit/chain.h"
 #include "audit/device_config.h"
 #include "audit/entry.h"
+#include "audit/line.h"
 #include "lib/log.h"
 
-#define BODY_MAX ((size_t)96 << 20)
-#define BODY_USUAL 1500
 #define QUEUE_LINES_MAX 8192
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
 #define RETRY_NS CLOCK_NS_PER_S
@@ -28,14 +29,7 @@
 #define PIN_SEARCH_MAX ((off_t)4 << 20)
 #define BATCH_KEPT ((size_t)4 << 20)
 
-struct line {
-	struct line *next;
-	_Atomic(struct ticket *) ticket; /* NULL once it was finished */
-	struct buf body;
-	bool sync;
-	bool joined; /* to the next line: both in one batch */
-	int64_t queued_ns;
-};
+#define THREADS 2
 
 struct device {
 	atomic_uint refs;
@@ -45,21 +39,28 @@ struct device {
 	struct secret *sign_key;
 	uint8_t public_key[AUDITLINE_PUBLIC];
 	struct device_settings settings;
-	pthread_t thread;
-	bool started;
+	pthread_t threads[THREADS];
+	size_t n_threads;
 	struct auditline_head found; /* the chain's end at the start */
 
-	/* the thread's own */
+	/*
+	 * Of the thread that is writing. Nothing but a sync runs on the sink
+	 * meanwhile, and none while it is opened or closed.
+	 */
 	struct sink_file *sink;
 	struct chain chain;
 	struct buf batch;
 	bool closed; /* the sink must be opened before the next line */
 
-	pthread_mutex_t lock; /* over all below */
-	pthread_cond_t wake;
-	struct line *queue, **queue_tail;
-	size_t n_queued;
-	struct line *in_work; /* what the thread writes now */
+	pthread_mutex_t lock;  /* over all below */
+	pthread_cond_t wake;   /* there is something to write */
+	pthread_cond_t ended;  /* a write or a sync has ended */
+	struct lines to_write; /* lines that want to be written, … */
+	struct lines to_sync;  /* … and those that want a sync as well */
+	bool writing, syncing;
+	bool sync_failed; /* the sync is over, its thread wants to write */
+	bool woken;       /* a thread was, and has not come yet */
+	struct line *in_write, *in_sync;
 	bool stop, reopen, out;
 	int64_t retry_ns; /* while out: not before this */
 	uint64_t missed;
@@ -86,34 +87,6 @@ bool
 device_is_same_file(const struct device *fresh, const struct device *other)
 {
 	return sink_file_is_same(fresh->sink, other->sink);
-}
-
-static void
-free_line(struct line *line)
-{
-	buf_clear(&line->body);
-	free(line);
-}
-
-static void
-free_lines(struct line *line)
-{
-	while (line != NULL) {
-		struct line *next = line->next;
-
-		free_line(line);
-		line = next;
-	}
-}
-
-/* Finish the line's ticket unless the other side did. No lock is held. */
-static void
-finish(struct line *line, bool ok)
-{
-	struct ticket *ticket = atomic_exchange(&line->ticket, NULL);
-
-	if (ticket != NULL)
-		ticket_finish(ticket, ok);
 }
 
 static int
@@ -186,10 +159,10 @@ device_new(const struct device_settings *settings,
 		return err_set_memory(err);
 	atomic_init(&device->refs, 1);
 	device->settings = *settings;
-	device->queue_tail = &device->queue;
 	pthread_mutex_init(&device->lock, NULL);
 	pthread_cond_init(&device->wake, NULL);
-	buf_init(&device->batch, BATCH_BYTES_MAX + 2 * BODY_MAX);
+	pthread_cond_init(&device->ended, NULL);
+	buf_init(&device->batch, BATCH_BYTES_MAX + 2 * LINE_BODY_MAX);
 	rc = prepare(device, config, err);
 	if (rc != 0) {
 		device_close(&device);
@@ -199,37 +172,69 @@ device_new(const struct device_settings *settings,
 	return 0;
 }
 
-/* The queue's front as a list of its own, some 16 MiB; under the lock. */
-static struct line *
+/* ---- writing and syncing ---------------------------------------------- */
+
+/* What a thread has in its hands. */
+struct batch {
+	struct lines lines;
+	bool sync, reopen;
+};
+
+/*
+ * Request lines first: a response line never overtakes its request's. During
+ * a sync there are no others, and the last line of a synced batch is one that
+ * asked for the sync. Under the lock.
+ */
+static struct batch
 take_batch(struct device *device)
 {
-	struct line *batch = device->queue, **end = &device->queue;
-	size_t bytes = 0;
-	bool joined = false;
+	struct batch batch = { .sync = false };
 
-	while (*end != NULL && (joined || bytes < BATCH_BYTES_MAX)) {
-		joined = (*end)->joined;
-		bytes += (*end)->body.len;
-		device->n_queued--;
-		end = &(*end)->next;
+	lines_take(&batch.lines, &device->to_write, BATCH_BYTES_MAX);
+	if (!device->syncing) {
+		if (device->to_write.first == NULL)
+			lines_take(&batch.lines, &device->to_sync,
+				BATCH_BYTES_MAX);
+		batch.sync = batch.lines.n > 0 && batch.lines.last->sync;
+		batch.reopen = device->reopen;
+		device->reopen = false;
 	}
-	device->queue = *end;
-	if (device->queue == NULL)
-		device->queue_tail = &device->queue;
-	*end = NULL;
+	device->writing = true;
+	device->in_write = batch.lines.first;
 	return batch;
+}
+
+/*
+ * The sink may be opened and closed when this returns. True: the sync failed,
+ * and its thread waits to put the device out.
+ */
+static bool
+wait_for_sync(struct device *device)
+{
+	bool failed;
+
+	pthread_mutex_lock(&device->lock);
+	while (device->syncing && !device->sync_failed)
+		pthread_cond_wait(&device->ended, &device->lock);
+	failed = device->sync_failed;
+	pthread_mutex_unlock(&device->lock);
+	return failed;
 }
 
 /* Open the file where it is closed, has gone, or is asked to be. */
 static int
 ready_sink(struct device *device, bool reopen, struct err *err)
 {
+	bool failed;
 	int rc;
 
+	if (!device->closed && !reopen && !sink_file_is_moved(device->sink))
+		return 0;
+	failed = wait_for_sync(device);
 	if (device->closed)
 		return open_sink(device, false, "device recovered", err);
-	if (!reopen && !sink_file_is_moved(device->sink))
-		return 0;
+	if (failed)
+		return err_set(err, ERR_SYSTEM, 500, "fdatasync failed");
 	/*
 	 * Request lines may stand at its end that no sync has covered yet: the
 	 * one for their answers' lines will be of the new file.
@@ -255,8 +260,8 @@ add_pin(const struct device *device, struct line *line, struct err *err)
 
 /* The bytes of a batch; sign: its last line carries a signature. */
 static int
-compose(struct device *device, struct line *lines, bool sign, uint64_t missed,
-	bool *ret_started, struct err *err)
+compose(struct device *device, const struct lines *lines, bool sign,
+	uint64_t missed, bool *ret_started, struct err *err)
 {
 	struct line *line = NULL;
 	int rc;
@@ -265,7 +270,7 @@ compose(struct device *device, struct line *lines, bool sign, uint64_t missed,
 	rc = chain_begin(&device->chain, device->path,
 		clock_wall_ns(device->settings.clock), missed, &device->batch,
 		ret_started, err);
-	for (line = lines; line != NULL && rc == 0; line = line->next) {
+	for (line = lines->first; line != NULL && rc == 0; line = line->next) {
 		bool last = sign && line->next == NULL;
 
 		if (last)
@@ -283,10 +288,11 @@ compose(struct device *device, struct line *lines, bool sign, uint64_t missed,
  * written all the same, and the chain stands behind them.
  */
 static int
-write_batch(struct device *device, struct line *lines, bool sign,
-	uint64_t *ret_taken, bool *ret_started, struct err *err)
+write_batch(struct device *device, const struct batch *batch,
+	uint64_t *ret_taken, struct err *err)
 {
 	struct chain before = device->chain;
+	bool started = false;
 	size_t written = 0;
 	uint64_t missed;
 	int rc;
@@ -294,7 +300,10 @@ write_batch(struct device *device, struct line *lines, bool sign,
 	pthread_mutex_lock(&device->lock);
 	missed = device->missed;
 	pthread_mutex_unlock(&device->lock);
-	rc = compose(device, lines, sign, missed, ret_started, err);
+	/* Lines were refused while a thread hung: this batch says so. */
+	if (missed > 0 && device->chain.reason == NULL)
+		device->chain.reason = "device recovered";
+	rc = compose(device, &batch->lines, batch->sync, missed, &started, err);
 	if (rc == 0)
 		rc = sink_file_write(device->sink, buf_span(&device->batch),
 			device->settings.deadline_ms, &written, err);
@@ -302,7 +311,7 @@ write_batch(struct device *device, struct line *lines, bool sign,
 		chain_rewind(&device->chain, &before,
 			span_of(device->batch.data, written));
 	*ret_taken = device->chain.head.seq - before.head.seq;
-	if (*ret_started && *ret_taken > 0) {
+	if (started && *ret_taken > 0) {
 		--*ret_taken;
 		pthread_mutex_lock(&device->lock);
 		device->missed -= missed;
@@ -316,6 +325,7 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
 {
 	bool was_out;
 
+	(void)wait_for_sync(device);
 	sink_file_close(device->sink);
 	device->closed = true;
 	device->chain.reason = "device recovered";
@@ -333,104 +343,202 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
 			LOG_STR("device", device->path), LOG_ERR(why));
 }
 
-/* A write or a sync worked: the device takes lines, if it did not before. */
-static void
-come_back(struct device *device, bool synced)
+/*
+ * A write or a sync worked: the device takes lines, if it did not before; but
+ * not while a sync hangs. Under the lock; true where that is news.
+ */
+static bool
+come_back(struct device *device)
 {
-	bool was_out;
+	bool was_out = device->out && !device->syncing;
 
-	pthread_mutex_lock(&device->lock);
-	was_out = device->out;
-	device->out = false;
-	if (synced)
-		device->synced = device->chain.head;
-	/* Lines were refused while the thread hung: the next line says so. */
-	if (device->missed > 0 && device->chain.reason == NULL)
-		device->chain.reason = "device recovered";
-	pthread_mutex_unlock(&device->lock);
+	if (was_out)
+		device->out = false;
+	return was_out;
+}
+
+static void
+log_back(const struct device *device, bool was_out)
+{
 	if (was_out)
 		log_warn("audit device works again",
 			LOG_STR("device", device->path));
 }
 
-/*
- * Write, let go on who waits for that, sync, let go on the others. The device
- * is back before anybody goes on: their next line must not find it out.
- */
-static int
-put_out(struct device *device, struct line *lines, uint64_t *ret_taken,
-	struct err *err)
+/* Whether a thread could do something; under the lock. */
+static bool
+has_work(const struct device *device)
 {
-	bool started = false, sync = false;
-	struct line *line = NULL;
-	int rc;
+	if (device->writing || device->sync_failed)
+		return false;
+	return device->to_write.first != NULL ||
+		(!device->syncing &&
+			(device->to_sync.first != NULL || device->reopen));
+}
 
-	for (line = lines; line != NULL; line = line->next)
-		sync |= line->sync;
-	rc = write_batch(device, lines, sync, ret_taken, &started, err);
-	if (rc != 0)
-		return rc;
-	come_back(device, false);
-	for (line = lines; line != NULL; line = line->next) {
-		if (!line->sync)
-			finish(line, true);
+/*
+ * Whether to wake a thread, once the lock is let go; under the lock. One that
+ * is on its way already finds all there is.
+ */
+static bool
+wants_wake(struct device *device)
+{
+	if (device->woken || !has_work(device))
+		return false;
+	device->woken = true;
+	return true;
+}
+
+/*
+ * The writing is over, well or not; the other thread may go on with it while
+ * this one syncs. The device is back before anybody hears of the write: their
+ * next line must not find it out.
+ */
+static void
+end_write(struct device *device, const struct batch *batch, int rc)
+{
+	bool was_out = false, wake = false;
+
+	pthread_mutex_lock(&device->lock);
+	device->writing = false;
+	device->in_write = NULL;
+	if (rc == 0 && batch->lines.n > 0)
+		was_out = come_back(device);
+	if (rc == 0 && batch->sync) {
+		device->syncing = true;
+		device->in_sync = batch->lines.first;
+		wake = wants_wake(device);
 	}
-	if (!sync)
-		return 0;
-	rc = sink_file_sync(device->sink, err);
+	pthread_cond_broadcast(&device->ended);
+	pthread_mutex_unlock(&device->lock);
+	if (wake)
+		pthread_cond_signal(&device->wake);
+	log_back(device, was_out);
+}
+
+static void
+end_sync(struct device *device, const struct auditline_head *head)
+{
+	bool was_out;
+
+	pthread_mutex_lock(&device->lock);
+	device->syncing = false;
+	device->in_sync = NULL;
+	device->synced = *head;
+	was_out = come_back(device);
+	pthread_cond_broadcast(&device->ended);
+	pthread_mutex_unlock(&device->lock);
+	log_back(device, was_out);
+}
+
+/* What was written since the last good sync may be lost: out, before more. */
+static void
+fail_sync(struct device *device, const struct err *why)
+{
+	pthread_mutex_lock(&device->lock);
+	device->sync_failed = true;
+	pthread_cond_broadcast(&device->ended);
+	while (device->writing)
+		pthread_cond_wait(&device->ended, &device->lock);
+	device->writing = true;
+	pthread_mutex_unlock(&device->lock);
+	go_out(device, 0, why);
+	pthread_mutex_lock(&device->lock);
+	device->writing = false;
+	device->syncing = false;
+	device->sync_failed = false;
+	device->in_sync = NULL;
+	pthread_mutex_unlock(&device->lock);
+}
+
+/* Finish those that wait for a sync, or those that do not. */
+static void
+finish_lines(const struct batch *batch, bool sync, bool ok)
+{
+	struct line *line = NULL;
+
+	for (line = batch->lines.first; line != NULL; line = line->next) {
+		if (line->sync == sync)
+			line_finish(line, ok);
+	}
+}
+
+static int
+write_out(struct device *device, const struct batch *batch,
+	struct auditline_head *ret_head)
+{
+	struct err why = { 0 };
+	uint64_t taken = 0;
+	int rc = ready_sink(device, batch->reopen, &why);
+
+	if (rc == 0 && batch->lines.n > 0)
+		rc = write_batch(device, batch, &taken, &why);
+	if (rc != 0)
+		go_out(device, batch->lines.n - taken, &why);
+	if (device->batch.cap > BATCH_KEPT)
+		buf_clear(&device->batch);
+	*ret_head = device->chain.head;
+	end_write(device, batch, rc);
+	return rc;
+}
+
+static int
+sync_out(struct device *device, const struct auditline_head *head)
+{
+	struct err why = { 0 };
+	int rc = sink_file_sync(device->sink, &why);
+
 	if (rc == 0)
-		come_back(device, true);
+		end_sync(device, head);
+	else
+		fail_sync(device, &why);
 	return rc;
 }
 
 static void
-work(struct device *device, struct line *lines, bool reopen)
+work(struct device *device, struct batch *batch)
 {
-	struct err why = { 0 };
-	struct line *line = NULL;
-	uint64_t taken = 0, n = 0;
-	int rc;
+	struct auditline_head head;
+	int rc = write_out(device, batch, &head);
 
-	for (line = lines; line != NULL; line = line->next)
-		n++;
-	rc = ready_sink(device, reopen, &why);
-	if (rc == 0 && n > 0)
-		rc = put_out(device, lines, &taken, &why);
-	if (rc != 0)
-		go_out(device, n - taken, &why);
-	for (line = lines; line != NULL; line = line->next)
-		finish(line, rc == 0);
-	if (device->batch.cap > BATCH_KEPT)
-		buf_clear(&device->batch);
+	finish_lines(batch, false, rc == 0);
+	if (rc == 0 && batch->sync)
+		rc = sync_out(device, &head);
+	finish_lines(batch, true, rc == 0);
+	line_free_all(batch->lines.first);
+}
+
+/* ---- the threads ------------------------------------------------------ */
+
+/* Under the lock; false: the thread is to end. */
+static bool
+wait_for_work(struct device *device)
+{
+	while (!has_work(device)) {
+		/* The other thread, if it is at work, does the rest. */
+		if (device->stop)
+			return false;
+		device->woken = false;
+		pthread_cond_wait(&device->wake, &device->lock);
+		device->woken = false;
+	}
+	return true;
 }
 
 static void *
 run(void *ctx)
 {
 	struct device *device = ctx;
-	struct line *lines = NULL;
-	bool reopen;
+	struct batch batch;
 
 	pthread_mutex_lock(&device->lock);
-	for (;;) {
-		while (device->queue == NULL && !device->stop &&
-			!device->reopen)
-			pthread_cond_wait(&device->wake, &device->lock);
-		if (device->queue == NULL && device->stop)
-			break;
-		lines = device->in_work = take_batch(device);
-		reopen = device->reopen;
-		device->reopen = false;
+	while (wait_for_work(device)) {
+		batch = take_batch(device);
 		pthread_mutex_unlock(&device->lock);
-		work(device, lines, reopen);
-		pthread_mutex_lock(&device->lock);
-		device->in_work = NULL;
-		pthread_mutex_unlock(&device->lock);
-		free_lines(lines);
+		work(device, &batch);
 		pthread_mutex_lock(&device->lock);
 	}
 	pthread_mutex_unlock(&device->lock);
-	(void)sink_file_sync(device->sink, NULL);
 	return NULL;
 }
 
@@ -438,16 +546,19 @@ int
 device_start(struct device *device, struct err *err)
 {
 	sigset_t all, before;
-	int failed;
+	int failed = 0;
 
 	/* Signals are for other threads; a reader that left is an error. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&device->thread, NULL, run, device);
+	while (device->n_threads < THREADS && failed == 0) {
+		failed = pthread_create(
+			&device->threads[device->n_threads], NULL, run, device);
+		device->n_threads += failed == 0;
+	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0)
 		return err_set(err, ERR_SYSTEM, 500, "internal error");
-	device->started = true;
 	return 0;
 }
 
@@ -472,25 +583,43 @@ device_unref(struct device **ref)
 	buf_clear(&device->batch);
 	pthread_mutex_destroy(&device->lock);
 	pthread_cond_destroy(&device->wake);
+	pthread_cond_destroy(&device->ended);
 	free(device->path);
 	free(device);
+}
+
+static void
+stop_threads(struct device *device)
+{
+	size_t i;
+
+	pthread_mutex_lock(&device->lock);
+	device->stop = true;
+	pthread_cond_broadcast(&device->wake);
+	pthread_mutex_unlock(&device->lock);
+	for (i = 0; i < device->n_threads; i++)
+		(void)pthread_join(device->threads[i], NULL);
+	(void)sink_file_sync(device->sink, NULL);
 }
 
 void
 device_close(struct device **ref)
 {
-	struct device *device = *ref;
-
-	if (device == NULL)
+	if (*ref == NULL)
 		return;
-	if (device->started) {
-		pthread_mutex_lock(&device->lock);
-		device->stop = true;
-		pthread_cond_signal(&device->wake);
-		pthread_mutex_unlock(&device->lock);
-		(void)pthread_join(device->thread, NULL);
-	}
+	if ((*ref)->n_threads > 0)
+		stop_threads(*ref);
 	device_unref(ref);
+}
+
+/* ---- queueing --------------------------------------------------------- */
+
+/* No thread has anything to do or in its hands; under the lock. */
+static bool
+is_idle(const struct device *device)
+{
+	return !device->writing && !device->syncing &&
+		device->to_write.first == NULL && device->to_sync.first == NULL;
 }
 
 /* Whether n lines may be queued now; under the lock. Counts them if not. */
@@ -500,11 +629,11 @@ may_queue(struct device *device, size_t n, bool *ret_probe)
 	int64_t now_ns;
 
 	*ret_probe = false;
-	if (!device->out && device->n_queued < QUEUE_LINES_MAX)
+	if (!device->out &&
+		device->to_write.n + device->to_sync.n < QUEUE_LINES_MAX)
 		return true;
 	now_ns = device_now_ns();
-	if (device->out && now_ns >= device->retry_ns &&
-		device->in_work == NULL && device->queue == NULL) {
+	if (device->out && now_ns >= device->retry_ns && is_idle(device)) {
 		device->retry_ns = now_ns + RETRY_NS;
 		*ret_probe = true;
 		return true;
@@ -513,41 +642,30 @@ may_queue(struct device *device, size_t n, bool *ret_probe)
 	return false;
 }
 
-static struct line *
-render_line(struct device *device, const struct audit_entry *entry)
+/* The lines of all entries, joined; the last has the ticket. */
+static int
+render_lines(struct device *device, struct device_entries entries, bool sync,
+	struct lines *ret_lines)
 {
-	struct line *line = calloc(1, sizeof(*line));
-
-	if (line == NULL)
-		return NULL;
-	atomic_init(&line->ticket, NULL);
-	buf_init(&line->body, BODY_MAX);
-	(void)buf_reserve(&line->body, BODY_USUAL);
-	if (entry_render(entry, &device->style, &line->body, NULL) != 0) {
-		free_line(line);
-		return NULL;
-	}
-	return line;
-}
-
-/* The lines of all entries, joined; NULL where one cannot be rendered. */
-static struct line *
-render_lines(struct device *device, struct device_entries entries,
-	struct line **ret_last)
-{
-	struct line *first = NULL, **end = &first;
+	struct lines lines = { .first = NULL };
 
 	for (size_t i = 0; i < entries.n; i++) {
-		*end = render_line(device, entries.items[i]);
-		if (*end == NULL) {
-			free_lines(first);
-			return NULL;
+		struct line *line = line_new();
+		struct lines one = { line, line, 1 };
+
+		if (line == NULL ||
+			entry_render(entries.items[i], &device->style,
+				&line->body, NULL) != 0) {
+			line_free_all(line);
+			line_free_all(lines.first);
+			return ERR_MEMORY;
 		}
-		(*end)->joined = i + 1 < entries.n;
-		*ret_last = *end;
-		end = &(*end)->next;
+		line->joined = i + 1 < entries.n;
+		line->sync = sync;
+		lines_join(&lines, &one);
 	}
-	return first;
+	*ret_lines = lines;
+	return 0;
 }
 
 static void
@@ -560,21 +678,21 @@ count_missed(struct device *device, size_t n)
 
 /* False where the device went out meanwhile. */
 static bool
-push(struct device *device, struct line *first, struct line *last, bool probe)
+push(struct device *device, struct lines *lines, bool probe)
 {
 	int64_t queued_ns = device_now_ns();
+	struct line *line = NULL;
 	bool taken, wake = false;
 
+	for (line = lines->first; line != NULL; line = line->next)
+		line->queued_ns = queued_ns;
 	pthread_mutex_lock(&device->lock);
 	taken = !device->out || probe;
 	if (taken) {
-		wake = device->queue == NULL && device->in_work == NULL;
-		*device->queue_tail = first;
-		device->queue_tail = &last->next;
-		for (; first != NULL; first = first->next) {
-			first->queued_ns = queued_ns;
-			device->n_queued++;
-		}
+		lines_join(lines->last->sync ? &device->to_sync
+					     : &device->to_write,
+			lines);
+		wake = wants_wake(device);
 	}
 	pthread_mutex_unlock(&device->lock);
 	/* Not under the lock: the thread would wake only to wait for it. */
@@ -587,7 +705,7 @@ void
 device_submit(struct device *device, struct device_entries entries, bool sync,
 	struct ticket *ticket)
 {
-	struct line *first = NULL, *last = NULL;
+	struct lines lines;
 	bool wanted, probe;
 
 	pthread_mutex_lock(&device->lock);
@@ -597,17 +715,17 @@ device_submit(struct device *device, struct device_entries entries, bool sync,
 		ticket_finish(ticket, false);
 		return;
 	}
-	first = render_lines(device, entries, &last);
-	if (first != NULL) {
-		last->sync = sync;
-		atomic_store(&last->ticket, ticket);
-		if (push(device, first, last, probe))
+	if (render_lines(device, entries, sync, &lines) == 0) {
+		atomic_store(&lines.last->ticket, ticket);
+		if (push(device, &lines, probe))
 			return;
-		free_lines(first);
+		line_free_all(lines.first);
 	}
 	count_missed(device, entries.n);
 	ticket_finish(ticket, false);
 }
+
+/* ---- the watch -------------------------------------------------------- */
 
 /*
  * When the oldest line came that somebody still waits for; INT64_MAX where
@@ -616,48 +734,54 @@ device_submit(struct device *device, struct device_entries entries, bool sync,
 static int64_t
 oldest_ns(const struct device *device)
 {
-	const struct line *line = device->in_work;
+	const struct line *const lines[] = { device->in_sync, device->in_write,
+		device->to_write.first, device->to_sync.first };
+	int64_t oldest = INT64_MAX;
+	size_t i;
 
-	while (line != NULL && atomic_load(&line->ticket) == NULL)
-		line = line->next;
-	if (line == NULL)
-		line = device->queue;
-	return line == NULL ? INT64_MAX : line->queued_ns;
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		int64_t since_ns = line_waiting_since_ns(lines[i]);
+
+		if (since_ns < oldest)
+			oldest = since_ns;
+	}
+	return oldest;
 }
 
-/* The ticket of some line that the thread works on; under the lock. */
+/* The ticket of some line that a thread works on; under the lock. */
 static struct ticket *
 take_ticket(struct device *device)
 {
+	struct line *const lines[] = { device->in_write, device->in_sync };
+	struct ticket *ticket = NULL;
 	struct line *line = NULL;
+	size_t i;
 
-	for (line = device->in_work; line != NULL; line = line->next) {
-		struct ticket *ticket = atomic_exchange(&line->ticket, NULL);
-
-		if (ticket != NULL)
-			return ticket;
+	for (i = 0; i < ARRAY_LEN(lines); i++) {
+		for (line = lines[i]; line != NULL && ticket == NULL;
+			line = line->next)
+			ticket = atomic_exchange(&line->ticket, NULL);
 	}
-	return NULL;
+	return ticket;
 }
 
 /*
- * The thread hangs in a write or a sync. Nobody waits for it longer; what it
- * has in its hands may still come out, what is queued never will.
+ * A thread hangs in a write or a sync. Nobody waits for it longer; what they
+ * have in their hands may still come out, what is queued never will.
  */
 static void
 give_up(struct device *device)
 {
-	struct line *queue = NULL, *line = NULL;
+	struct lines queued = { .first = NULL };
+	struct line *line = NULL;
 	struct ticket *ticket = NULL;
 
 	pthread_mutex_lock(&device->lock);
 	device->out = true;
 	device->retry_ns = device_now_ns() + RETRY_NS;
-	queue = device->queue;
-	device->queue = NULL;
-	device->queue_tail = &device->queue;
-	device->missed += device->n_queued;
-	device->n_queued = 0;
+	lines_join(&queued, &device->to_write);
+	lines_join(&queued, &device->to_sync);
+	device->missed += queued.n;
 	ticket = take_ticket(device);
 	pthread_mutex_unlock(&device->lock);
 	log_error("audit device is blocked", LOG_STR("device", device->path));
@@ -667,9 +791,9 @@ give_up(struct device *device)
 		ticket = take_ticket(device);
 		pthread_mutex_unlock(&device->lock);
 	}
-	for (line = queue; line != NULL; line = line->next)
-		finish(line, false);
-	free_lines(queue);
+	for (line = queued.first; line != NULL; line = line->next)
+		line_finish(line, false);
+	line_free_all(queued.first);
 }
 
 int64_t
@@ -692,10 +816,14 @@ device_watch(struct device *device, int64_t now_ns)
 void
 device_reopen(struct device *device)
 {
+	bool wake;
+
 	pthread_mutex_lock(&device->lock);
 	device->reopen = true;
-	pthread_cond_signal(&device->wake);
+	wake = wants_wake(device);
 	pthread_mutex_unlock(&device->lock);
+	if (wake)
+		pthread_cond_signal(&device->wake);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * One audit device: its queue, its thread, its file and its chain. A device
+ * One audit device: its queues, its threads, its file and its chain. A device
  * that fails or blocks is out: it refuses lines at once, and tries again with
  * a line at most once a second.
  */
@@ -28,11 +28,11 @@ int device_new(const struct device_settings *settings,
 	const struct audit_device_config *config, struct device **ret_device,
 	struct err *err);
 
-/* Start the thread; lines are taken from now on. */
+/* Start the threads; lines are taken from now on. */
 int device_start(struct device *device, struct err *err);
 
 /*
- * Write what is queued, make it durable, stop the thread, drop the maker's
+ * Write what is queued, make it durable, stop the threads, drop the maker's
  * reference. NULL is fine.
  */
 void device_close(struct device **device);

@@ -2,7 +2,7 @@
  * Where a file device's bytes go: a regular file, a FIFO or a character
  * device below one of the configured directories, standard output, or nowhere
  * ("discard"). Knows of bytes and of the last line on disk, not of entries.
- * Used by one thread at a time.
+ * Used by one thread at a time; but a sync may run beside writes.
  */
 #ifndef SALLYPORT_AUDIT_SINK_FILE_H
 #define SALLYPORT_AUDIT_SINK_FILE_H

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -17,17 +18,21 @@
 #include "tests/unit/audit/scratch.h"
 
 #define SHORT_MS 300
+#define PATIENT_MS 60000
 
 enum sync_mode { SYNC_WORKS, SYNC_HANGS, SYNC_FAILS };
 
 static atomic_int sync_mode;
+static atomic_int n_hanging; /* calls that hang now */
 
 /* Stands before libc's: a disk that hangs or fails as long as we say so. */
 int
 fdatasync(int fd)
 {
+	atomic_fetch_add(&n_hanging, 1);
 	while (atomic_load(&sync_mode) == SYNC_HANGS)
 		(void)usleep(1000);
+	atomic_fetch_sub(&n_hanging, 1);
 	if (atomic_load(&sync_mode) == SYNC_FAILS) {
 		errno = EIO;
 		return -1;
@@ -298,6 +303,164 @@ a_failed_sync_fails_the_answer_and_the_chain_goes_on(void **state)
 	assert_good_chain(s, path);
 }
 
+/* A response line in a thread of its own, which waits in a hanging sync. */
+struct hung {
+	struct scratch *s;
+	const char *id;
+	pthread_t thread;
+	int rc;
+};
+
+static void *
+respond(void *ctx)
+{
+	struct hung *hung = ctx;
+
+	hung->rc = scratch_response(hung->s, hung->id);
+	return NULL;
+}
+
+static void
+start_response(struct hung *hung)
+{
+	assert_int_equal(pthread_create(&hung->thread, NULL, respond, hung), 0);
+}
+
+/* A device with a patient deadline, and a sync of it that hangs. */
+static void
+hang_in_sync(struct hung *hung, const char *path)
+{
+	scratch_restart(hung->s, PATIENT_MS);
+	assert_int_equal(scratch_enable(hung->s, "a", path, false), 0);
+	atomic_store(&sync_mode, SYNC_HANGS);
+	start_response(hung);
+	while (atomic_load(&n_hanging) == 0)
+		(void)usleep(1000);
+}
+
+static int
+end_hanging(struct hung *hung, enum sync_mode mode)
+{
+	atomic_store(&sync_mode, mode);
+	assert_int_equal(pthread_join(hung->thread, NULL), 0);
+	return hung->rc;
+}
+
+static void
+request_lines_are_taken_during_a_sync(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct hung first = { .s = s, .id = "first", .rc = 1 };
+	struct hung second = { .s = s, .id = "second", .rc = 1 };
+	uint64_t synced;
+
+	hang_in_sync(&first, path);
+	synced = scratch_status(s, "a").head.seq;
+	start_response(&second);
+	assert_int_equal(scratch_request(s, "meanwhile"), 0);
+	assert_non_null(strstr(scratch_read(s, path), "\"id\":\"meanwhile\""));
+	/* The other answer waits for a sync of its own, unwritten. */
+	assert_null(strstr(scratch_read(s, path), "\"id\":\"second\""));
+	assert_int_equal(scratch_status(s, "a").head.seq, synced);
+	assert_int_equal(atomic_load(&n_hanging), 1);
+	assert_int_equal(end_hanging(&first, SYNC_WORKS), 0);
+	assert_int_equal(end_hanging(&second, SYNC_WORKS), 0);
+	assert_int_equal(scratch_status(s, "a").head.seq, 4);
+	assert_good_chain(s, path);
+}
+
+static void
+the_head_is_of_the_last_synced_line(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct hung hung = { .s = s, .id = "first", .rc = 1 };
+
+	hang_in_sync(&hung, path);
+	assert_int_equal(scratch_request(s, "meanwhile"), 0);
+	assert_int_equal(end_hanging(&hung, SYNC_WORKS), 0);
+	assert_int_equal(scratch_status(s, "a").head.seq, 2);
+	audit_disable_all(s->audit);
+	assert_non_null(strstr(scratch_read(s, path), "\"seq\":3,"));
+}
+
+static void *
+request(void *ctx)
+{
+	struct hung *hung = ctx;
+
+	hung->rc = scratch_request(hung->s, hung->id);
+	return NULL;
+}
+
+static void
+reopening_waits_for_the_sync_under_way(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	const char *old = scratch_path(s, "a.log.1");
+	struct hung hung = { .s = s, .id = "first", .rc = 1 };
+	struct hung next = { .s = s, .id = "next", .rc = 1 };
+
+	hang_in_sync(&hung, path);
+	assert_int_equal(rename(path, old), 0);
+	assert_int_equal(pthread_create(&next.thread, NULL, request, &next), 0);
+	(void)usleep(20000);
+	assert_int_not_equal(access(path, F_OK), 0);
+	assert_int_equal(end_hanging(&hung, SYNC_WORKS), 0);
+	assert_int_equal(pthread_join(next.thread, NULL), 0);
+	assert_int_equal(next.rc, 0);
+	assert_non_null(strstr(scratch_read(s, old), "\"id\":\"first\""));
+	assert_non_null(strstr(scratch_read(s, path), "\"id\":\"next\""));
+}
+
+static void
+a_failed_sync_puts_out_what_was_written_meanwhile(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct hung hung = { .s = s, .id = "first", .rc = 1 };
+	int i;
+
+	hang_in_sync(&hung, path);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(scratch_request(s, "meanwhile"), 0);
+	assert_int_equal(end_hanging(&hung, SYNC_FAILS), ERR_AUDIT);
+	assert_false(scratch_status(s, "a").healthy);
+	assert_int_equal(scratch_status(s, "a").head.seq, 1);
+	atomic_store(&sync_mode, SYNC_WORKS);
+	(void)request_until_taken(s);
+	assert_int_equal(scratch_response(s, "again"), 0);
+	assert_good_chain(s, path);
+}
+
+/* What fails to be written while a sync hangs waits for that sync's end. */
+static void
+a_write_that_fails_during_a_sync_is_refused(void **state)
+{
+	struct scratch *s = *state;
+	const char *dir = scratch_path(s, "dir");
+	const char *gone = scratch_path(s, "gone");
+	const char *path = arena_printf(s->arena, "%s/a.log", dir);
+	struct hung hung = { .s = s, .id = "first", .rc = 1 };
+	struct hung next = { .s = s, .id = "next", .rc = 0 };
+
+	assert_int_equal(mkdir(dir, 0700), 0);
+	hang_in_sync(&hung, path);
+	assert_int_equal(rename(dir, gone), 0);
+	assert_int_equal(pthread_create(&next.thread, NULL, request, &next), 0);
+	(void)usleep(20000);
+	assert_int_equal(end_hanging(&hung, SYNC_FAILS), ERR_AUDIT);
+	assert_int_equal(pthread_join(next.thread, NULL), 0);
+	assert_int_equal(next.rc, ERR_AUDIT);
+	atomic_store(&sync_mode, SYNC_WORKS);
+	assert_int_equal(rename(gone, dir), 0);
+	(void)request_until_taken(s);
+	assert_int_equal(scratch_response(s, "again"), 0);
+	assert_good_chain(s, path);
+}
+
 #define TEST(fn)                                                               \
 	cmocka_unit_test_setup_teardown(fn, setup_anywhere, scratch_teardown)
 
@@ -316,6 +479,11 @@ main(void)
 		TEST(a_disk_that_hangs_holds_nobody_past_the_deadline),
 		TEST(a_failed_sync_fails_the_answer_and_the_chain_goes_on),
 		TEST(a_file_that_cannot_be_made_anew_puts_the_device_out),
+		TEST(request_lines_are_taken_during_a_sync),
+		TEST(the_head_is_of_the_last_synced_line),
+		TEST(reopening_waits_for_the_sync_under_way),
+		TEST(a_failed_sync_puts_out_what_was_written_meanwhile),
+		TEST(a_write_that_fails_during_a_sync_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
