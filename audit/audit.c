@@ -252,7 +252,7 @@ check_file(struct audit *audit, const struct device *device,
 static int
 write_test_line(struct audit *audit, struct device *device, struct err *err)
 {
-	struct ticket *ticket = ticket_new(NULL, NULL);
+	struct audit_ticket *ticket = ticket_new(NULL, NULL);
 	char id[RANDOM_UUID_MAX], why[ERR_DETAIL_MAX];
 	struct audit_entry entry = { .request_id = id,
 		.time_ns = clock_wall_ns(audit->device_settings.clock),
@@ -380,7 +380,7 @@ audit_is_enabled(const struct audit *audit)
 /* Hand the entries to every device. How many there are. */
 static size_t
 submit(struct audit *audit, struct device_entries entries, bool sync,
-	struct ticket *ticket)
+	struct audit_ticket *ticket)
 {
 	size_t i, n;
 
@@ -397,26 +397,53 @@ submit(struct audit *audit, struct device_entries entries, bool sync,
 }
 
 int
-audit_request(
-	struct audit *audit, const struct audit_entry *entry, struct err *err)
+audit_request_begin(struct audit *audit, const struct audit_entry *entry,
+	struct audit_ticket **ret_ticket, struct err *err)
 {
-	struct ticket *ticket = ticket_new(NULL, NULL);
+	struct audit_ticket *ticket = ticket_new(NULL, NULL);
 	size_t n;
 
 	if (ticket == NULL)
 		return err_set_memory(err);
 	n = submit(audit, (struct device_entries){ &entry, 1 }, false, ticket);
 	ticket_finish(ticket, n == 0);
-	if (ticket_wait(ticket) == 0)
-		return 0;
-	return err_set(err, ERR_AUDIT, 500, "internal error");
+	*ret_ticket = ticket;
+	return 0;
+}
+
+int
+audit_wait(struct audit_ticket **ticket, struct err *err)
+{
+	int rc = ticket_wait(*ticket);
+
+	*ticket = NULL;
+	return rc == 0 ? 0 : err_set(err, ERR_AUDIT, 500, "internal error");
+}
+
+void
+audit_then(struct audit_ticket **ref, audit_done_fn *done, void *ctx)
+{
+	struct audit_ticket *ticket = *ref;
+
+	*ref = NULL;
+	ticket_then(ticket, done, ctx);
+}
+
+int
+audit_request(
+	struct audit *audit, const struct audit_entry *entry, struct err *err)
+{
+	struct audit_ticket *ticket = NULL;
+	int rc = audit_request_begin(audit, entry, &ticket, err);
+
+	return rc == 0 ? audit_wait(&ticket, err) : rc;
 }
 
 static bool
 submit_last(struct audit *audit, struct device_entries entries,
 	audit_done_fn *done, void *ctx)
 {
-	struct ticket *ticket = ticket_new(done, ctx);
+	struct audit_ticket *ticket = ticket_new(done, ctx);
 	size_t n;
 
 	if (ticket == NULL) {

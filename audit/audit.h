@@ -135,12 +135,30 @@ int audit_request(
 	struct audit *audit, const struct audit_entry *entry, struct err *err);
 
 /*
+ * The same without waiting: *ret_ticket then stands for the line, and goes to
+ * audit_wait or audit_then, once.
+ */
+struct audit_ticket;
+int audit_request_begin(struct audit *audit, const struct audit_entry *entry,
+	struct audit_ticket **ret_ticket, struct err *err);
+
+/* As audit_request from here on. */
+int audit_wait(struct audit_ticket **ticket, struct err *err);
+
+/*
+ * Have done called once, with 0 when a device has written the line, else
+ * ERR_AUDIT: from this call, or later from a device's thread, which it may not
+ * hold up.
+ */
+typedef void audit_done_fn(void *ctx, int rc);
+void audit_then(struct audit_ticket **ticket, audit_done_fn *done, void *ctx);
+
+/*
  * Log a response line; done is called once, from a device's thread (or from
  * this call), with 0 when the line and its request line are durable on a
  * device, else ERR_AUDIT. The entry is rendered before the call returns.
  * False where there was no device: then done was called with 0.
  */
-typedef void audit_done_fn(void *ctx, int rc);
 bool audit_response(struct audit *audit, const struct audit_entry *entry,
 	audit_done_fn *done, void *ctx);
 

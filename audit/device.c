@@ -531,6 +531,7 @@ run(void *ctx)
 	struct device *device = ctx;
 	struct batch batch;
 
+	(void)pthread_setname_np(pthread_self(), "audit");
 	pthread_mutex_lock(&device->lock);
 	while (wait_for_work(device)) {
 		batch = take_batch(device);
@@ -703,7 +704,7 @@ push(struct device *device, struct lines *lines, bool probe)
 
 void
 device_submit(struct device *device, struct device_entries entries, bool sync,
-	struct ticket *ticket)
+	struct audit_ticket *ticket)
 {
 	struct lines lines;
 	bool wanted, probe;
@@ -749,11 +750,11 @@ oldest_ns(const struct device *device)
 }
 
 /* The ticket of some line that a thread works on; under the lock. */
-static struct ticket *
+static struct audit_ticket *
 take_ticket(struct device *device)
 {
 	struct line *const lines[] = { device->in_write, device->in_sync };
-	struct ticket *ticket = NULL;
+	struct audit_ticket *ticket = NULL;
 	struct line *line = NULL;
 	size_t i;
 
@@ -774,7 +775,7 @@ give_up(struct device *device)
 {
 	struct lines queued = { .first = NULL };
 	struct line *line = NULL;
-	struct ticket *ticket = NULL;
+	struct audit_ticket *ticket = NULL;
 
 	pthread_mutex_lock(&device->lock);
 	device->out = true;

@@ -59,7 +59,7 @@ struct device_entries {
  * before it included. Any thread.
  */
 void device_submit(struct device *device, struct device_entries entries,
-	bool sync, struct ticket *ticket);
+	bool sync, struct audit_ticket *ticket);
 
 /*
  * Put the device out if its oldest line has waited longer than the deadline;

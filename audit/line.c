@@ -21,7 +21,7 @@ line_new(void)
 void
 line_finish(struct line *line, bool ok)
 {
-	struct ticket *ticket = atomic_exchange(&line->ticket, NULL);
+	struct audit_ticket *ticket = atomic_exchange(&line->ticket, NULL);
 
 	if (ticket != NULL)
 		ticket_finish(ticket, ok);

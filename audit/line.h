@@ -14,7 +14,8 @@
 
 struct line {
 	struct line *next;
-	_Atomic(struct ticket *) ticket; /* NULL: none, or it was finished */
+	_Atomic(struct audit_ticket *)
+		ticket; /* NULL: none, or it was finished */
 	struct buf body;
 	bool sync;   /* the ticket waits for a sync */
 	bool joined; /* to the next line: both in one batch */

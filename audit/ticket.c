@@ -6,62 +6,61 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-struct ticket {
+/* Whose move it is: known is who comes second, waiter or outcome. */
+enum state { OPEN, AWAITED, KNOWN };
+
+struct audit_ticket {
 	atomic_uint pending; /* who has not called ticket_finish yet */
 	atomic_uint refs;    /* pending ones and a waiter */
 	atomic_bool settled;
+	_Atomic(enum state) state;
 	int rc;
-	sem_t woken; /* posted once rc stands, where done is NULL */
 	audit_done_fn *done;
 	void *ctx;
 };
 
-struct ticket *
+struct audit_ticket *
 ticket_new(audit_done_fn *done, void *ctx)
 {
-	struct ticket *ticket = calloc(1, sizeof(*ticket));
+	struct audit_ticket *ticket = calloc(1, sizeof(*ticket));
 
 	if (ticket == NULL)
 		return NULL;
 	atomic_init(&ticket->pending, 1);
 	atomic_init(&ticket->refs, done == NULL ? 2 : 1);
 	atomic_init(&ticket->settled, false);
-	(void)sem_init(&ticket->woken, 0, 0);
+	atomic_init(&ticket->state, done == NULL ? OPEN : AWAITED);
 	ticket->done = done;
 	ticket->ctx = ctx;
 	return ticket;
 }
 
 static void
-unref(struct ticket *ticket)
+unref(struct audit_ticket *ticket)
 {
-	if (atomic_fetch_sub(&ticket->refs, 1) != 1)
-		return;
-	(void)sem_destroy(&ticket->woken);
-	free(ticket);
+	if (atomic_fetch_sub(&ticket->refs, 1) == 1)
+		free(ticket);
 }
 
 void
-ticket_ref(struct ticket *ticket)
+ticket_ref(struct audit_ticket *ticket)
 {
 	atomic_fetch_add(&ticket->pending, 1);
 	atomic_fetch_add(&ticket->refs, 1);
 }
 
 static void
-settle(struct ticket *ticket, int rc)
+settle(struct audit_ticket *ticket, int rc)
 {
 	if (atomic_exchange(&ticket->settled, true))
 		return;
 	ticket->rc = rc;
-	if (ticket->done != NULL)
+	if (atomic_exchange(&ticket->state, KNOWN) == AWAITED)
 		ticket->done(ticket->ctx, rc);
-	else
-		(void)sem_post(&ticket->woken);
 }
 
 void
-ticket_finish(struct ticket *ticket, bool ok)
+ticket_finish(struct audit_ticket *ticket, bool ok)
 {
 	if (ok)
 		settle(ticket, 0);
@@ -70,14 +69,41 @@ ticket_finish(struct ticket *ticket, bool ok)
 	unref(ticket);
 }
 
-int
-ticket_wait(struct ticket *ticket)
+void
+ticket_then(struct audit_ticket *ticket, audit_done_fn *done, void *ctx)
 {
-	int rc;
+	enum state state = OPEN;
 
-	while (sem_wait(&ticket->woken) != 0 && errno == EINTR)
-		;
-	rc = ticket->rc;
+	ticket->done = done;
+	ticket->ctx = ctx;
+	if (!atomic_compare_exchange_strong(&ticket->state, &state, AWAITED))
+		done(ctx, ticket->rc);
 	unref(ticket);
-	return rc;
+}
+
+struct sleeper {
+	sem_t woken;
+	int rc;
+};
+
+static void
+wake(void *ctx, int rc)
+{
+	struct sleeper *sleeper = ctx;
+
+	sleeper->rc = rc;
+	(void)sem_post(&sleeper->woken);
+}
+
+int
+ticket_wait(struct audit_ticket *ticket)
+{
+	struct sleeper sleeper = { .rc = 0 };
+
+	(void)sem_init(&sleeper.woken, 0, 0);
+	ticket_then(ticket, wake, &sleeper);
+	while (sem_wait(&sleeper.woken) != 0 && errno == EINTR)
+		;
+	(void)sem_destroy(&sleeper.woken);
+	return sleeper.rc;
 }

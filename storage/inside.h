@@ -84,6 +84,8 @@ int writer_start(struct store *store, size_t batch_max,
 /* Finish what is queued, end the thread. NULL is fine. */
 void writer_stop(struct writer **writer);
 
+void writer_begin(struct writer *writer, struct store_job *job);
+
 /* Wait until fn's batch is durable (store_write), until call has returned. */
 int writer_run(struct writer *writer, store_fn *fn, void *ctx, struct err *err);
 int writer_call(struct writer *writer, writer_call_fn *call, void *ctx,

@@ -185,6 +185,12 @@ store_write(struct store *store, store_fn *fn, void *ctx, struct err *err)
 }
 
 void
+store_write_begin(struct store *store, struct store_job *job)
+{
+	writer_begin(store->writer, job);
+}
+
+void
 store_delete_later(struct store *store, struct span key)
 {
 	if (key.len > 0 && key.len <= STORE_KEY_MAX)

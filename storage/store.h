@@ -66,6 +66,25 @@ int store_read(struct store *store, store_fn *fn, void *ctx, struct err *err);
 int store_write(struct store *store, store_fn *fn, void *ctx, struct err *err);
 
 /*
+ * The same for who does not wait: fill in what stands before the empty line,
+ * keep the job until done is called. That is once, with rc in place: from the
+ * writer's thread when the batch is durable or failed, or from this call where
+ * the job cannot be queued. done may not block. Any thread, never blocks.
+ */
+struct store_job {
+	store_fn *fn;
+	void *ctx;
+	struct err *err;
+	void (*done)(struct store_job *job);
+
+	int rc;
+	struct store_job *next;
+	int (*call)(struct store *store, void *ctx, struct err *err);
+};
+
+void store_write_begin(struct store *store, struct store_job *job);
+
+/*
  * Delete a sealed record with some later batch, at the latest when the writer
  * has been idle for a second; lost in a crash. For outbox rows whose audit
  * line is durable. Never blocks.

@@ -1,8 +1,8 @@
 /*
  * The one thread that changes the store. It takes all waiting functions, runs
  * each in a savepoint of one backend transaction, commits once, drops what
- * changed from the cache and wakes the callers; meanwhile the next batch
- * gathers. A caller sleeps on a semaphore of its own, on its stack.
+ * changed from the cache and tells the callers; meanwhile the next batch
+ * gathers. Who waits sleeps on a semaphore of its own, on its stack.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -25,24 +25,13 @@
 #define LATER_S 1
 #define MARK_S 60
 
-struct job {
-	struct job *next;
-	store_fn *fn;         /* either this, in a batch, */
-	writer_call_fn *call; /* or this, between batches */
-	void *ctx;
-	struct err *err;
-	struct err unread; /* where the caller wants none */
-	int rc;
-	sem_t done;
-};
-
 struct writer {
 	struct store *store;
 	pthread_t thread;
 	size_t batch_max;
 	pthread_mutex_t lock; /* for what stands up to the empty line */
 	pthread_cond_t wake;
-	struct job *first, *last;
+	struct store_job *first, *last;
 	size_t n_queued;
 	struct buf later;
 	int64_t flush_s; /* when later must be done; 0: it is empty */
@@ -84,7 +73,7 @@ storage_error(struct err *err, int rc)
 /* ---- one batch ------------------------------------------------------- */
 
 static int
-run_job(struct store_tx *tx, struct job *job, struct err *err)
+run_job(struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct backend *backend = tx->store->backend;
 	int rc = backend->ops->savepoint(backend, err);
@@ -120,10 +109,10 @@ run_deletes(struct store_tx *tx, struct span keys, struct err *err)
 }
 
 static int
-run_jobs(struct writer *writer, struct store_tx *tx, struct job *jobs,
+run_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 	struct err *err)
 {
-	struct job *job = NULL;
+	struct store_job *job = NULL;
 	bool dirty;
 	int rc = 0;
 
@@ -142,7 +131,7 @@ run_jobs(struct writer *writer, struct store_tx *tx, struct job *jobs,
 
 /* All or nothing: every change of the batch, in one backend transaction. */
 static int
-commit_jobs(struct writer *writer, struct store_tx *tx, struct job *jobs,
+commit_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 	struct err *err)
 {
 	struct backend *backend = writer->store->backend;
@@ -170,9 +159,9 @@ fail_for_good(struct store *store, const struct err *err)
 
 /* What was read in an undone batch is void, so every job gets its error. */
 static void
-fail_jobs(struct job *jobs, int rc, const struct err *err)
+fail_jobs(struct store_job *jobs, int rc, const struct err *err)
 {
-	struct job *job = NULL;
+	struct store_job *job = NULL;
 
 	for (job = jobs; job != NULL; job = job->next) {
 		job->rc = rc;
@@ -208,7 +197,7 @@ log_outcome(struct writer *writer, int rc, const struct err *err)
 
 /* Run a batch; without jobs, deletes and the mark alone. */
 static void
-run_batch(struct writer *writer, struct job *jobs)
+run_batch(struct writer *writer, struct store_job *jobs)
 {
 	struct store *store = writer->store;
 	struct store_tx tx;
@@ -235,14 +224,14 @@ run_batch(struct writer *writer, struct job *jobs)
 /* ---- the thread ------------------------------------------------------ */
 
 static void
-wake_jobs(struct job *jobs)
+end_jobs(struct store_job *jobs)
 {
-	struct job *job = NULL, *next = NULL;
+	struct store_job *job = NULL, *next = NULL;
 
-	/* A woken job is gone, its stack frame with it. */
+	/* A job that is done is its owner's again, who may be gone. */
 	for (job = jobs; job != NULL; job = next) {
 		next = job->next;
-		sem_post(&job->done);
+		job->done(job);
 	}
 }
 
@@ -265,10 +254,10 @@ wait_for_work(struct writer *writer)
 }
 
 /* Unlink the next call, or all functions up to it and up to batch_max. */
-static struct job *
+static struct store_job *
 take_jobs(struct writer *writer)
 {
-	struct job *jobs = writer->first, *last = jobs;
+	struct store_job *jobs = writer->first, *last = jobs;
 	size_t n = 1;
 
 	if (jobs == NULL)
@@ -311,7 +300,7 @@ checkpoint(struct store *store, bool now)
 }
 
 static void
-run_call(struct store *store, struct job *job)
+run_call(struct store *store, struct store_job *job)
 {
 	job->rc = job->call(store, job->ctx, job->err);
 	if (job->rc == ERR_STORAGE)
@@ -319,7 +308,7 @@ run_call(struct store *store, struct job *job)
 }
 
 static void
-run_jobs_or_call(struct writer *writer, struct job *jobs)
+run_jobs_or_call(struct writer *writer, struct store_job *jobs)
 {
 	struct err err = { 0 };
 
@@ -329,7 +318,7 @@ run_jobs_or_call(struct writer *writer, struct job *jobs)
 		run_call(writer->store, jobs);
 	else
 		run_batch(writer, jobs);
-	wake_jobs(jobs);
+	end_jobs(jobs);
 }
 
 /* Whoever waits has its answer first. */
@@ -349,7 +338,7 @@ static void *
 writer_main(void *arg)
 {
 	struct writer *writer = arg;
-	struct job *jobs = NULL;
+	struct store_job *jobs = NULL;
 	bool end = false;
 
 	while (!end) {
@@ -370,7 +359,7 @@ writer_main(void *arg)
 /* ---- for other threads ----------------------------------------------- */
 
 static int
-submit(struct writer *writer, struct job *job, struct err *err)
+submit(struct writer *writer, struct store_job *job, struct err *err)
 {
 	bool room, wake = false;
 
@@ -392,41 +381,65 @@ submit(struct writer *writer, struct job *job, struct err *err)
 	return room ? 0 : storage_error(err, ERR_BUSY);
 }
 
-static int
-run_and_wait(struct writer *writer, struct job *job)
+void
+writer_begin(struct writer *writer, struct store_job *job)
 {
-	int rc;
+	int rc = store_failed(writer->store)
+		? storage_error(job->err, ERR_STORAGE)
+		: submit(writer, job, job->err);
 
-	if (job->err == NULL)
-		job->err = &job->unread;
-	if (store_failed(writer->store))
-		return storage_error(job->err, ERR_STORAGE);
-	sem_init(&job->done, 0, 0);
-	rc = submit(writer, job, job->err);
-	if (rc == 0) {
-		while (sem_wait(&job->done) != 0)
-			; /* EINTR */
-		rc = job->rc;
-	}
-	sem_destroy(&job->done);
-	return rc;
+	/* Once it is queued it may be done, and gone, at any time. */
+	if (rc == 0)
+		return;
+	job->rc = rc;
+	job->done(job);
+}
+
+struct sleeper {
+	struct store_job job; /* the first member */
+	struct err unread;    /* where the caller wants none */
+	sem_t woken;
+};
+
+static void
+wake(struct store_job *job)
+{
+	struct sleeper *sleeper = (struct sleeper *)(void *)job;
+
+	sem_post(&sleeper->woken);
+}
+
+static int
+run_and_wait(struct writer *writer, struct store_job job)
+{
+	struct sleeper sleeper = { .job = job };
+
+	sleeper.job.done = wake;
+	if (job.err == NULL)
+		sleeper.job.err = &sleeper.unread;
+	sem_init(&sleeper.woken, 0, 0);
+	writer_begin(writer, &sleeper.job);
+	while (sem_wait(&sleeper.woken) != 0)
+		; /* EINTR */
+	sem_destroy(&sleeper.woken);
+	return sleeper.job.rc;
 }
 
 int
 writer_run(struct writer *writer, store_fn *fn, void *ctx, struct err *err)
 {
-	struct job job = { .fn = fn, .ctx = ctx, .err = err };
+	struct store_job job = { .fn = fn, .ctx = ctx, .err = err };
 
-	return run_and_wait(writer, &job);
+	return run_and_wait(writer, job);
 }
 
 int
 writer_call(
 	struct writer *writer, writer_call_fn *call, void *ctx, struct err *err)
 {
-	struct job job = { .call = call, .ctx = ctx, .err = err };
+	struct store_job job = { .call = call, .ctx = ctx, .err = err };
 
-	return run_and_wait(writer, &job);
+	return run_and_wait(writer, job);
 }
 
 void

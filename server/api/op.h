@@ -28,7 +28,13 @@ enum op_flag {
 	OP_EXISTENCE = 1 << 8,    /* update of what is not there is create */
 	OP_SMALL_BODY = 1 << 9,   /* body at most 4 KiB (verify) */
 	OP_NO_AUDIT_BEFORE_OPEN = 1 << 10, /* init, unseal: no device is open */
-	OP_HEAD = 1 << 11 /* a read that HEAD may ask for too */
+	OP_HEAD = 1 << 11, /* a read that HEAD may ask for too */
+	/*
+	 * All that the handler does is one req_write or req_write_then, which
+	 * comes behind the request line by itself. Any other handler begins
+	 * when that line is out.
+	 */
+	OP_ONE_WRITE = 1 << 12
 };
 
 enum field_type {

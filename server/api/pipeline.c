@@ -349,6 +349,28 @@ changes_nothing(const struct req *req)
 		(req->token == NULL || req->token->num_uses == 0);
 }
 
+/* The handler may begin: its one write waits for the request line. */
+static bool
+waits_in_write(const struct run *run)
+{
+	const struct req *req = run->req;
+
+	return run->err.code == 0 && req->route == ROUTE_FOUND &&
+		!req->is_help && (req->op->flags & OP_ONE_WRITE) != 0;
+}
+
+/* Nobody took the request line: nothing was done. */
+static int
+refuse_unlogged(struct run *run, int rc)
+{
+	err_clear(&run->err);
+	run->stage = STAGE_WORK;
+	(void)err_set(&run->err, rc, 500, "internal error");
+	log_error("audit of a request failed", LOG_ERR(&run->err));
+	wrap(&run->err);
+	return rc;
+}
+
 /* The request line; where nobody takes it, nothing is done. */
 static int
 log_request(struct run *run)
@@ -363,15 +385,21 @@ log_request(struct run *run)
 	rc = redact_request(req, request_error(run), &run->request, &err);
 	req->line_waits = rc == 0 && changes_nothing(req);
 	if (rc == 0 && !req->line_waits)
-		rc = audit_request(req->server->audit, &run->request, &err);
-	if (rc == 0)
-		return 0;
-	log_error("audit of a request failed", LOG_ERR(&err));
-	err_clear(&run->err);
-	run->stage = STAGE_WORK;
-	(void)err_set(&run->err, rc, 500, "internal error");
-	wrap(&run->err);
-	return rc;
+		rc = audit_request_begin(
+			req->server->audit, &run->request, &req->line, &err);
+	if (rc == 0 && req->line != NULL && !waits_in_write(run))
+		rc = audit_wait(&req->line, &err);
+	return rc == 0 ? 0 : refuse_unlogged(run, rc);
+}
+
+/* The handler may have ended without a write: wait now. */
+static void
+settle_line(struct run *run)
+{
+	struct req *req = run->req;
+
+	if (req->line != NULL && audit_wait(&req->line, NULL) != 0)
+		(void)refuse_unlogged(run, ERR_AUDIT);
 }
 
 static bool
@@ -441,27 +469,61 @@ is_late(const struct req *req)
 	return now_ns - req->start_ns > REQUEST_NS_MAX;
 }
 
+/* All that follows the handler and its write. */
+static void
+end_work(struct run *run)
+{
+	struct req *req = run->req;
+
+	settle_line(run);
+	settle_use(run);
+	write_answer(run);
+	if (wants_response_line(req))
+		log_response(run);
+	else
+		complete(req);
+}
+
+/* The write that a handler left is done. */
+static void
+go_on(struct job *job)
+{
+	struct req *req = (struct req *)(void *)job; /* its first member */
+	struct run *run = req->run;
+	int rc = req_end_write(req, &run->reply, &run->err);
+
+	if (rc == ERR_AUDIT)
+		(void)refuse_unlogged(run, rc);
+	else if (rc != 0)
+		settle_error(run);
+	end_work(run);
+}
+
 static void
 work(struct job *job)
 {
 	struct req *req = (struct req *)(void *)job; /* its first member */
-	struct run run = { .req = req, .reply = { .req = req } };
+	struct run *run = ARENA_NEW(req->arena, struct run);
+	struct err err = { 0 };
 
-	if (is_late(req)) {
-		(void)err_set(&run.err, ERR_BUSY, 503, "overloaded");
-		turn_away(req, &run.err);
+	if (run == NULL || is_late(req)) {
+		(void)err_set(&err, ERR_BUSY, 503, "overloaded");
+		turn_away(req, &err);
 		return;
 	}
-	if (prepare(&run) != 0)
-		settle_fault(&run);
-	if (log_request(&run) == 0 && run.err.code == 0)
-		run_handler(&run);
-	settle_use(&run);
-	write_answer(&run);
-	if (wants_response_line(req))
-		log_response(&run);
-	else
-		complete(req);
+	*run = (struct run){ .req = req, .reply = { .req = req } };
+	if (prepare(run) != 0)
+		settle_fault(run);
+	if (log_request(run) == 0 && run->err.code == 0)
+		run_handler(run);
+	if (run->err.code != 0 || !req_has_write(req)) {
+		end_work(run);
+		return;
+	}
+	req->run = run;
+	req->job.fn = go_on;
+	workers_park(req->server->workers);
+	req_begin_write(req, &run->err);
 }
 
 /* Health and its like: no token, no line, no disk. */

@@ -176,30 +176,130 @@ write_all(struct store_tx *tx, void *ctx, struct err *err)
 	return put_fact(tx, req, err);
 }
 
+/* What a write needs of its request; a change comes behind its line. */
 static int
-write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
+prepare_write(struct req *req, store_fn *fn, void *ctx, struct write_ctx *write,
+	struct err *err)
 {
-	struct write_ctx write = {
+	*write = (struct write_ctx){
 		.req = req,
 		.fn = fn,
 		.ctx = ctx,
 		.spends = owes_use(req),
 	};
+	return req->line_waits
+		? err_set(err, ERR_INTERNAL, 500, "internal error")
+		: 0;
+}
+
+/* The write is durable. */
+static void
+note_write(const struct write_ctx *write)
+{
+	struct req *req = write->req;
+
+	if (write->spends) {
+		req->use_spent = true;
+		req->last_use = write->last;
+	}
+	if (write->fn != NULL && req->audited)
+		req->outbox_written = true;
+}
+
+static int
+write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
+{
+	struct write_ctx write;
+	int rc = prepare_write(req, fn, ctx, &write, err);
+
+	if (rc == 0 && req->line != NULL)
+		rc = audit_wait(&req->line, err);
+	if (rc == 0)
+		rc = store_write(req->server->store, write_all, &write, err);
+	if (rc == 0)
+		note_write(&write);
+	return rc;
+}
+
+/* ---- a write that nobody waits for ----------------------------------- */
+
+struct last_write {
+	struct store_job job; /* the first member */
+	struct write_ctx write;
+	req_then_fn *then;
+};
+
+int
+req_write_then(struct req *req, store_fn *fn, void *ctx, req_then_fn *then,
+	struct err *err)
+{
+	struct last_write *last = ARENA_NEW(req->arena, struct last_write);
 	int rc;
 
-	/* A change must not come before its request line. */
-	if (req->line_waits)
-		return err_set(err, ERR_INTERNAL, 500, "internal error");
-	rc = store_write(req->server->store, write_all, &write, err);
+	if (last == NULL)
+		return err_set_memory(err);
+	rc = prepare_write(req, fn, ctx, &last->write, err);
 	if (rc != 0)
 		return rc;
-	if (write.spends) {
-		req->use_spent = true;
-		req->last_use = write.last;
-	}
-	if (fn != NULL && req->audited)
-		req->outbox_written = true;
+	last->then = then;
+	req->last_write = last;
 	return 0;
+}
+
+bool
+req_has_write(const struct req *req)
+{
+	return req->last_write != NULL;
+}
+
+static void
+end_last_write(struct store_job *job)
+{
+	struct last_write *last = (struct last_write *)(void *)job;
+	struct req *req = last->write.req;
+
+	workers_resume(req->server->workers, &req->job);
+}
+
+static void
+line_is_known(void *ctx, int rc)
+{
+	struct last_write *last = ctx;
+	struct store_job *job = &last->job;
+
+	job->rc = rc;
+	if (rc == 0)
+		store_write_begin(last->write.req->server->store, job);
+	else
+		job->done(job);
+}
+
+void
+req_begin_write(struct req *req, struct err *err)
+{
+	struct last_write *last = req->last_write;
+
+	last->job = (struct store_job){ .fn = write_all,
+		.ctx = &last->write,
+		.err = err,
+		.done = end_last_write };
+	if (req->line != NULL)
+		audit_then(&req->line, line_is_known, last);
+	else
+		line_is_known(last, 0);
+}
+
+int
+req_end_write(struct req *req, struct reply *reply, struct err *err)
+{
+	struct last_write *last = req->last_write;
+	int rc = last->job.rc;
+
+	if (rc == ERR_AUDIT)
+		return rc;
+	if (rc == 0)
+		note_write(&last->write);
+	return last->then(req, last->write.ctx, rc, reply, err);
 }
 
 int

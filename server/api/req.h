@@ -101,8 +101,11 @@ struct req {
 	/* What the outbox row says: 0 as the row's operation answers, or -1
 	 * where that is not known yet. Set in the closure. */
 	int fact_status;
-	bool audited;        /* its lines go to the audit log */
-	bool line_waits;     /* both lines at the end: it changes nothing */
+	bool audited;    /* its lines go to the audit log */
+	bool line_waits; /* both lines at the end: it changes nothing */
+	struct audit_ticket *line;     /* the request line, on its way */
+	struct last_write *last_write; /* of req_write_then, … */
+	struct run *run;               /* … and what goes on behind it */
 	_Atomic int parties; /* worker and device, until both let go */
 	int line_rc;         /* what became of the response line */
 	struct audit_common audit_common; /* of both lines */
@@ -138,6 +141,26 @@ int req_read(struct req *req, store_fn *fn, void *ctx, struct err *err);
  * a request wherever possible.
  */
 int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
+
+/*
+ * The same as a handler's last act, for rows with OP_ONE_WRITE: nobody waits.
+ * The handler returns what this returns; when the batch is durable, or rc says
+ * why not, `then` makes the answer on a worker, with err as fn left it. ctx is
+ * in the request's arena.
+ */
+typedef int req_then_fn(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err);
+int req_write_then(struct req *req, store_fn *fn, void *ctx, req_then_fn *then,
+	struct err *err);
+
+/*
+ * For the pipeline: begin the write that a handler left, once its request line
+ * is out; the request's job is handed to the workers when it is done (err is
+ * kept until then). What came of it; ERR_AUDIT: nobody took the line.
+ */
+bool req_has_write(const struct req *req);
+void req_begin_write(struct req *req, struct err *err);
+int req_end_write(struct req *req, struct reply *reply, struct err *err);
 
 /*
  * Before a change that is not one closure of the handler's (mounts, audit

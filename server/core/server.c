@@ -95,7 +95,8 @@ server_free(struct server **server)
 
 	if (old == NULL)
 		return;
-	workers_free(&old->workers);
+	if (old->workers != NULL)
+		workers_stop(old->workers);
 	if (old->seal != NULL)
 		(void)seal_seal(old->seal, &err);
 	expire_free(&old->expire);
@@ -104,6 +105,8 @@ server_free(struct server **server)
 	audit_free(&old->audit);
 	keeper_free(&old->keeper);
 	store_close(&old->store);
+	/* Whose threads may have given back the last jobs. */
+	workers_free(&old->workers);
 	free(old);
 	*server = NULL;
 }

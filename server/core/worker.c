@@ -22,9 +22,15 @@
 #define STACK_BYTES (256 * 1024)
 #endif
 
+/* A queue; empty: both NULL. */
+struct jobs {
+	struct job *first, *last;
+};
+
 struct pool {
 	struct workers *workers;
-	struct job *first, *last;
+	struct jobs resumed, queued;
+	size_t n_parked;
 	size_t n_queued, queue_max;
 	size_t n_threads, threads_max;
 	size_t n_idle; /* threads that wait for work */
@@ -53,6 +59,41 @@ monotonic_cond_init(pthread_cond_t *cond)
 	pthread_condattr_destroy(&attr);
 }
 
+static void
+append(struct jobs *jobs, struct job *job)
+{
+	job->next = NULL;
+	if (jobs->last == NULL)
+		jobs->first = job;
+	else
+		jobs->last->next = job;
+	jobs->last = job;
+}
+
+static struct job *
+remove_first(struct jobs *jobs)
+{
+	struct job *job = jobs->first;
+
+	jobs->first = job->next;
+	if (jobs->first == NULL)
+		jobs->last = NULL;
+	return job;
+}
+
+static bool
+has_job(const struct pool *pool)
+{
+	return pool->resumed.first != NULL || pool->queued.first != NULL;
+}
+
+/* Somebody must be there for jobs that are parked. */
+static bool
+may_end(const struct pool *pool)
+{
+	return pool->n_parked == 0 || pool->n_threads > 1;
+}
+
 /* Wait for work until the idle time is over; false: it is over. */
 static bool
 wait_for_work(struct pool *pool)
@@ -63,13 +104,19 @@ wait_for_work(struct pool *pool)
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_S;
 	pool->n_idle++;
-	while (pool->first == NULL && !pool->workers->stopping && errnum == 0) {
-		errnum = pthread_cond_timedwait(
-			&pool->work, &pool->workers->mutex, &until);
+	while (!has_job(pool)) {
+		if ((pool->workers->stopping || errnum != 0) && may_end(pool))
+			break;
+		if (may_end(pool))
+			errnum = pthread_cond_timedwait(
+				&pool->work, &pool->workers->mutex, &until);
+		else
+			(void)pthread_cond_wait(
+				&pool->work, &pool->workers->mutex);
 		pool->waking = false;
 	}
 	pool->n_idle--;
-	return errnum == 0 || pool->first != NULL;
+	return has_job(pool);
 }
 
 /*
@@ -80,7 +127,7 @@ wait_for_work(struct pool *pool)
 static bool
 wants_wake(struct pool *pool)
 {
-	if (pool->first == NULL || pool->n_idle == 0 || pool->waking)
+	if (!has_job(pool) || pool->n_idle == 0 || pool->waking)
 		return false;
 	pool->waking = true;
 	return true;
@@ -90,17 +137,12 @@ wants_wake(struct pool *pool)
 static struct job *
 take_job(struct pool *pool)
 {
-	struct job *job = pool->first;
-
-	if (job == NULL && !pool->workers->stopping && wait_for_work(pool))
-		job = pool->first;
-	if (job == NULL)
+	if (!has_job(pool) && !wait_for_work(pool))
 		return NULL;
-	pool->first = job->next;
-	if (pool->first == NULL)
-		pool->last = NULL;
+	if (pool->resumed.first != NULL)
+		return remove_first(&pool->resumed);
 	pool->n_queued--;
-	return job;
+	return remove_first(&pool->queued);
 }
 
 /* Leave the pool; called with the mutex held, returns without it. */
@@ -127,6 +169,7 @@ run(void *arg)
 	struct job *job = NULL;
 	bool wake;
 
+	(void)pthread_setname_np(pthread_self(), "worker");
 	pthread_mutex_lock(&pool->workers->mutex);
 	while ((job = take_job(pool)) != NULL) {
 		wake = wants_wake(pool);
@@ -190,21 +233,28 @@ workers_new(size_t threads_max, size_t queue_max, struct workers **ret_workers,
 }
 
 void
+workers_stop(struct workers *workers)
+{
+	pthread_mutex_lock(&workers->mutex);
+	workers->stopping = true;
+	pthread_cond_broadcast(&workers->quick.work);
+	pthread_cond_broadcast(&workers->slow.work);
+	while (workers->quick.n_threads + workers->slow.n_threads > 0)
+		pthread_cond_wait(&workers->ended, &workers->mutex);
+	pthread_mutex_unlock(&workers->mutex);
+	if (workers->has_leaver)
+		pthread_join(workers->leaver, NULL);
+	workers->has_leaver = false;
+}
+
+void
 workers_free(struct workers **workers)
 {
 	struct workers *old = *workers;
 
 	if (old == NULL)
 		return;
-	pthread_mutex_lock(&old->mutex);
-	old->stopping = true;
-	pthread_cond_broadcast(&old->quick.work);
-	pthread_cond_broadcast(&old->slow.work);
-	while (old->quick.n_threads + old->slow.n_threads > 0)
-		pthread_cond_wait(&old->ended, &old->mutex);
-	pthread_mutex_unlock(&old->mutex);
-	if (old->has_leaver)
-		pthread_join(old->leaver, NULL);
+	workers_stop(old);
 	pthread_cond_destroy(&old->quick.work);
 	pthread_cond_destroy(&old->slow.work);
 	pthread_cond_destroy(&old->ended);
@@ -235,12 +285,7 @@ workers_submit(
 	taken = !workers->stopping && pool->n_queued < pool->queue_max &&
 		has_hand(pool);
 	if (taken) {
-		job->next = NULL;
-		if (pool->last == NULL)
-			pool->first = job;
-		else
-			pool->last->next = job;
-		pool->last = job;
+		append(&pool->queued, job);
 		pool->n_queued++;
 		wake = wants_wake(pool);
 	}
@@ -248,4 +293,27 @@ workers_submit(
 	if (wake)
 		pthread_cond_signal(&pool->work);
 	return taken ? 0 : err_set(err, ERR_BUSY, 503, "overloaded");
+}
+
+void
+workers_park(struct workers *workers)
+{
+	pthread_mutex_lock(&workers->mutex);
+	workers->quick.n_parked++;
+	pthread_mutex_unlock(&workers->mutex);
+}
+
+void
+workers_resume(struct workers *workers, struct job *job)
+{
+	struct pool *pool = &workers->quick;
+	bool wake;
+
+	pthread_mutex_lock(&workers->mutex);
+	pool->n_parked--;
+	append(&pool->resumed, job);
+	wake = wants_wake(pool);
+	pthread_mutex_unlock(&workers->mutex);
+	if (wake)
+		pthread_cond_signal(&pool->work);
 }

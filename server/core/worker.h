@@ -18,11 +18,25 @@ struct job {
 int workers_new(size_t threads_max, size_t queue_max,
 	struct workers **ret_workers, struct err *err);
 
-/* Finish what is queued, end the threads. NULL is fine. */
+/* Finish what is queued or parked, end the threads; refuse what comes. */
+void workers_stop(struct workers *workers);
+
+/*
+ * Stop, and free; no thread may be left that gave back a parked job. NULL is
+ * fine.
+ */
 void workers_free(struct workers **workers);
 
 /* ERR_BUSY (503 "overloaded") when the queue is full; never blocks. */
 int workers_submit(
 	struct workers *workers, struct job *job, bool slow, struct err *err);
+
+/*
+ * For an ordinary job that waits for something without a thread: it parks, and
+ * is given back later by any thread; it is then run before those that are new.
+ * Never refused; workers_stop waits for it.
+ */
+void workers_park(struct workers *workers);
+void workers_resume(struct workers *workers, struct job *job);
 
 #endif

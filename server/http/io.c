@@ -419,6 +419,7 @@ run(void *ctx)
 {
 	struct io *io = ctx;
 
+	(void)pthread_setname_np(pthread_self(), "io");
 	(void)event_base_dispatch(io->base);
 	close_all(io);
 	return NULL;

@@ -9,6 +9,7 @@
 
 _Atomic int demo_runs;
 _Atomic int demo_header_len;
+void (*demo_in_write)(const struct req *req);
 
 struct thing_in {
 	const char *text;
@@ -90,6 +91,9 @@ put_note(struct store_tx *tx, void *ctx, struct err *err)
 	const struct thing_in *in = req->in;
 	struct value *note = value_object(req->arena);
 
+	if (demo_in_write != NULL)
+		demo_in_write(req);
+
 	if (!value_set_str(req->arena, note, "text", in->text))
 		return err_set_memory(err);
 	if (kv_put(tx, &req->mount->kv, "note", note, err) != 0)
@@ -105,6 +109,29 @@ write_note(struct req *req, struct reply *reply, struct err *err)
 	(void)reply;
 	demo_runs++;
 	return req_write(req, put_note, req, err);
+}
+
+static int
+answer_note(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
+{
+	const struct req *same = ctx;
+	const struct thing_in *in = same->in;
+
+	(void)req;
+	(void)err;
+	if (rc == 0)
+		reply_str(reply, "text", in->text);
+	return rc;
+}
+
+/* A write that nobody waits for. */
+static int
+leave_note(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)reply;
+	demo_runs++;
+	return req_write_then(req, put_note, req, answer_note, err);
 }
 
 /* A change, and before it is answered somebody seals. */
@@ -328,6 +355,11 @@ static const struct op demo_ops[] = {
 	ROW("headed", OP_READ, peek,
 		.flags = OP_UNAUTHENTICATED | OP_UNAUDITED | OP_HEAD),
 	ROW("note", OP_UPDATE, write_note, THING),
+	ROW("left-note", OP_UPDATE, leave_note, THING, .flags = OP_ONE_WRITE),
+	ROW("late-left-note", OP_UPDATE, leave_note, THING),
+	ROW("early-note", OP_UPDATE, write_note, THING, .flags = OP_ONE_WRITE),
+	ROW("early-nothing", OP_UPDATE, do_nothing, THING,
+		.flags = OP_ONE_WRITE),
 	ROW("note", OP_READ, read_note, .flags = 0),
 	ROW("unmounted-note", OP_UPDATE, unmount_and_write, THING),
 	ROW("sealed-note", OP_UPDATE, write_and_seal, THING),

@@ -4,6 +4,8 @@
 
 #include "server/core/mount.h"
 
+struct req;
+
 extern const struct mount_type demo_mount_type;
 
 /* How often any handler of it ran. */
@@ -11,5 +13,8 @@ extern _Atomic int demo_runs;
 
 /* What the handler of "peek" saw of the caller's token header. */
 extern _Atomic int demo_header_len;
+
+/* Called on the writer's thread where a note is written; NULL: nothing. */
+extern void (*demo_in_write)(const struct req *req);
 
 #endif

@@ -53,51 +53,63 @@ fallback_ttl_s(const struct req *req)
 	return otp_ttl_s;
 }
 
-static void
-reply_otp(struct reply *reply, const struct otp_grant *grant, int64_t port,
-	const struct otp_issued *otp, int64_t ttl_s)
+/* What the answer says, in the request's arena. */
+struct creds {
+	struct otp_grant grant;
+	char ip[NETADDR_TEXT_MAX];
+	int64_t port, ttl_s;
+	struct otp_issued otp;
+};
+
+static int
+answer_creds(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
+	UNUSED struct err *err)
 {
-	reply_str(reply, "ip", grant->ip);
-	reply_str(reply, "key", otp->text);
+	const struct creds *creds = ctx;
+
+	if (rc != 0)
+		return rc;
+	reply_str(reply, "ip", creds->grant.ip);
+	reply_str(reply, "key", creds->otp.text);
 	reply_str(reply, "key_type", "otp");
-	reply_int(reply, "port", port);
-	reply_str(reply, "username", grant->username);
-	reply_lease(reply, otp->lease_id, false, ttl_s);
+	reply_int(reply, "port", creds->port);
+	reply_str(reply, "username", creds->grant.username);
+	reply_lease(reply, creds->otp.lease_id, false, creds->ttl_s);
+	return 0;
 }
 
 static int
-issue_for_role(struct req *req, const struct ssh_role *role,
-	struct reply *reply, struct err *err)
+issue_for_role(struct req *req, const struct ssh_role *role, struct err *err)
 {
 	const struct creds_in *in = req->in;
-	struct otp_issued *otp = ARENA_NEW(req->arena, struct otp_issued);
-	char ip[NETADDR_TEXT_MAX];
-	struct otp_grant grant = { .ip = ip,
-		.role = req_capture(req, "role"),
-		.username = in->username[0] != '\0' ? in->username
-						    : role->default_user };
-	int64_t ttl_s;
+	struct creds *creds = ARENA_NEW(req->arena, struct creds);
+	const char *username =
+		in->username[0] != '\0' ? in->username : role->default_user;
 	int rc;
 
-	if (otp == NULL)
+	if (creds == NULL)
 		return err_set_memory(err);
-	rc = ssh_role_check_user(role, grant.username, err);
+	creds->grant = (struct otp_grant){ .ip = creds->ip,
+		.role = req_capture(req, "role"),
+		.username = arena_strdup(req->arena, username) };
+	creds->port = role->port;
+	if (creds->grant.username == NULL)
+		return err_set_memory(err);
+	rc = ssh_role_check_user(role, username, err);
 	if (rc == 0)
-		rc = check_ip(req, role, grant.role, ip, err);
+		rc = check_ip(req, role, creds->grant.role, creds->ip, err);
 	if (rc == 0)
 		rc = req_check_lease_allowed(req, err);
 	if (rc != 0)
 		return rc;
-	ttl_s = ssh_role_otp_ttl_s(role, fallback_ttl_s(req),
+	creds->ttl_s = ssh_role_otp_ttl_s(role, fallback_ttl_s(req),
 		mount_max_ttl_s(req->server, req->mount));
-	rc = otp_issue(req, &grant, ttl_s, otp, err);
-	if (rc == 0)
-		reply_otp(reply, &grant, role->port, otp, ttl_s);
-	return rc;
+	return otp_issue(req, &creds->grant, creds->ttl_s, &creds->otp,
+		answer_creds, creds, err);
 }
 
 static int
-create_creds(struct req *req, struct reply *reply, struct err *err)
+create_creds(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
 	const struct creds_in *in = req->in;
 	const char *name = req_capture(req, "role");
@@ -115,7 +127,7 @@ create_creds(struct req *req, struct reply *reply, struct err *err)
 			err, ERR_INPUT, 400, "Role \"%s\" not found", name);
 	}
 	if (rc == 0)
-		rc = issue_for_role(req, role, reply, err);
+		rc = issue_for_role(req, role, err);
 	compiled_unref(&ref);
 	return rc;
 }
@@ -124,6 +136,7 @@ const struct op ssh_creds_ops[] = {
 	{
 		.path = "creds/:role",
 		.verb = OP_UPDATE,
+		.flags = OP_ONE_WRITE,
 		.in_size = sizeof(struct creds_in),
 		.fields = creds_fields,
 		.handler = create_creds,

@@ -62,6 +62,8 @@ struct issue_ctx {
 	struct req *req;
 	struct lease lease;
 	int64_t ttl_s;
+	req_then_fn *then;
+	void *then_ctx;
 };
 
 static int
@@ -105,49 +107,73 @@ draft_otp(struct issue_ctx *issue, struct barrier *barrier, const char *path,
 		otp->lease_id, err);
 }
 
-int
-otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
-	struct otp_issued *ret_otp, struct err *err)
+static int
+end_issue(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
 {
-	struct issue_ctx issue = { .req = req,
-		.ttl_s = ttl_s,
-		.lease = { .kind = LEASE_OTP,
-			.state = LEASE_LIVE,
-			.ttl_s = ttl_s,
-			.owner = req->token->lease.ref } };
+	const struct issue_ctx *issue = ctx;
+
+	if (rc == 0)
+		expire_notice(req->server->expire, issue->lease.expire_s);
+	else
+		req->lease_id = NULL;
+	return issue->then(req, issue->then_ctx, rc, reply, err);
+}
+
+/* Everything of the row that is known before the writer runs. */
+static int
+prepare_issue(struct issue_ctx *issue, const struct otp_grant *grant,
+	struct otp_issued *otp, struct err *err)
+{
+	struct req *req = issue->req;
 	const char *path = lease_path(req, grant);
 	struct barrier *barrier = seal_hold_barrier(req->server->seal);
 	int rc;
 
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	memcpy(issue.lease.request_id, req->id, sizeof(req->id));
+	memcpy(issue->lease.request_id, req->id, sizeof(req->id));
 	rc = path == NULL
 		? err_set_memory(err)
-		: encode_grant(req->arena, grant, &issue.lease.data, err);
+		: encode_grant(req->arena, grant, &issue->lease.data, err);
 	if (rc == 0)
-		rc = draft_otp(&issue, barrier, path, ret_otp, err);
+		rc = draft_otp(issue, barrier, path, otp, err);
 	seal_release_barrier(req->server->seal);
+	return rc;
+}
+
+int
+otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
+	struct otp_issued *otp, req_then_fn *then, void *ctx, struct err *err)
+{
+	struct issue_ctx *issue = ARENA_NEW(req->arena, struct issue_ctx);
+	int rc;
+
+	if (issue == NULL)
+		return err_set_memory(err);
+	*issue = (struct issue_ctx){ .req = req,
+		.ttl_s = ttl_s,
+		.lease = { .kind = LEASE_OTP,
+			.state = LEASE_LIVE,
+			.ttl_s = ttl_s,
+			.owner = req->token->lease.ref },
+		.then = then,
+		.then_ctx = ctx };
+	rc = prepare_issue(issue, grant, otp, err);
 	if (rc != 0)
 		return rc;
-	req->lease_id = ret_otp->lease_id;
-	rc = req_write(req, insert_otp, &issue, err);
-	if (rc == 0)
-		expire_notice(req->server->expire, issue.lease.expire_s);
-	else
-		req->lease_id = NULL;
-	return rc;
+	req->lease_id = otp->lease_id;
+	return req_write_then(req, insert_otp, issue, end_issue, err);
 }
 
 struct take_ctx {
 	struct req *req;
 	struct rowref ref;
 	uint8_t mac[ROWID_MAC];
-	otp_fits_fn *fits;
-	const void *hints;
+	struct otp_question *question;
 	struct lease lease;
-	struct otp_taken taken;
 	bool fitted;
+	req_then_fn *then;
 };
 
 /* The row of a right OTP, whatever its state. */
@@ -163,8 +189,8 @@ find_otp(struct store_tx *tx, struct take_ctx *take, struct err *err)
 		!secret_equal(secret_view_of(take->mac, ROWID_MAC),
 			secret_view_of(lease->mac, ROWID_MAC)))
 		return ERR_ABSENT;
-	take->taken.known = true;
-	return decode_grant(lease->data, &take->taken.grant, err);
+	take->question->taken.known = true;
+	return decode_grant(lease->data, &take->question->taken.grant, err);
 }
 
 /* The lease id of the row that was found, for outbox and audit line. */
@@ -173,7 +199,7 @@ name_lease(struct store_tx *tx, struct take_ctx *take, struct err *err)
 {
 	struct req *req = take->req;
 	const struct mount *mount = req->mount;
-	const char *path = lease_path(req, &take->taken.grant);
+	const char *path = lease_path(req, &take->question->taken.grant);
 	char *id = arena_alloc(req->arena, LEASE_ID_MAX, 1);
 	int rc;
 
@@ -191,10 +217,11 @@ static int
 take_otp(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct take_ctx *take = ctx;
+	struct otp_question *question = take->question;
 	struct lease changed;
 	int rc;
 
-	take->taken = (struct otp_taken){ .known = false };
+	question->taken = (struct otp_taken){ .known = false };
 	take->req->lease_id = NULL;
 	rc = find_otp(tx, take, err);
 	if (rc == 0)
@@ -204,7 +231,7 @@ take_otp(struct store_tx *tx, void *ctx, struct err *err)
 	if (!lease_is_live(tx, &take->lease))
 		return ERR_ABSENT;
 	changed = take->lease;
-	take->fitted = take->fits(take->hints, &take->taken.grant);
+	take->fitted = question->fits(question->hints, &question->taken.grant);
 	/* A refusal is a change too: the recovered line must not say yes. */
 	take->req->fact_status = take->fitted ? 0 : 400;
 	if (!take->fitted)
@@ -220,9 +247,9 @@ take_otp(struct store_tx *tx, void *ctx, struct err *err)
  * guesses never reach the writer.
  */
 static int
-find_row(struct take_ctx *take, struct barrier *barrier,
-	struct secret_view text, struct err *err)
+find_row(struct take_ctx *take, struct barrier *barrier, struct err *err)
 {
+	const struct secret_view text = take->question->text;
 	const struct req *req = take->req;
 	const char *mount = req->mount->uuid;
 	const struct span span = span_of(text.data, text.len);
@@ -233,22 +260,35 @@ find_row(struct take_ctx *take, struct barrier *barrier,
 	return lease_path_check(req->server->store, take->ref.path, err);
 }
 
-int
-otp_take(struct req *req, struct secret_view text, otp_fits_fn *fits,
-	const void *hints, struct otp_taken *ret_taken, struct err *err)
+static int
+end_take(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
 {
-	struct take_ctx take = { .req = req, .fits = fits, .hints = hints };
+	const struct take_ctx *take = ctx;
+
+	if (rc == 0 && !take->fitted)
+		rc = ERR_ABSENT;
+	return take->then(req, take->question, rc, reply, err);
+}
+
+int
+otp_take(struct req *req, struct otp_question *question, req_then_fn *then,
+	struct err *err)
+{
 	struct barrier *barrier = seal_hold_barrier(req->server->seal);
+	struct take_ctx *take = ARENA_NEW(req->arena, struct take_ctx);
 	int rc;
 
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = find_row(&take, barrier, text, err);
+	rc = take == NULL ? err_set_memory(err) : 0;
+	if (rc == 0) {
+		*take = (struct take_ctx){
+			.req = req, .question = question, .then = then
+		};
+		rc = find_row(take, barrier, err);
+	}
 	seal_release_barrier(req->server->seal);
-	if (rc == 0)
-		rc = req_write(req, take_otp, &take, err);
-	if (rc == 0 && !take.fitted)
-		rc = ERR_ABSENT;
-	*ret_taken = take.taken;
-	return rc;
+	return rc != 0 ? rc
+		       : req_write_then(req, take_otp, take, end_take, err);
 }

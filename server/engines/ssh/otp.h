@@ -19,11 +19,12 @@ struct otp_issued {
 };
 
 /*
- * Make an OTP that lives ttl_s seconds and dies with the caller's token.
- * ERR_DENIED where that token was revoked meanwhile.
+ * Make an OTP that lives ttl_s seconds and dies with the caller's token; a
+ * handler's last act (req_write_then). `then` gets ctx when it is durable, or
+ * ERR_DENIED where that token was revoked meanwhile. otp is in the arena.
  */
 int otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
-	struct otp_issued *ret_otp, struct err *err);
+	struct otp_issued *otp, req_then_fn *then, void *ctx, struct err *err);
 
 /*
  * Refused attempts with a right OTP and wrong hints, before it is destroyed.
@@ -38,12 +39,21 @@ struct otp_taken {
 	bool known; /* a right OTP, even where it was spent or did not fit */
 };
 
+/* What is asked of an OTP, and what it opens; in the request's arena. */
+struct otp_question {
+	struct secret_view text;
+	otp_fits_fn *fits;
+	const void *hints;
+	struct otp_taken taken; /* the answer */
+};
+
 /*
- * Find live and mark used, durable when it returns 0. ERR_ABSENT: unknown,
- * spent, expired, revoked, of another mount, or not fitting (which counts; the
- * third time destroys it). ret_taken->known is set either way.
+ * Find live and mark used; a handler's last act (req_write_then). `then` gets
+ * the question and 0 once that is durable. ERR_ABSENT, there or at once:
+ * unknown, spent, expired, revoked, of another mount, or not fitting (which
+ * counts; the third time destroys it). taken.known is set either way.
  */
-int otp_take(struct req *req, struct secret_view text, otp_fits_fn *fits,
-	const void *hints, struct otp_taken *ret_taken, struct err *err);
+int otp_take(struct req *req, struct otp_question *question, req_then_fn *then,
+	struct err *err);
 
 #endif

@@ -94,32 +94,48 @@ refuse(struct req *req, bool known, struct err *err)
 }
 
 static int
+answer_verify(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
+{
+	const struct otp_question *question = ctx;
+	const struct otp_grant *grant = &question->taken.grant;
+
+	if (rc == ERR_ABSENT)
+		return refuse(req, question->taken.known, err);
+	if (rc != 0)
+		return rc;
+	reply_str(reply, "ip", grant->ip);
+	reply_str(reply, "role_name", grant->role);
+	reply_str(reply, "username", grant->username);
+	return 0;
+}
+
+static int
 verify_otp(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct verify_in *in = req->in;
-	struct otp_taken taken;
+	struct otp_question *question =
+		ARENA_NEW(req->arena, struct otp_question);
 	int rc;
 
+	if (question == NULL)
+		return err_set_memory(err);
 	if (is_echo(in->otp)) {
 		reply_str(reply, "message", ECHO_RESPONSE);
 		return 0;
 	}
-	rc = otp_take(req, in->otp, fits_hints, in, &taken, err);
-	if (rc == ERR_ABSENT)
-		return refuse(req, taken.known, err);
-	if (rc != 0)
-		return rc;
-	reply_str(reply, "ip", taken.grant.ip);
-	reply_str(reply, "role_name", taken.grant.role);
-	reply_str(reply, "username", taken.grant.username);
-	return 0;
+	*question = (struct otp_question){
+		.text = in->otp, .fits = fits_hints, .hints = in
+	};
+	rc = otp_take(req, question, answer_verify, err);
+	return rc == ERR_ABSENT ? refuse(req, question->taken.known, err) : rc;
 }
 
 const struct op ssh_verify_ops[] = {
 	{
 		.path = "verify",
 		.verb = OP_UPDATE,
-		.flags = OP_UNAUTHENTICATED | OP_SMALL_BODY,
+		.flags = OP_UNAUTHENTICATED | OP_SMALL_BODY | OP_ONE_WRITE,
 		.in_size = sizeof(struct verify_in),
 		.fields = verify_fields,
 		.handler = verify_otp,

@@ -844,6 +844,102 @@ without_an_audit_line_nothing_is_done_or_told(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* Every way in which a handler may write, or not. */
+static const char *const note_paths[] = { "demo/note", "demo/left-note",
+	"demo/late-left-note", "demo/early-note" };
+
+static void
+a_change_is_answered_from_any_way_of_writing(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(note_paths); i++) {
+		const char *body =
+			arena_printf(fixture->arena, "{\"text\":\"%zu\"}", i);
+
+		if (i == 2)
+			assert_non_null(api_audit_file(fixture));
+		send("POST", note_paths[i], body, fixture->root);
+		assert_int_equal(reply.status,
+			strstr(note_paths[i], "left") != NULL ? 200 : 204);
+		send("GET", "demo/note", NULL, fixture->root);
+		assert_non_null(strstr(
+			body, value_find_str(reply.data, "text", "none")));
+	}
+	send("POST", "demo/left-note", "{\"text\":\"undo\"}", fixture->root);
+	assert_answer(400, "undone");
+}
+
+static int lines_in_write, writes_seen;
+
+static void
+look_for_line(const struct req *req)
+{
+	writes_seen++;
+	lines_in_write += strstr(api_audit_text(fixture), req->id) != NULL;
+}
+
+static void
+a_change_comes_behind_its_request_line(void **state)
+{
+	size_t i;
+
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	lines_in_write = writes_seen = 0;
+	demo_in_write = look_for_line;
+	for (i = 0; i < 40; i++) {
+		send("POST", note_paths[i % ARRAY_LEN(note_paths)],
+			"{\"text\":\"1\"}", fixture->root);
+		assert_true(reply.status < 300);
+	}
+	demo_in_write = NULL;
+	assert_int_equal(writes_seen, 40);
+	assert_int_equal(lines_in_write, writes_seen);
+}
+
+static void
+a_handler_that_began_early_changes_nothing_without_a_line(void **state)
+{
+	static const char *const paths[] = { "demo/left-note",
+		"demo/early-note", "demo/early-nothing" };
+	char path[96];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(paths); i++) {
+		if (i == 0)
+			assert_non_null(api_audit_file(fixture));
+		(void)snprintf(
+			path, sizeof(path), "%s/audit.log", fixture->directory);
+		(void)remove(path);
+		(void)mkdir(path, 0700);
+		send("POST", paths[i], "{\"text\":\"unlogged\"}",
+			fixture->root);
+		assert_answer(500, "internal error");
+	}
+	audit_disable_all(fixture->server->audit);
+	send("GET", "demo/note", NULL, fixture->root);
+	assert_int_equal(reply.status, 404);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void
+a_write_that_nobody_waits_for_takes_a_use_too(void **state)
+{
+	const char *token = make_token(
+		"path \"demo/*\" { capabilities = [\"update\"] }", 2);
+
+	(void)state;
+	send("POST", "demo/left-note", "{\"text\":\"1\"}", token);
+	assert_int_equal(reply.status, 200);
+	send("POST", "demo/left-note", "{\"text\":\"1\"}", token);
+	assert_int_equal(reply.status, 200);
+	send("POST", "demo/left-note", "{\"text\":\"1\"}", token);
+	assert_int_equal(reply.status, 403);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -891,6 +987,10 @@ main(void)
 		CASE(sealing_itself_is_answered),
 		CASE(unaudited_rows_leave_no_line),
 		CASE(without_an_audit_line_nothing_is_done_or_told),
+		CASE(a_change_is_answered_from_any_way_of_writing),
+		CASE(a_change_comes_behind_its_request_line),
+		CASE(a_handler_that_began_early_changes_nothing_without_a_line),
+		CASE(a_write_that_nobody_waits_for_takes_a_use_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,17 @@ scratch_request(struct scratch *s, const char *id)
 	return rc;
 }
 
+struct audit_ticket *
+scratch_begin(struct scratch *s, const char *id)
+{
+	const struct audit_entry entry = entry_of(id);
+	struct audit_ticket *ticket = NULL;
+
+	assert_int_equal(
+		audit_request_begin(s->audit, &entry, &ticket, NULL), 0);
+	return ticket;
+}
+
 struct waiter {
 	sem_t woken;
 	int rc;

@@ -32,6 +32,8 @@ int scratch_enable(struct scratch *s, const char *name, const char *file_path,
 
 /* Log a request line; the response line, or both, and the completion's rc. */
 int scratch_request(struct scratch *s, const char *id);
+/* … without waiting: what then stands for the line. */
+struct audit_ticket *scratch_begin(struct scratch *s, const char *id);
 int scratch_response(struct scratch *s, const char *id);
 int scratch_both(struct scratch *s, const char *id);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -461,6 +462,55 @@ a_write_that_fails_during_a_sync_is_refused(void **state)
 	assert_good_chain(s, path);
 }
 
+struct told {
+	sem_t told;
+	int n, rc;
+};
+
+static void
+tell(void *ctx, int rc)
+{
+	struct told *told = ctx;
+
+	told->n++;
+	told->rc = rc;
+	(void)sem_post(&told->told);
+}
+
+static void
+wait_until_told(struct audit_ticket *ticket, int rc)
+{
+	struct told told = { .rc = 1 };
+
+	(void)sem_init(&told.told, 0, 0);
+	audit_then(&ticket, tell, &told);
+	assert_null(ticket);
+	(void)sem_wait(&told.told);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.rc, rc);
+}
+
+static void
+who_does_not_wait_for_a_line_is_told_of_it(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct audit_ticket *ticket = NULL;
+
+	/* No device, before and after it is written, and nobody takes it. */
+	wait_until_told(scratch_begin(s, "none"), 0);
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	wait_until_told(scratch_begin(s, "soon"), 0);
+	assert_non_null(strstr(scratch_read(s, path), "\"id\":\"soon\""));
+	ticket = scratch_begin(s, "first");
+	assert_int_equal(scratch_response(s, "second"), 0);
+	wait_until_told(ticket, 0);
+	audit_disable_all(s->audit);
+	assert_int_equal(scratch_enable(s, "a", "/dev/full", true), 0);
+	wait_until_told(scratch_begin(s, "full"), ERR_AUDIT);
+	wait_until_told(scratch_begin(s, "out"), ERR_AUDIT);
+}
+
 #define TEST(fn)                                                               \
 	cmocka_unit_test_setup_teardown(fn, setup_anywhere, scratch_teardown)
 
@@ -479,6 +529,7 @@ main(void)
 		TEST(a_disk_that_hangs_holds_nobody_past_the_deadline),
 		TEST(a_failed_sync_fails_the_answer_and_the_chain_goes_on),
 		TEST(a_file_that_cannot_be_made_anew_puts_the_device_out),
+		TEST(who_does_not_wait_for_a_line_is_told_of_it),
 		TEST(request_lines_are_taken_during_a_sync),
 		TEST(the_head_is_of_the_last_synced_line),
 		TEST(reopening_waits_for_the_sync_under_way),

@@ -196,6 +196,122 @@ idle_threads_are_used_again(void **state)
 	workers_free(&workers);
 }
 
+struct parked_job {
+	struct gated_job gated; /* the first member */
+	struct workers *workers;
+};
+
+static void
+park(struct job *job)
+{
+	struct parked_job *parked = (struct parked_job *)job;
+
+	workers_park(parked->workers);
+	job->fn = pass_gate;
+	pthread_mutex_lock(&parked->gated.gate->mutex);
+	parked->gated.gate->n_waiting++;
+	pthread_cond_broadcast(&parked->gated.gate->cond);
+	pthread_mutex_unlock(&parked->gated.gate->mutex);
+}
+
+static void
+submit_parking(
+	struct workers *workers, struct parked_job *parked, struct gate *gate)
+{
+	*parked = (struct parked_job){ .workers = workers,
+		.gated = { .gate = gate, .job = { .fn = park } } };
+	assert_int_equal(
+		workers_submit(workers, &parked->gated.job, false, NULL), 0);
+}
+
+static void
+parked_jobs_hold_no_thread(void **state)
+{
+	struct workers *workers = new_workers(1, 100);
+	static struct parked_job jobs[50];
+	struct gate gate;
+	size_t i;
+
+	(void)state;
+	gate_init(&gate);
+	open_gate(&gate);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		submit_parking(workers, &jobs[i], &gate);
+	wait_for_waiting(&gate, ARRAY_LEN(jobs));
+	assert_int_equal(gate.n_done, 0);
+	for (i = 0; i < ARRAY_LEN(jobs); i++)
+		workers_resume(workers, &jobs[i].gated.job);
+	wait_for_done(&gate, ARRAY_LEN(jobs));
+	workers_free(&workers);
+}
+
+static struct job *first_run;
+
+static void
+note_first(struct job *job)
+{
+	if (first_run == NULL)
+		first_run = job;
+}
+
+static void
+resumed_jobs_come_before_new_ones(void **state)
+{
+	struct workers *workers = new_workers(1, 10);
+	struct job fresh = { .fn = note_first };
+	struct parked_job parked;
+	struct gated_job holder;
+	struct gate gate, closed;
+
+	(void)state;
+	gate_init(&gate);
+	gate_init(&closed);
+	submit_parking(workers, &parked, &gate);
+	wait_for_waiting(&gate, 1);
+	assert_int_equal(submit(workers, &holder, &closed, false), 0);
+	wait_for_waiting(&closed, 1);
+	first_run = NULL;
+	assert_int_equal(workers_submit(workers, &fresh, false, NULL), 0);
+	parked.gated.job.fn = note_first;
+	workers_resume(workers, &parked.gated.job);
+	open_gate(&closed);
+	workers_free(&workers);
+	assert_ptr_equal(first_run, &parked.gated.job);
+}
+
+static void *
+stop_workers(void *ctx)
+{
+	workers_stop(ctx);
+	return NULL;
+}
+
+static void
+the_end_waits_for_what_is_parked(void **state)
+{
+	struct workers *workers = new_workers(2, 10);
+	struct parked_job parked;
+	struct gated_job fresh;
+	struct gate gate;
+	pthread_t thread;
+	size_t n = 0;
+
+	(void)state;
+	gate_init(&gate);
+	open_gate(&gate);
+	submit_parking(workers, &parked, &gate);
+	wait_for_waiting(&gate, 1);
+	assert_int_equal(
+		pthread_create(&thread, NULL, stop_workers, workers), 0);
+	/* Refused from the moment on when the end has begun. */
+	while (submit(workers, &fresh, &gate, false) == 0)
+		wait_for_done(&gate, ++n);
+	workers_resume(workers, &parked.gated.job);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(gate.n_done, n + 1);
+	workers_free(&workers);
+}
+
 int
 main(void)
 {
@@ -205,6 +321,9 @@ main(void)
 		cmocka_unit_test(full_queue_is_refused),
 		cmocka_unit_test(slow_work_does_not_hold_up_the_rest),
 		cmocka_unit_test(idle_threads_are_used_again),
+		cmocka_unit_test(parked_jobs_hold_no_thread),
+		cmocka_unit_test(resumed_jobs_come_before_new_ones),
+		cmocka_unit_test(the_end_waits_for_what_is_parked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,6 +394,97 @@ a_later_delete_goes_without_being_waited_for(void **state)
 		usleep(10000);
 }
 
+/* A write that nobody waits for, and what was said of it. */
+struct begun {
+	struct store_job job; /* the first member */
+	struct change change;
+	struct err err;
+	char key[16];
+	sem_t done;
+};
+
+static void
+note_done(struct store_job *job)
+{
+	sem_post(&((struct begun *)job)->done);
+}
+
+static void
+begin(struct fixture *fixture, struct begun *begun, size_t i)
+{
+	(void)snprintf(begun->key, sizeof(begun->key), "k/%zu", i);
+	begun->change.key = begun->key;
+	begun->change.value = "v";
+	begun->job = (struct store_job){ .fn = put_value,
+		.ctx = &begun->change,
+		.err = &begun->err,
+		.done = note_done };
+	sem_init(&begun->done, 0, 0);
+	store_write_begin(fixture->store, &begun->job);
+}
+
+static void
+writes_that_nobody_waits_for_are_told_when_durable(void **state)
+{
+	static struct begun begun[100];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(begun); i++) {
+		begun[i] = (struct begun){ .change.rc =
+						   i % 8 == 0 ? ERR_INPUT : 0 };
+		begin(*state, &begun[i], i);
+	}
+	for (i = 0; i < ARRAY_LEN(begun); i++) {
+		sem_wait(&begun[i].done);
+		assert_int_equal(begun[i].job.rc, begun[i].change.rc);
+		if (i % 8 == 0)
+			assert_string_equal(begun[i].err.message, "refused");
+		else
+			assert_string_equal("v", get(*state, begun[i].key));
+	}
+}
+
+static int
+wait_for_post(struct store_tx *tx, void *ctx, struct err *err)
+{
+	(void)tx;
+	(void)err;
+	sem_wait(ctx);
+	return 0;
+}
+
+static void
+a_begun_write_finds_a_full_queue_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+	static struct begun begun[5000];
+	struct begun holder = { .change.rc = 0 };
+	size_t i, refused = 0;
+	sem_t gate;
+
+	sem_init(&gate, 0, 0);
+	sem_init(&holder.done, 0, 0);
+	holder.job = (struct store_job){ .fn = wait_for_post,
+		.ctx = &gate,
+		.err = &holder.err,
+		.done = note_done };
+	store_write_begin(fixture->store, &holder.job);
+	for (i = 0; i < ARRAY_LEN(begun); i++)
+		begin(fixture, &begun[i], i);
+	/* The last ones were refused before anything was done. */
+	assert_int_equal(sem_trywait(&begun[i - 1].done), 0);
+	assert_int_equal(begun[i - 1].job.rc, ERR_BUSY);
+	assert_int_equal(begun[i - 1].err.status, 503);
+	sem_post(&begun[i - 1].done);
+	sem_post(&gate);
+	sem_wait(&holder.done);
+	for (i = 0; i < ARRAY_LEN(begun); i++) {
+		sem_wait(&begun[i].done);
+		refused += begun[i].job.rc != 0;
+	}
+	assert_in_range(refused, 1, ARRAY_LEN(begun) - 4096);
+}
+
 int
 main(void)
 {
@@ -418,6 +510,12 @@ main(void)
 			row_numbers_are_never_repeated, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_later_delete_goes_without_being_waited_for, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			writes_that_nobody_waits_for_are_told_when_durable,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_begun_write_finds_a_full_queue_at_once, setup,
 			teardown),
 	};
 
