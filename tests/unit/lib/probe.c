@@ -158,7 +158,6 @@ answer_hasher(struct span input, struct arena *arena, struct buf *out,
 {
 	struct span key = take_bytes(&input, arena);
 	struct span message = take_bytes(&input, arena);
-	struct hasher_scratch *scratch = hasher_scratch_new();
 	struct hasher *hasher = NULL;
 	char text[HASHER_TEXT + 1] = "";
 	int rc = ERR_INPUT;
@@ -166,10 +165,9 @@ answer_hasher(struct span input, struct arena *arena, struct buf *out,
 	if (key.len == HASHER_KEY)
 		rc = hasher_new(key.data, &hasher, err);
 	if (rc == 0)
-		rc = hasher_text(hasher, scratch, message, text);
+		rc = hasher_text(hasher, message, text);
 	if (rc == 0)
 		rc = buf_add_str(out, text + strlen("hmac-sha256:"));
-	hasher_scratch_free(&scratch);
 	hasher_free(&hasher);
 	return rc;
 }
