@@ -1,4 +1,4 @@
-/* operator: init, unseal, seal, backup, clock-reset. */
+/* operator: init, unseal, seal, backup, check, clock-reset. */
 #include <string.h>
 #include <unistd.h>
 
@@ -7,6 +7,7 @@
 #include "client/status_table.h"
 
 #define EXIT_NOT_INITIALIZED 2
+#define EXIT_DAMAGED 2
 
 struct init_options {
 	int64_t shares, threshold;
@@ -239,6 +240,42 @@ const struct command cmd_operator_backup = {
 	.args_min = 1,
 	.args_max = 1,
 	.run = run_backup,
+};
+
+static int
+run_check(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct value *found = NULL;
+	struct err err = { 0 };
+	int64_t n_damaged;
+
+	(void)options;
+	(void)argc;
+	(void)argv;
+	if (!cli_call(cli, "PUT", "sys/storage/check", NULL, &err))
+		return cli_fail("Error checking the store", &err);
+	found = value_find(cli->answer.json, "data");
+	n_damaged = value_find_int(found, "damaged", 0);
+	if (cli->format != FORMAT_TABLE) {
+		output_value(cli, found);
+		return n_damaged == 0 ? EXIT_DONE : EXIT_DAMAGED;
+	}
+	printf("%lld records, %lld damaged\n",
+		(long long)value_find_int(found, "records", 0),
+		(long long)n_damaged);
+	VALUE_EACH (record, value_find(found, "damaged_records"))
+		printf("%.*s\n", (int)record->len, record->str);
+	return n_damaged == 0 ? EXIT_DONE : EXIT_DAMAGED;
+}
+
+const struct command cmd_operator_check = {
+	.name = "operator check",
+	.summary = "Open every record of the store; tell which are damaged.",
+	.usage = "[options]",
+	.text = "  Exit status: 0 none, 1 error, 2 some are damaged or the server said no.\n\n"
+		"    $ sallyport operator check",
+	.flags = COMMAND_FORMAT,
+	.run = run_check,
 };
 
 static int

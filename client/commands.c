@@ -22,6 +22,7 @@ const struct command *const commands[] = {
 	&cmd_lease_revoke,
 	&cmd_mount,
 	&cmd_operator_backup,
+	&cmd_operator_check,
 	&cmd_operator_clock_reset,
 	&cmd_operator_init,
 	&cmd_operator_seal,

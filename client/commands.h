@@ -8,8 +8,9 @@ extern const struct command cmd_audit_disable, cmd_audit_enable, cmd_audit_list,
 	cmd_audit_verify;
 extern const struct command cmd_lease_lookup, cmd_lease_renew, cmd_lease_revoke;
 extern const struct command cmd_login, cmd_print_token;
-extern const struct command cmd_operator_backup, cmd_operator_clock_reset,
-	cmd_operator_init, cmd_operator_seal, cmd_operator_unseal;
+extern const struct command cmd_operator_backup, cmd_operator_check,
+	cmd_operator_clock_reset, cmd_operator_init, cmd_operator_seal,
+	cmd_operator_unseal;
 extern const struct command cmd_policy_delete, cmd_policy_list, cmd_policy_read,
 	cmd_policy_write;
 extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list;

@@ -73,6 +73,9 @@ void tx_touch(struct store_tx *tx);
 /* Write the batch number and the clock mark. */
 int tx_put_state(struct store_tx *tx, struct err *err);
 
+/* The end of the reserved row numbers: no row has this one or a later one. */
+int store_rows_end(struct store_tx *tx, uint64_t *ret_end, struct err *err);
+
 /* ---- writer.c -------------------------------------------------------- */
 
 /* Something to do on the writer's thread, between batches. */

@@ -221,11 +221,10 @@ store_set_barrier(struct store *store, struct barrier *barrier)
 
 /* ---- row numbers ----------------------------------------------------- */
 
-/* Move the durable end of the reserved numbers by one block. */
-static int
-reserve_rows(struct store_tx *tx, void *ctx, struct err *err)
+int
+store_rows_end(struct store_tx *tx, uint64_t *ret_end, struct err *err)
 {
-	uint64_t *first = ctx, stored = 0;
+	uint64_t stored = 0;
 	struct arena *arena = arena_new(ARENA_CHUNK);
 	struct span value;
 	int rc;
@@ -240,7 +239,19 @@ reserve_rows(struct store_tx *tx, void *ctx, struct err *err)
 	arena_free(&arena);
 	if (rc != 0 && rc != ERR_ABSENT)
 		return err_set(err, rc, 500, "internal error");
-	*first = rc == ERR_ABSENT ? 1 : be64toh(stored);
+	*ret_end = rc == ERR_ABSENT ? 1 : be64toh(stored);
+	return 0;
+}
+
+/* Move the durable end of the reserved numbers by one block. */
+static int
+reserve_rows(struct store_tx *tx, void *ctx, struct err *err)
+{
+	uint64_t *first = ctx, stored;
+	int rc = store_rows_end(tx, first, err);
+
+	if (rc != 0)
+		return rc;
 	if (*first > ROW_LIMIT - ROW_BLOCK)
 		return err_set(err, ERR_LIMIT, 500, "no row numbers are left");
 	stored = htobe64(*first + ROW_BLOCK);

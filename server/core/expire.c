@@ -1,5 +1,6 @@
 /*
- * One thread that takes back what is due. It wakes for the next due second, or
+ * One thread that takes back what is due; it also saves the audit heads and
+ * looks for damage. It wakes for the next due second, or
  * after a second at the latest, since the audit heads move meanwhile and the
  * store's clock is not the one that threads sleep by.
  */
@@ -14,6 +15,7 @@
 
 #include "lib/log.h"
 #include "server/core/audit_devices.h"
+#include "server/core/scrubber.h"
 #include "server/core/server.h"
 #include "storage/lease.h"
 
@@ -28,6 +30,7 @@ struct expire {
 	bool running, stopping; /* under mutex */
 	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
 	bool failing;           /* the last round did; the thread's own */
+	struct scrubber scrubber;
 };
 
 int
@@ -164,6 +167,7 @@ run(void *arg)
 			store_now_s(expire->server->store))
 			take_back(expire);
 		audit_devices_save_heads(expire->server);
+		scrubber_tick(&expire->scrubber, expire->server);
 		sleep_until_due(expire);
 	}
 	return NULL;
@@ -179,6 +183,7 @@ expire_start(struct expire *expire, struct err *err)
 	if (!expire->running) {
 		expire->stopping = false;
 		expire->failing = false;
+		expire->scrubber = (struct scrubber){ 0 };
 		atomic_store(&expire->next_s, 0);
 		sigfillset(&all);
 		(void)pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -24,12 +24,14 @@
 #include "server/core/rollback.h"
 #include "server/core/server.h"
 #include "server/core/unseal_file.h"
+#include "storage/scrub.h"
 #include "storage/token.h"
 
 #define SEAL_MEMORY_MAX (1024 * 1024)
 #define SHARE_MIN 16
 #define SHARE_MAX 33
 #define LEFTOVERS_STEP 500
+#define NEWEST_LEASES 1000 /* looked at before anybody is served */
 
 /* Unsealed records: they are read before there is a barrier. */
 #define KEY_SEAL "core/seal"
@@ -409,6 +411,12 @@ open_configuration(struct opening *opening, struct err *err)
 }
 
 static int
+open_leases(struct opening *opening, struct err *err)
+{
+	return scrub_newest(opening->server->store, NEWEST_LEASES, err);
+}
+
+static int
 open_audit(struct opening *opening, struct err *err)
 {
 	return audit_devices_load(opening->server, opening->barrier, err);
@@ -446,6 +454,7 @@ static const struct {
 	{ open_cluster, "the cluster record cannot be read" },
 	{ open_mounts, "the mount table cannot be read" },
 	{ open_configuration, "a configuration record cannot be read" },
+	{ open_leases, "one of the newest leases cannot be read" },
 	{ open_audit, "no audit device can be opened" },
 	{ open_history, "whether the store is the newest cannot be told" },
 	{ open_outbox, "no audit device takes the lines of the last run" },

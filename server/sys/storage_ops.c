@@ -1,6 +1,10 @@
-/* What an operator does to the store itself: back it up, mend its clock. */
+/*
+ * What an operator does to the store itself: back it up, check it, mend its
+ * clock.
+ */
 #include "server/api/reply.h"
 #include "server/sys/tables.h"
+#include "storage/scrub.h"
 
 struct backup_in {
 	const char *file;
@@ -34,6 +38,42 @@ reset_clock(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
+/* What a check found; names beyond the cap are counted only. */
+#define DAMAGED_MAX 1000
+
+struct check {
+	struct arena *arena;
+	struct value *names;
+};
+
+static void
+add_name(void *ctx, const char *record)
+{
+	struct check *check = ctx;
+
+	if (check->names->n < DAMAGED_MAX)
+		(void)value_add(
+			check->names, value_string(check->arena, record));
+}
+
+static int
+check_store(struct req *req, struct reply *reply, struct err *err)
+{
+	struct check check = { req->arena, value_list(req->arena) };
+	struct scrub pass = { 0 };
+	int rc = check.names == NULL ? err_set_memory(err) : 0;
+
+	while (rc == 0 && !pass.done)
+		rc = scrub_step(
+			req->server->store, &pass, add_name, &check, err);
+	if (rc != 0)
+		return rc;
+	reply_int(reply, "records", (int64_t)pass.n_records);
+	reply_int(reply, "damaged", (int64_t)pass.n_damaged);
+	reply_value(reply, "damaged_records", check.names);
+	return 0;
+}
+
 const struct op sys_storage_ops[] = {
 	{
 		.path = "storage/backup",
@@ -47,6 +87,17 @@ const struct op sys_storage_ops[] = {
 		.text = "The copy is sealed as the store is. docs/operations.md says how to\n"
 			"restore it.",
 		.errors = { { 400, "not absolute, or there is such a file" } },
+	},
+	{
+		.path = "storage/check",
+		.verb = OP_UPDATE,
+		.flags = OP_SUDO | OP_SLOW,
+		.handler = check_store,
+		.summary =
+			"Open every record of the store and tell which cannot be read.",
+		.text = "A record that cannot be read is refused wherever it is needed, alone;\n"
+			"nothing is changed. The server does the same by itself once a day and\n"
+			"logs what it finds.",
 	},
 	{
 		.path = "storage/clock-reset",

@@ -1,4 +1,5 @@
-/* sys/storage: backup's path and the clock's mark, and who may ask. */
+/* sys/storage: backup's path, the check and the clock's mark, and who may ask.
+ */
 #include "tests/unit/sys/sys_fixture.h"
 
 static void
@@ -24,11 +25,23 @@ resetting_the_clock_tells_the_time(void **state)
 }
 
 static void
-both_need_sudo(void **state)
+a_check_counts_the_records(void **state)
+{
+	(void)state;
+	api_call(fixture, OP_UPDATE, "sys/storage/check", NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_true(value_find_int(reply.data, "records", 0) > 0);
+	assert_int_equal(value_find_int(reply.data, "damaged", -1), 0);
+	assert_int_equal(value_find(reply.data, "damaged_records")->n, 0);
+}
+
+static void
+they_need_sudo(void **state)
 {
 	static const struct api_step steps[] = {
 		{ "POST", "sys/storage/backup", "{\"file\":\"/x\"}", 403, NULL,
 			NULL },
+		{ "POST", "sys/storage/check", NULL, 403, NULL, NULL },
 		{ "POST", "sys/storage/clock-reset", NULL, 403, NULL, NULL },
 	};
 	const char *token = api_make_token(fixture,
@@ -46,7 +59,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_backup_goes_to_an_absolute_path),
 		TEST(resetting_the_clock_tells_the_time),
-		TEST(both_need_sudo),
+		TEST(a_check_counts_the_records),
+		TEST(they_need_sudo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,335 @@
+/*
+ * The records of a step are named in one snapshot, by keys alone, and opened
+ * one by one in it: a damaged one must not hide those behind it.
+ */
+#include "storage/scrub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/codec.h"
+#include "storage/inside.h"
+#include "storage/lease_row.h"
+#include "storage/pack.h"
+
+#define STEP 500
+#define RECORD_MEMORY_MAX ((size_t)4 * 1024 * 1024)
+#define NAMES_MEMORY_MAX ((size_t)4 * 1024 * 1024)
+#define NAME_MAX_BYTES 300
+
+/* Of the newest rows at most so many are looked at, whatever was asked for. */
+#define NEWEST_MAX 8192
+
+/* ---- names of records --------------------------------------------------- */
+
+/* The kinds of keys; what follows a prefix is text, or shown in hex. */
+static const struct {
+	const char *prefix, *kind;
+	bool is_text;
+} kinds[] = {
+	{ "cfg/", "configuration record", true },
+	{ "out/", "outbox row", true },
+	{ "pathno/", "lease path number", false },
+	{ "pathnext", "last lease path number", false },
+	{ "path/", "lease path", true },
+	{ "own/", "index entry of a token", false },
+	{ "alias/", "chosen token id", false },
+	{ "", "record", false },
+};
+
+static void
+describe_row(struct store_tx *tx, struct rowref ref, struct arena *arena,
+	char out[NAME_MAX_BYTES])
+{
+	const char *mount = NULL, *path = NULL;
+
+	if (lease_path_of(tx, ref.path, arena, &mount, &path, NULL) != 0)
+		(void)snprintf(out, NAME_MAX_BYTES,
+			"lease row %llu of path number %u",
+			(unsigned long long)ref.row, (unsigned)ref.path);
+	else
+		(void)snprintf(out, NAME_MAX_BYTES,
+			"lease row %llu of %.128s, mount %.36s",
+			(unsigned long long)ref.row, path, mount);
+}
+
+static void
+describe(struct store_tx *tx, struct span key, struct arena *arena,
+	char out[NAME_MAX_BYTES])
+{
+	char hex[2 * 64 + 1];
+	struct rowref ref;
+	struct span rest;
+	size_t i = 0;
+
+	if (span_has_prefix(key, span_str("row/")) &&
+		row_key_parse(key, &ref)) {
+		describe_row(tx, ref, arena, out);
+		return;
+	}
+	while (!span_has_prefix(key, span_str(kinds[i].prefix)))
+		i++;
+	rest = span_skip(key, strlen(kinds[i].prefix));
+	if (kinds[i].is_text) {
+		(void)snprintf(out, NAME_MAX_BYTES, "%s %.*s", kinds[i].kind,
+			(int)(rest.len < 200 ? rest.len : 200),
+			(const char *)rest.data);
+		return;
+	}
+	hex_encode(rest.data, rest.len < 64 ? rest.len : 64, hex);
+	(void)snprintf(out, NAME_MAX_BYTES, "%s %s", kinds[i].kind, hex);
+}
+
+/* ---- one record --------------------------------------------------------- */
+
+/* Damage is an answer, *ret_good; what ails the whole store is an error. */
+static int
+check_record(struct store_tx *tx, struct span key, struct arena *arena,
+	bool *ret_good, struct err *err)
+{
+	struct err why = { 0 };
+	struct lease lease;
+	struct rowref ref;
+	struct span value;
+	int rc = tx_get(tx, key, arena, &value, &why);
+
+	if (rc == 0 && span_has_prefix(key, span_str("row/"))) {
+		rc = row_key_parse(key, &ref) && key.len == ROW_KEY
+			? lease_decode(ref, value, &lease, &why)
+			: ERR_CRYPTO;
+	}
+	*ret_good = rc == 0 || rc == ERR_ABSENT;
+	if (*ret_good || lease_is_unreadable(rc))
+		return 0;
+	*err = why;
+	return rc;
+}
+
+/* ---- a step of a pass --------------------------------------------------- */
+
+struct step {
+	struct scrub scrub;  /* where it will stand */
+	struct arena *names; /* of keys and of damaged records */
+	struct span keys[STEP];
+	size_t n_keys;
+	const char *damaged[STEP];
+	size_t n_damaged;
+};
+
+static int
+keep_key(void *ctx, struct span key, struct span value, struct err *err)
+{
+	struct step *step = ctx;
+	struct span copy = arena_dup(step->names, key);
+
+	(void)value;
+	if (copy.data == NULL)
+		return err_set_memory(err);
+	step->keys[step->n_keys++] = copy;
+	return 0;
+}
+
+static int
+check_key(struct store_tx *tx, struct step *step, struct span key,
+	struct err *err)
+{
+	struct arena *arena = arena_new(RECORD_MEMORY_MAX);
+	char name[NAME_MAX_BYTES];
+	bool good = true;
+	int rc = 0;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	if (!span_has_prefix(key, span_str("core/"))) {
+		rc = check_record(tx, key, arena, &good, err);
+		step->scrub.n_records++;
+	}
+	if (rc == 0 && !good) {
+		describe(tx, key, arena, name);
+		step->scrub.n_damaged++;
+		step->damaged[step->n_damaged] =
+			arena_strdup(step->names, name);
+		if (step->damaged[step->n_damaged++] == NULL)
+			rc = err_set_memory(err);
+	}
+	arena_free(&arena);
+	return rc;
+}
+
+static int
+run_step(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct step *step = ctx;
+	struct scrub *scrub = &step->scrub;
+	int rc = tx_scan(tx, SPAN_NONE, span_of(scrub->after, scrub->after_len),
+		STEP, true, keep_key, step, err);
+
+	for (size_t i = 0; rc == 0 && i < step->n_keys; i++)
+		rc = check_key(tx, step, step->keys[i], err);
+	scrub->done = step->n_keys < STEP;
+	if (step->n_keys > 0) {
+		struct span last = step->keys[step->n_keys - 1];
+
+		memcpy(scrub->after, last.data, last.len);
+		scrub->after_len = last.len;
+	}
+	return rc;
+}
+
+int
+scrub_step(struct store *store, struct scrub *scrub, scrub_fn *fn, void *ctx,
+	struct err *err)
+{
+	struct step step = { .scrub = *scrub };
+	int rc;
+
+	step.names = arena_new(NAMES_MEMORY_MAX);
+	if (step.names == NULL)
+		return err_set_memory(err);
+	rc = store_read(store, run_step, &step, err);
+	for (size_t i = 0; rc == 0 && i < step.n_damaged; i++)
+		fn(ctx, step.damaged[i]);
+	if (rc == 0)
+		*scrub = step.scrub;
+	arena_free(&step.names);
+	return rc;
+}
+
+/* ---- the newest rows ---------------------------------------------------- */
+
+struct newest {
+	size_t wanted;
+	struct arena *arena;
+	uint64_t end; /* no row has this number or one behind it */
+	uint32_t n_paths;
+	struct rowref *refs;
+	size_t n, next; /* found; the first not yet looked at */
+};
+
+static int
+keep_ref(void *ctx, struct span key, struct span value, struct err *err)
+{
+	struct newest *newest = ctx;
+
+	(void)value;
+	(void)err;
+	if (newest->n == NEWEST_MAX)
+		return 1;
+	if (row_key_parse(key, &newest->refs[newest->n]))
+		newest->n++;
+	return 0;
+}
+
+/* All rows of the last `window` numbers, path by path. */
+static int
+collect(struct store_tx *tx, struct newest *newest, uint64_t window,
+	struct err *err)
+{
+	uint64_t after = window < newest->end ? newest->end - window - 1 : 0;
+	int rc = 0;
+
+	newest->n = 0;
+	for (uint32_t path = 1;
+		rc == 0 && path <= newest->n_paths && newest->n < NEWEST_MAX;
+		path++) {
+		struct row_key prefix = row_path_key(path);
+		struct row_key from = row_key((struct rowref){ path, after });
+
+		rc = tx_scan(tx, row_key_span(&prefix), row_key_span(&from), 0,
+			true, keep_ref, newest, err);
+	}
+	return rc;
+}
+
+static int
+read_bounds(struct store_tx *tx, struct newest *newest, struct err *err)
+{
+	struct unpack in;
+	struct span bytes;
+	int rc = store_rows_end(tx, &newest->end, err);
+
+	if (rc != 0 || !tx_exists(tx, span_str("pathnext")))
+		return rc;
+	rc = tx_get(tx, span_str("pathnext"), newest->arena, &bytes, err);
+	if (rc != 0)
+		return err_wrap(err, "the last lease path number");
+	in = unpack_of(bytes);
+	newest->n_paths = unpack_u32(&in);
+	return unpack_end(&in, "the last lease path number", err);
+}
+
+/*
+ * Numbers are used up in blocks and rows go away, so how many numbers hold
+ * the wanted rows has to be tried: twice as many while they are too few, half
+ * the step back where they are more than fit.
+ */
+static int
+find_newest(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct newest *newest = ctx;
+	uint64_t few = 0, many = 0, window = ROW_BLOCK;
+	int rc;
+
+	newest->n_paths = 0;
+	rc = read_bounds(tx, newest, err);
+	while (rc == 0) {
+		rc = collect(tx, newest, window, err);
+		if (newest->n == NEWEST_MAX)
+			many = window;
+		else if (newest->n < newest->wanted && window < newest->end)
+			few = window;
+		else
+			break;
+		window = many == 0 ? 2 * window : few + (many - few) / 2;
+		if (window == few)
+			break;
+	}
+	return rc;
+}
+
+static int
+check_some(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct newest *newest = ctx;
+	size_t end = newest->next + STEP < newest->n ? newest->next + STEP
+						     : newest->n;
+	struct arena *arena = arena_new(NAMES_MEMORY_MAX * 4);
+	bool good = true;
+	int rc = arena == NULL ? err_set_memory(err) : 0;
+
+	for (size_t i = newest->next; rc == 0 && good && i < end; i++) {
+		struct row_key key = row_key(newest->refs[i]);
+		char name[NAME_MAX_BYTES];
+
+		rc = check_record(tx, row_key_span(&key), arena, &good, err);
+		if (rc == 0 && !good) {
+			describe(tx, row_key_span(&key), arena, name);
+			rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+			err_wrap(err, "%s cannot be read", name);
+		}
+	}
+	if (rc == 0)
+		newest->next = end;
+	arena_free(&arena);
+	return rc;
+}
+
+int
+scrub_newest(struct store *store, size_t n, struct err *err)
+{
+	struct newest newest = { .wanted = n };
+	int rc = 0;
+
+	newest.arena = arena_new(NAMES_MEMORY_MAX);
+	if (newest.arena != NULL)
+		newest.refs =
+			ARENA_ARRAY(newest.arena, struct rowref, NEWEST_MAX);
+	if (newest.refs == NULL)
+		rc = err_set_memory(err);
+	if (rc == 0)
+		rc = store_read(store, find_newest, &newest, err);
+	while (rc == 0 && newest.next < newest.n)
+		rc = store_read(store, check_some, &newest, err);
+	arena_free(&newest.arena);
+	return rc;
+}
