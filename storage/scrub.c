@@ -156,23 +156,36 @@ check_key(struct store_tx *tx, struct step *step, struct span key,
 	return rc;
 }
 
+/* Go on behind key; where it begins a range of rows to skip, behind that. */
+static bool
+move_on(struct scrub *scrub, struct span key)
+{
+	bool skip = scrub->skip_rows &&
+		(span_has_prefix(key, span_str("row/")) ||
+			span_has_prefix(key, span_str("own/")));
+
+	scrub->after_len = skip ? strlen("row/") : key.len;
+	memcpy(scrub->after, key.data, scrub->after_len);
+	if (skip)
+		scrub->after[scrub->after_len - 1]++;
+	return skip;
+}
+
 static int
 run_step(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct step *step = ctx;
 	struct scrub *scrub = &step->scrub;
+	bool skipped = false;
 	int rc = tx_scan(tx, SPAN_NONE, span_of(scrub->after, scrub->after_len),
 		STEP, true, keep_key, step, err);
 
-	for (size_t i = 0; rc == 0 && i < step->n_keys; i++)
-		rc = check_key(tx, step, step->keys[i], err);
-	scrub->done = step->n_keys < STEP;
-	if (step->n_keys > 0) {
-		struct span last = step->keys[step->n_keys - 1];
-
-		memcpy(scrub->after, last.data, last.len);
-		scrub->after_len = last.len;
+	for (size_t i = 0; rc == 0 && i < step->n_keys && !skipped; i++) {
+		skipped = move_on(scrub, step->keys[i]);
+		if (!skipped)
+			rc = check_key(tx, step, step->keys[i], err);
 	}
+	scrub->done = step->n_keys < STEP && !skipped;
 	return rc;
 }
 
@@ -193,6 +206,32 @@ scrub_step(struct store *store, struct scrub *scrub, scrub_fn *fn, void *ctx,
 		*scrub = step.scrub;
 	arena_free(&step.names);
 	return rc;
+}
+
+/* ---- the configuration -------------------------------------------------- */
+
+static void
+keep_first(void *ctx, const char *record)
+{
+	char *name = ctx;
+
+	if (name[0] == '\0')
+		(void)snprintf(name, NAME_MAX_BYTES, "%s", record);
+}
+
+int
+scrub_configuration(struct store *store, struct err *err)
+{
+	struct scrub scrub = { .skip_rows = true };
+	char name[NAME_MAX_BYTES] = "";
+	int rc = 0;
+
+	while (rc == 0 && !scrub.done && name[0] == '\0')
+		rc = scrub_step(store, &scrub, keep_first, name, err);
+	if (rc != 0 || name[0] == '\0')
+		return rc;
+	err_set(err, ERR_CRYPTO, 500, "internal error");
+	return err_wrap(err, "%s cannot be read", name);
 }
 
 /* ---- the newest rows ---------------------------------------------------- */

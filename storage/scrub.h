@@ -13,6 +13,7 @@ struct scrub {
 	uint8_t after[STORE_KEY_MAX]; /* key of the last record looked at */
 	size_t after_len;
 	uint64_t n_records, n_damaged; /* looked at so far */
+	bool skip_rows;                /* and their owners' index */
 	bool done;
 };
 
@@ -25,6 +26,13 @@ typedef void scrub_fn(void *ctx, const char *record);
  */
 int scrub_step(struct store *store, struct scrub *scrub, scrub_fn *fn,
 	void *ctx, struct err *err);
+
+/*
+ * Look at all that is not a row: configuration of whatever mount, paths,
+ * aliases, the outbox. A key that is damaged may hide from who looks for it,
+ * but not from this. ERR_CRYPTO, with detail naming the record.
+ */
+int scrub_configuration(struct store *store, struct err *err);
 
 /*
  * Look at the newest n rows (some more may be looked at). ERR_CRYPTO, with

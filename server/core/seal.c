@@ -167,10 +167,17 @@ read_blobs(struct seal *seal, struct arena *arena, struct keeper_blobs *blobs,
 	struct err *err)
 {
 	struct stored stored = { .arena = arena };
-	int rc = store_read(seal->server->store, get_stored, &stored, err);
+	struct err why = { 0 };
+	int rc = store_read(seal->server->store, get_stored, &stored, &why);
 
+	if (rc == ERR_ABSENT) {
+		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+		return err_wrap(err, "a record of the seal is missing");
+	}
 	if (rc == 0)
 		*blobs = (struct keeper_blobs){ stored.root, stored.keyring };
+	else
+		*err = why;
 	return rc;
 }
 
@@ -325,9 +332,11 @@ check_mount(void *ctx, const struct mount *mount, struct err *err)
 static int
 check_configuration(struct server *server, struct err *err)
 {
-	int rc = records_each(
-		server->store, &server->system, "", check_record, NULL, err);
+	int rc = scrub_configuration(server->store, err);
 
+	if (rc == 0)
+		rc = records_each(server->store, &server->system, "",
+			check_record, NULL, err);
 	if (rc == 0)
 		rc = records_each(server->store, &server->system, "policies/",
 			check_policy, NULL, err);
@@ -369,6 +378,8 @@ close_down(struct seal *seal, struct barrier *barrier)
 }
 
 /* ---- the steps of opening ---------------------------------------------- */
+
+#define KEYRING_DAMAGED "the keyring is damaged"
 
 struct opening {
 	struct seal *seal;
@@ -450,7 +461,7 @@ static const struct {
 	int (*open)(struct opening *opening, struct err *err);
 	const char *why;
 } steps[] = {
-	{ open_keyring, "the keyring is damaged" },
+	{ open_keyring, KEYRING_DAMAGED },
 	{ open_cluster, "the cluster record cannot be read" },
 	{ open_mounts, "the mount table cannot be read" },
 	{ open_configuration, "a configuration record cannot be read" },
@@ -474,11 +485,17 @@ load_all(struct opening *opening, struct err *err)
 	return rc;
 }
 
+/* Whoever unseals is told the reason; the log has the rest. */
 static void
-stay_sealed(struct seal *seal, const char *reason)
+stay_sealed(struct seal *seal, const char *reason, struct err *err)
 {
 	struct seal_status status;
+	const struct err why = *err;
 
+	err_clear(err);
+	err_set(err, why.code, why.status == 503 ? 503 : 500, "%s", reason);
+	err_wrap(err, "%s", why.detail[0] != '\0' ? why.detail : why.message);
+	log_error("the server stays sealed", LOG_ERR(err));
 	seal_get_status(seal, &status);
 	status.reason = reason;
 	set_status(seal, &status);
@@ -502,10 +519,8 @@ open_up(struct seal *seal, struct span keyring, struct arena *arena,
 	seal_get_status(seal, &status);
 	rc = load_all(&opening, err);
 	if (rc != 0) {
-		log_error("the server stays sealed",
-			LOG_STR("reason", status.reason), LOG_ERR(err));
 		close_down(seal, opening.barrier);
-		stay_sealed(seal, status.reason);
+		stay_sealed(seal, status.reason, err);
 		return rc;
 	}
 	seal->accept_rollback = false;
@@ -533,6 +548,18 @@ check_share(struct secret_view share, struct err *err)
 	return 0;
 }
 
+/*
+ * The right key that opens no keyring. A root key that is damaged looks like
+ * a wrong share, which it cannot be told from.
+ */
+static int
+note_damage(struct seal *seal, int rc, struct err *err)
+{
+	if (rc == ERR_CRYPTO)
+		stay_sealed(seal, KEYRING_DAMAGED, err);
+	return rc;
+}
+
 static int
 unseal_locked(struct seal *seal, struct secret_view share, struct arena *arena,
 	struct err *err)
@@ -554,12 +581,12 @@ unseal_locked(struct seal *seal, struct secret_view share, struct arena *arena,
 			"this server is unsealed with its unseal file");
 	rc = read_blobs(seal, arena, &blobs, err);
 	if (rc != 0)
-		return rc;
+		return note_damage(seal, rc, err);
 	rc = keeper_unseal(seal->server->keeper, status.t, share, &blobs, arena,
 		&progress, err);
 	if (rc == 0 && progress.opened)
 		return open_up(seal, progress.keyring, arena, err);
-	return rc;
+	return note_damage(seal, rc, err);
 }
 
 int
@@ -608,8 +635,10 @@ unseal_file_locked(struct seal *seal, struct arena *arena, struct err *err)
 	if (rc == 0)
 		rc = read_blobs(seal, arena, &blobs, err);
 	if (rc == 0)
-		rc = keeper_unseal_file(server->keeper, secret_open(key),
-			&blobs, arena, &progress, err);
+		rc = note_damage(seal,
+			keeper_unseal_file(server->keeper, secret_open(key),
+				&blobs, arena, &progress, err),
+			err);
 	if (rc == 0)
 		rc = open_up(seal, progress.keyring, arena, err);
 	secret_free(&key);

@@ -30,16 +30,18 @@ def open_or_refused(server):
     except AssertionError:
         return server.process.returncode
     plain = server.api(token=None)
-    plain.put('sys/unseal', {'key': server.keys[0]})
-    status = plain.get('sys/seal-status').json
-    return 'sealed' if status['sealed'] else 'open'
+    answer = plain.put('sys/unseal', {'key': server.keys[0]})
+    if not plain.get('sys/seal-status').json['sealed']:
+        return 'open'
+    assert answer.status in (400, 500, 501, 503)
+    return 'sealed'
 
 
 def check_answers(server, keys, at):
     """What is still answered is what was stored; a password opens once at most."""
     wire = Wire(server)
     status, body = wire.call('GET', 'ssh/roles/otp')
-    assert status in (200, 404, 500, 503) and (status != 200 or body['data']['default_user'] == 'ubuntu'), (at, body)
+    assert status in (200, 403, 404, 500, 503) and (status != 200 or body['data']['default_user'] == 'ubuntu'), (at, body)
     for key in keys:
         first = wire.call('PUT', 'ssh/verify', {'otp': key}, token=None)[0]
         again = wire.call('PUT', 'ssh/verify', {'otp': key}, token=None)[0]
@@ -55,6 +57,8 @@ def test_damaged_bytes_are_refused_or_harmless(one):
     for n in range(COPIES):
         for path in one.store.parent.glob('store.db-*'):
             path.unlink()
+        for path in one.audit_directory.glob('*.epoch'):
+            path.unlink()  # that the store was further would be noticed before the damage
         damaged = bytearray(good)
         size = rng.choice((1, 1, 512))
         at = rng.randrange(len(damaged) - size)
@@ -67,7 +71,7 @@ def test_damaged_bytes_are_refused_or_harmless(one):
             if outcome == 'open':
                 check_answers(one, keys, at)
             elif outcome == 'sealed':
-                assert 'the server stays sealed' in one.log_text() or 'cannot' in one.log_text()
+                assert one.api().get('ssh/roles/otp').status == 503
             else:
                 assert outcome == 1 and 'sallyportd: ' in one.log_text()
             assert outcome not in ('open', 'sealed') or one.stop() in (0, EXIT_STORE)
@@ -95,8 +99,8 @@ def flip(server, prefix, nth=0):
 
 
 @pytest.mark.parametrize('prefix, reason, word', [
-    ('cfg/', 'record', 'cannot be opened'),
-    ('core/keyring', 'keyring', ''),
+    ('cfg/', 'record', 'record'),
+    ('core/keyring', 'the keyring is damaged', 'the keyring is damaged'),
     ('row/', 'one of the newest leases cannot be read', 'lease row'),
 ])
 def test_damage_in_what_matters_keeps_it_sealed(one, prefix, reason, word):
@@ -107,10 +111,9 @@ def test_damage_in_what_matters_keeps_it_sealed(one, prefix, reason, word):
     key = flip(one, prefix)
     assert open_or_refused(one) == 'sealed'
     status = one.api(token=None).get('sys/seal-status').json
-    assert reason in status.get('sealed_reason', 'keyring'), status
+    assert reason in status['sealed_reason'], status
     assert one.api().get('ssh/roles/otp').status == 503
-    text = one.log_text()
-    assert word in text or 'detail' in text
+    assert word in one.log_text()
     one.stop()
     db = sqlite3.connect(f'file:{one.store}?mode=ro', uri=True)
     assert db.execute('SELECT count(*) FROM kv WHERE key = ?', (key,)).fetchone() == (1,)

@@ -95,6 +95,19 @@ a_row_under_the_wrong_key_is_damage(void **state)
 }
 
 static void
+a_configuration_without_damage_passes_whatever_the_rows_are(void **state)
+{
+	struct rows *rows = *state;
+	struct rowref token =
+		rows_add_token(rows, (struct rowref){ 0 }, LIFE_S);
+
+	for (int i = 0; i < 1100; i++)
+		damage_row(
+			rows, rows_add_otp(rows, "creds/web", token, LIFE_S));
+	assert_int_equal(scrub_configuration(rows->store, rows_err(rows)), 0);
+}
+
+static void
 many_steps_miss_nothing(void **state)
 {
 	struct rows *rows = *state;
@@ -149,6 +162,7 @@ main(void)
 		TEST(a_whole_store_has_no_damage),
 		TEST(a_damaged_row_is_found_and_named),
 		TEST(a_row_under_the_wrong_key_is_damage),
+		TEST(a_configuration_without_damage_passes_whatever_the_rows_are),
 		TEST(many_steps_miss_nothing),
 		TEST(the_newest_rows_are_looked_at_wherever_they_lie),
 	};
