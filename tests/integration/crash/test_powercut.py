@@ -9,20 +9,15 @@ back, each password tried again.
 """
 import ipaddress
 import itertools
-import os
-import random
 import shutil
 import time
-
-import pytest
 
 import check_history
 from load import Client, Journal, policy_text, role_user, token_ttl
 from powercut import disk
-from powercut.recording import Recorder, Recording
+from powercut.scene import Scene
 from support.audit import device, verify, whole_lines
 from support.figures import count, figure
-from support.server import Server, free_port
 from support.wire import Wire
 
 CUTS = count('POWER_CUTS', 10, 3000)
@@ -32,42 +27,26 @@ CLIENTS, LIFE_S, ROTATE_EACH = 8, 0.6, 200
 SETUP_SHARE = 0.1
 
 
-class Run:
-    """A recorded server, its clients' journal, and images of it in the place of its files."""
+class Run(Scene):
+    """Two lives with their clients' journal."""
 
     def __init__(self, directory, seed):
-        directory.mkdir()
-        self.random = random.Random(seed)
-        self.server = Server(dev=False)
-        self.roots = [self.server.store.parent, self.server.audit_directory]
-        self.recorder = Recorder(directory, self.roots)
+        super().__init__(directory, seed)
         self.journal = Journal(directory / 'journal.jsonl')
         self.otps, self.tokens, self.n_renamed = [], {}, 0
 
     # ---- the recording -----------------------------------------------------
 
     def record(self):
-        server = self.server
-        self.recorder.prepare(server)
-        server.start()
-        init_end = self.recorder.position()
-        server.mount_ssh().write_role()
-        self.audit = server.enable_audit(log_raw='true')
-        self.key = device(server)['public_key']
-        self.secrets = server.keys, server.token
-        setup_end = self.recorder.position()
-        for life in range(2):
-            self.load(f'127.0.0.{2 + life}', life * 100)
-            assert server.stop() == 0, server.log_text()
-            if life == 0:
-                server.start()
-        server.environment = {}
+        self.begin()
+        self.key = device(self.server)['public_key']
+        self.load('127.0.0.2', 0)
+        assert self.server.stop() == 0, self.server.log_text()
+        self.server.start()
+        self.load('127.0.0.3', 100)
+        self.end()
         self.journal.flush()
-        self.recording = Recording(self.recorder.log, self.roots)
-        self.init_end, self.setup_end = self.recording.at(init_end), self.recording.at(setup_end)
         self.ops = check_history.read_journal(self.journal.file.name)
-        hidden = {path for path in self.recording.names_of('M') if not path.endswith('-shm')}
-        assert not hidden, f'written through memory, which the record does not show: {hidden}'
 
     def load(self, source, seed):
         clients = [Client(self.server, self.journal, number, self.random.random() + seed, self.otps, source)
@@ -108,16 +87,6 @@ class Run:
             else:
                 yield self.random.randint(self.setup_end, end)
 
-    def write_image(self, cut, kind):
-        for root in self.roots:
-            for path in root.iterdir():
-                path.unlink()
-        for path, data, written in disk.build(self.recording, cut, kind, self.random):
-            with open(path, 'wb') as file:
-                file.write(data)
-            os.chmod(path, 0o600)
-            os.utime(path, (written, written))
-
     def history(self, cut):
         """The journal as of the cut: what was answered, and what was under way on each connection."""
         under_way = set()
@@ -135,16 +104,9 @@ class Run:
 
     def check(self, cut, kind):
         """Anomalies of one image."""
-        self.write_image(cut, kind)
         ops = list(self.history(cut))
         try:
-            self.server.log.write_text('')
-            self.server.port = free_port()  # the old one may be somebody else's by now
-            self.server.keys, self.server.token = self.secrets
-            self.server.start(unseal=False)
-            initialized = self.server.api(token=None).get('sys/init').json['initialized']
-            assert initialized or cut < self.init_end
-            self.server.init_and_unseal()
+            self.start_on(cut, kind)
             if cut < self.setup_end:
                 return []
             found = self.probe(ops) + self.check_leases()
