@@ -164,12 +164,11 @@ answer_hasher(struct span input, struct arena *arena, struct buf *out,
 
 	if (key.len == HASHER_KEY)
 		rc = hasher_new(key.data, &hasher, err);
-	if (rc == 0)
-		rc = hasher_text(hasher, message, text);
-	if (rc == 0)
-		rc = buf_add_str(out, text + strlen("hmac-sha256:"));
+	if (rc != 0)
+		return rc;
+	hasher_text(hasher, message, text);
 	hasher_free(&hasher);
-	return rc;
+	return buf_add_str(out, text + strlen("hmac-sha256:"));
 }
 
 static int
