@@ -23,7 +23,8 @@
 
 #define IO_THREADS_MAX 64
 #define IO_THREADS_USUAL 4
-#define FDS_RESERVED 32 /* for store, audit devices and the like */
+/* For the store (two for each of 16 readers), audit devices and the like. */
+#define FDS_RESERVED 48
 #define FDS_CONNECTIONS_MIN 4
 #define PAUSE_MS 50
 #define ACCEPTS_AT_ONCE 64
@@ -55,22 +56,30 @@ count_open_fds(void)
 	return n;
 }
 
-/* What the descriptor limit leaves for connections. */
-static size_t
-find_conns_max(const struct server_settings *settings)
+/*
+ * What the descriptor limit leaves for connections. A limit that leaves nothing
+ * for the store and the audit log would show only under load, so it is refused.
+ */
+static int
+find_conns_max(const struct server_settings *settings, size_t *ret_max,
+	struct err *err)
 {
 	struct rlimit limit = { .rlim_cur = 1024 };
 	size_t taken = count_open_fds() + FDS_RESERVED;
 	size_t n;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	n = limit.rlim_cur > taken + FDS_CONNECTIONS_MIN
-		? (size_t)limit.rlim_cur - taken
-		: FDS_CONNECTIONS_MIN;
+	if (limit.rlim_cur < taken + FDS_CONNECTIONS_MIN)
+		return err_set(err, ERR_INPUT, 500,
+			"the limit of open files is %llu, and %zu are needed",
+			(unsigned long long)limit.rlim_cur,
+			taken + FDS_CONNECTIONS_MIN);
+	n = (size_t)limit.rlim_cur - taken;
 	if (settings->connections_max > 0 &&
 		(size_t)settings->connections_max < n)
 		n = (size_t)settings->connections_max;
-	return n;
+	*ret_max = n;
+	return 0;
 }
 
 static size_t
@@ -236,16 +245,20 @@ static int
 start_threads(struct listener *listener, struct err *err)
 {
 	size_t n = find_n_ios(listener->server->settings);
+	int rc;
 
 	while (listener->n_ios < n) {
-		int rc = io_start(listener->server, &listener->n_conns,
+		rc = io_start(listener->server, &listener->n_conns,
 			&listener->ios[listener->n_ios], err);
 
 		if (rc != 0)
 			return rc;
 		listener->n_ios++;
 	}
-	listener->conns_max = find_conns_max(listener->server->settings);
+	rc = find_conns_max(
+		listener->server->settings, &listener->conns_max, err);
+	if (rc != 0)
+		return rc;
 	if (start_accepter(listener) != 0)
 		return err_set(err, ERR_SYSTEM, 500,
 			"the accepter could not be started");
