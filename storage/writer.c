@@ -1,8 +1,8 @@
 /*
  * The one thread that changes the store. It takes all waiting functions, runs
- * each in a savepoint of one backend transaction, commits once, drops what
- * changed from the cache and tells the callers; meanwhile the next batch
- * gathers. Who waits sleeps on a semaphore of its own, on its stack.
+ * them in one backend transaction, a failing one undone alone, commits once,
+ * drops what changed from the cache and tells the callers; meanwhile the next
+ * batch gathers. Who waits sleeps on a semaphore of its own, on its stack.
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -72,10 +72,42 @@ storage_error(struct err *err, int rc)
 
 /* ---- one batch ------------------------------------------------------- */
 
+/*
+ * A batch runs bare at first: savepoints would copy each page that a function
+ * changes. Where one fails that has changed something, all is undone and run
+ * again with a savepoint for each.
+ */
+#define TORN 1
+
+/* A way to run one function of a batch. TORN: the batch cannot go on. */
+typedef int run_job_fn(
+	struct store_tx *tx, struct store_job *job, struct err *err);
+
 static int
-run_job(struct store_tx *tx, struct store_job *job, struct err *err)
+run_bare(struct store_tx *tx, struct store_job *job, UNUSED struct err *err)
+{
+	bool dirty = tx->dirty;
+
+	tx->dirty = false;
+	job->rc = job->fn(tx, job->ctx, job->err);
+	if (tx->broken != 0)
+		return tx->broken;
+	if (job->rc < 0) {
+		(void)err_set(job->err, job->rc, 500, "internal error");
+		if (tx->dirty)
+			return TORN;
+	} else {
+		job->rc = 0;
+	}
+	tx->dirty = tx->dirty || dirty;
+	return 0;
+}
+
+static int
+run_guarded(struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct backend *backend = tx->store->backend;
+	bool dirty = tx->dirty;
 	int rc = backend->ops->savepoint(backend, err);
 
 	if (rc != 0)
@@ -87,6 +119,7 @@ run_job(struct store_tx *tx, struct store_job *job, struct err *err)
 		job->rc = 0;
 		return backend->ops->release(backend, err);
 	}
+	tx->dirty = dirty; /* undone: nothing to commit */
 	(void)err_set(job->err, job->rc, 500, "internal error");
 	rc = backend->ops->rollback_to(backend, err);
 	return rc != 0 ? rc : backend->ops->release(backend, err);
@@ -110,18 +143,13 @@ run_deletes(struct store_tx *tx, struct span keys, struct err *err)
 
 static int
 run_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
-	struct err *err)
+	run_job_fn *run, struct err *err)
 {
 	struct store_job *job = NULL;
-	bool dirty;
 	int rc = 0;
 
-	for (job = jobs; rc == 0 && job != NULL; job = job->next) {
-		dirty = tx->dirty;
-		rc = run_job(tx, job, err);
-		if (job->rc != 0)
-			tx->dirty = dirty; /* undone: nothing to commit */
-	}
+	for (job = jobs; rc == 0 && job != NULL; job = job->next)
+		rc = run(tx, job, err);
 	if (rc == 0)
 		rc = run_deletes(tx, buf_span(&writer->deleting), err);
 	if (rc == 0 && tx->dirty)
@@ -132,14 +160,14 @@ run_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 /* All or nothing: every change of the batch, in one backend transaction. */
 static int
 commit_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
-	struct err *err)
+	run_job_fn *run, struct err *err)
 {
 	struct backend *backend = writer->store->backend;
 	int rc = backend->ops->begin(backend, err);
 
 	if (rc != 0)
 		return rc;
-	rc = run_jobs(writer, tx, jobs, err);
+	rc = run_jobs(writer, tx, jobs, run, err);
 	if (rc == 0 && tx->dirty)
 		rc = backend->ops->commit(backend, err);
 	if (rc != 0 || !tx->dirty)
@@ -147,6 +175,19 @@ commit_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 	if (rc != 0 && tx->failure.code == rc)
 		*err = tx->failure;
 	return rc;
+}
+
+/* What the functions of a torn batch said does not count. */
+static void
+start_over(struct writer *writer, struct store_tx *tx, struct store_job *jobs)
+{
+	struct store_job *job = NULL;
+
+	for (job = jobs; job != NULL; job = job->next)
+		err_clear(job->err);
+	writer->changes.n = 0;
+	tx_clear(tx);
+	tx_init(tx, writer->store, NULL, &writer->changes);
 }
 
 /* The store is done for: nothing may be tried again (L42). */
@@ -208,7 +249,11 @@ run_batch(struct writer *writer, struct store_job *jobs)
 	writer->changes.n = 0;
 	tx_init(&tx, store, NULL, &writer->changes);
 	tx.dirty = jobs == NULL;
-	rc = commit_jobs(writer, &tx, jobs, &err);
+	rc = commit_jobs(writer, &tx, jobs, run_bare, &err);
+	if (rc == TORN) {
+		start_over(writer, &tx, jobs);
+		rc = commit_jobs(writer, &tx, jobs, run_guarded, &err);
+	}
 	if (rc == 0)
 		batch_done(writer, &tx);
 	pthread_rwlock_unlock(&store->barrier_lock);

@@ -61,6 +61,15 @@ change_all(struct store_tx *tx, void *ctx, struct err *err)
 	return rc != 0 ? rc : tx_due_put(tx, 1, span_str("a"), err);
 }
 
+/* Its batch runs a second time, with savepoints. */
+static int
+change_and_refuse(struct store_tx *tx, void *ctx, struct err *err)
+{
+	int rc = change_all(tx, ctx, err);
+
+	return rc != 0 ? rc : err_set(err, ERR_INPUT, 400, "refused");
+}
+
 /* Goes on as if nothing had happened. */
 static int
 change_and_ignore(struct store_tx *tx, void *ctx, struct err *err)
@@ -97,8 +106,17 @@ change(struct fixture *fixture, store_fn *fn)
 	return store_write(fixture->store, fn, &value, &fixture->err);
 }
 
-static const enum faulty_call changing[] = { FAULTY_BEGIN, FAULTY_SAVEPOINT,
-	FAULTY_PUT, FAULTY_DEL, FAULTY_DUE, FAULTY_COMMIT };
+static const struct {
+	enum faulty_call call;
+	store_fn *fn;
+} changing[] = {
+	{ FAULTY_BEGIN, change_all },
+	{ FAULTY_SAVEPOINT, change_and_refuse },
+	{ FAULTY_PUT, change_all },
+	{ FAULTY_DEL, change_all },
+	{ FAULTY_DUE, change_all },
+	{ FAULTY_COMMIT, change_all },
+};
 
 static void
 no_room_undoes_the_batch_and_passes(void **state)
@@ -107,8 +125,8 @@ no_room_undoes_the_batch_and_passes(void **state)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(changing); i++) {
-		faulty_fail(fixture->backend, changing[i], 1, ENOSPC);
-		assert_int_equal(ERR_FULL, change(fixture, change_all));
+		faulty_fail(fixture->backend, changing[i].call, 1, ENOSPC);
+		assert_int_equal(ERR_FULL, change(fixture, changing[i].fn));
 		assert_int_equal(503, fixture->err.status);
 		assert_string_equal(
 			"storage unavailable", fixture->err.message);
@@ -116,6 +134,7 @@ no_room_undoes_the_batch_and_passes(void **state)
 			store_read(fixture->store, read_one, fixture, NULL));
 		assert_false(store_failed(fixture->store));
 	}
+	assert_int_equal(ERR_INPUT, change(fixture, change_and_refuse));
 	assert_int_equal(0, change(fixture, change_all));
 }
 
