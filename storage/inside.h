@@ -46,6 +46,8 @@ struct changes {
 	size_t n, cap;
 };
 
+#define OWNER_KEY_MAX 40
+
 struct store_tx {
 	struct store *store;
 	struct backend_reader *reader; /* NULL: the writer */
@@ -53,6 +55,9 @@ struct store_tx {
 	struct barrier *barrier;       /* NULL: sealed */
 	int64_t now_ns;
 	uint64_t batch;
+	/* Key of a token that a function of this batch found live, or none. */
+	uint8_t owner[OWNER_KEY_MAX];
+	size_t owner_len;
 	bool dirty;         /* there is something to commit */
 	int broken;         /* code of the failure that ends the batch */
 	struct buf sealed;  /* bytes of the record at hand */
@@ -69,6 +74,15 @@ int tx_delete_raw(struct store_tx *tx, struct span key, struct err *err);
 
 /* Give the batch something to commit though no record changes. */
 void tx_touch(struct store_tx *tx);
+
+/*
+ * The token at key was found live: the next function of the batch need not look
+ * again. One token is kept at a time, until its record changes or a function is
+ * undone.
+ */
+void tx_keep_owner(struct store_tx *tx, struct span key);
+bool tx_is_owner_kept(const struct store_tx *tx, struct span key);
+void tx_drop_owner(struct store_tx *tx);
 
 /* Write the batch number and the clock mark. */
 int tx_put_state(struct store_tx *tx, struct err *err);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "storage/inside.h"
 #include "storage/lease_row.h"
 
 #define LEASE_SIZE_MAX 65536
@@ -72,12 +73,13 @@ own_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
 static int
 check_owner(struct store_tx *tx, const struct lease *lease, struct err *err)
 {
+	struct row_key key = row_key(lease->owner);
 	struct arena *arena = NULL;
 	struct lease owner;
 	bool found = false;
 	int rc;
 
-	if (lease->owner.row == 0)
+	if (lease->owner.row == 0 || tx_is_owner_kept(tx, row_key_span(&key)))
 		return 0;
 	arena = arena_new(LEASE_SIZE_MAX * 2);
 	if (arena == NULL)
@@ -87,6 +89,8 @@ check_owner(struct store_tx *tx, const struct lease *lease, struct err *err)
 		(!found || owner.kind != LEASE_TOKEN ||
 			!lease_is_live(tx, &owner)))
 		rc = err_set(err, ERR_DENIED, 403, "permission denied");
+	if (rc == 0)
+		tx_keep_owner(tx, row_key_span(&key));
 	arena_free(&arena);
 	return rc;
 }

@@ -74,6 +74,28 @@ tx_touch(struct store_tx *tx)
 	tx->dirty = true;
 }
 
+void
+tx_keep_owner(struct store_tx *tx, struct span key)
+{
+	if (key.len > sizeof(tx->owner))
+		return;
+	memcpy(tx->owner, key.data, key.len);
+	tx->owner_len = key.len;
+}
+
+bool
+tx_is_owner_kept(const struct store_tx *tx, struct span key)
+{
+	return tx->owner_len > 0 &&
+		span_equal(span_of(tx->owner, tx->owner_len), key);
+}
+
+void
+tx_drop_owner(struct store_tx *tx)
+{
+	tx->owner_len = 0;
+}
+
 /* Note that the backend failed: nothing of this batch may be committed. */
 static int
 tx_break(struct store_tx *tx, int rc, const struct err *err)
@@ -135,6 +157,8 @@ note_change(struct store_tx *tx, struct span key, struct err *err)
 		changes->cap = cap;
 	}
 	changes->hashes[changes->n++] = cache_hash(tx->store->cache, key);
+	if (tx_is_owner_kept(tx, key))
+		tx_drop_owner(tx);
 	tx->dirty = true;
 	return 0;
 }

@@ -120,6 +120,7 @@ run_guarded(struct store_tx *tx, struct store_job *job, struct err *err)
 		return backend->ops->release(backend, err);
 	}
 	tx->dirty = dirty; /* undone: nothing to commit */
+	tx_drop_owner(tx);
 	(void)err_set(job->err, job->rc, 500, "internal error");
 	rc = backend->ops->rollback_to(backend, err);
 	return rc != 0 ? rc : backend->ops->release(backend, err);

@@ -147,6 +147,58 @@ a_row_needs_a_live_owner(void **state)
 	assert_int_equal(rows_state(rows, lease.ref), 0);
 }
 
+struct dying {
+	struct rows *rows;
+	struct rowref token;
+	struct lease before, after;
+	bool deletes;
+	int rc; /* of the insertion after the token's end */
+};
+
+/* All in one batch, which has found the token live before. */
+static int
+end_owner(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct dying *dying = ctx;
+	struct lease token, dead;
+	int rc = lease_insert(tx, &dying->before, err);
+
+	if (rc == 0)
+		rc = lease_get(
+			tx, dying->token, dying->rows->arena, &token, err);
+	if (rc != 0)
+		return rc;
+	dead = token;
+	dead.state = LEASE_REVOKING;
+	rc = dying->deletes ? lease_delete(tx, &token, err)
+			    : lease_update(tx, &token, &dead, err);
+	dying->rc = lease_insert(tx, &dying->after, NULL);
+	return rc;
+}
+
+static void
+an_owner_that_ends_in_the_same_batch_owns_no_more(void **state)
+{
+	struct rows *rows = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct rowref token = rows_add_token(rows, no_owner, 60);
+		struct dying dying = {
+			.rows = rows,
+			.token = token,
+			.before = rows_new_otp(rows, "creds/web", token, 60),
+			.after = rows_new_otp(rows, "creds/web", token, 60),
+			.deletes = i == 1,
+		};
+
+		assert_int_equal(store_write(rows->store, end_owner, &dying,
+					 rows_err(rows)),
+			0);
+		assert_int_equal(dying.rc, ERR_DENIED);
+		assert_int_equal(rows_state(rows, dying.after.ref), 0);
+	}
+}
+
 /* ---- used once ---------------------------------------------------------- */
 
 struct taking {
@@ -569,6 +621,7 @@ main(void)
 		ROWS_TEST(a_live_row_with_its_data_is_small),
 		ROWS_TEST(bytes_that_are_no_row_are_refused),
 		ROWS_TEST(a_row_needs_a_live_owner),
+		ROWS_TEST(an_owner_that_ends_in_the_same_batch_owns_no_more),
 		ROWS_TEST(one_of_many_racers_takes_a_password),
 		ROWS_TEST(a_row_is_dead_at_its_time_though_still_there),
 		ROWS_TEST(only_numbers_that_were_given_pass),
