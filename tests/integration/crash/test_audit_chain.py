@@ -4,10 +4,10 @@ import random
 import pytest
 
 from support.audit import device, verify
-from support.figures import count
+from support.figures import count, figure
 from support.server import Server
 
-EDITS = count('CHAIN_EDITS', 100)
+EDITS = count('CHAIN_EDITS', 100, 1000)
 
 
 @pytest.fixture(scope='module')
@@ -84,8 +84,61 @@ def test_each_change_is_found(written, tmp_path):
         got = verify(key, file)
         if got.returncode != 2:
             missed.append((n, change.__name__, got.stdout))
-    print(f'{EDITS} changes, {len(missed)} missed')
+    figure('R33', EDITS, len(missed), 'edits of an audit file')
     assert missed == []
+
+
+def test_each_change_is_found_across_rotation(written, tmp_path):
+    """The log in three files; the change is in one of them, or takes a whole one away."""
+    lines, key, _ = written
+    changes = [flip_bit, delete_line, swap_lines, repeat_line, cut_inside, replace_text]
+    rng, missed = random.Random(), []
+    for n in range(EDITS):
+        first, second = sorted(rng.sample(range(10, len(lines) - 10), 2))
+        parts = [lines[:first], lines[first:second], lines[second:]]
+        where = rng.randrange(4)
+        if where == 3:
+            parts[1] = []
+        elif len(parts[where]) > 6:
+            changed = rng.choice(changes[:5])(parts[where], rng)
+            parts[where] = changed if changed != parts[where] else parts[where][1:]
+        else:
+            parts[1] = []
+        for number, part in enumerate(parts):
+            (tmp_path / f'audit.{number}').write_bytes(b''.join(line + b'\n' for line in part))
+        if verify(key, *(tmp_path / f'audit.{number}' for number in range(3))).returncode != 2:
+            missed.append((n, where))
+    figure('R33', EDITS, len(missed), 'edits across rotation')
+    assert missed == []
+
+
+def test_a_cut_tail_shows_with_the_next_start():
+    """The store keeps the head: what is written next goes on behind the lines that are gone."""
+    server = Server(dev=False).start().mount_ssh()
+    server.write_role()
+    path, missed = server.enable_audit(), 0
+    try:
+        for _ in range(20):
+            server.otp()
+        key = device(server)['public_key']
+        server.stop()
+        whole = path.read_bytes().split(b'\n')[:-1]
+        cuts = [1, 2, 7, len(whole) - 1, len(whole)]
+        for cut in cuts:
+            kept = whole[:len(whole) - cut]
+            path.write_bytes(b''.join(line + b'\n' for line in kept))
+            server.start()
+            head = device(server)['head']['seq']
+            server.stop()
+            got = verify(key, path)
+            # Without any line left the number of the first one tells.
+            found = got.returncode == 2 or (not kept and 'seq 1 to' not in got.stdout)
+            missed += not found or head < len(whole)
+            path.write_bytes(b''.join(line + b'\n' for line in whole))
+        figure('R33', len(cuts), missed, 'tails cut while it was down')
+        assert missed == 0
+    finally:
+        server.clean()
 
 
 def test_a_cut_tail_is_behind_the_head(written, tmp_path):

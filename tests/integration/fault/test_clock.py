@@ -1,14 +1,19 @@
 """The wall clock steps; leases do not (reliability R26)."""
 import pathlib
+import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.cli import run
+from support.figures import count, figure
 from support.server import Server, wait_for
+from support.wire import Wire
 
 LIBRARY = next(iter(pathlib.Path('/usr/lib').glob('*/faketime/libfaketimeMT.so.1')), None)
 HOUR_S = 3600
+STEPS = count('CLOCK_STEPS', 20, 400)
 
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason='libfaketime is not installed')
 
@@ -103,3 +108,62 @@ def test_a_wrong_mark_is_mended_by_clock_reset(clocked):
     asked = clocked.otp()
     issued = clocked.api().put('sys/leases/lookup', {'lease_id': asked['lease_id']}).data['issue_time']
     assert issued[:10] == time.strftime('%Y-%m-%d', time.gmtime())
+
+
+def test_no_series_of_steps_lengthens_a_life():
+    """Steps back and forth, some over an hour, while passwords live: ends follow the rule, and none is too late."""
+    server = Clocked().start().mount_ssh('ssh', default_lease_ttl='36000s', max_lease_ttl='36000s')
+    server.write_role()
+    rng, wrong, followed, wall = random.Random(), [], 0, 0
+    began = time.monotonic()
+    otp, age, stepped = server.otp(), time.monotonic(), 0  # stepped: what was followed since it was made
+    try:
+        for n in range(STEPS):
+            new = wall + rng.choice((-1, 1)) * rng.choice((5, 60, 1800, 3000, 5000, 86400))
+            if abs(new - followed - HOUR_S) < 60 + (time.monotonic() - began):
+                new += 600  # too near to the hour to tell
+            server.set_clock(new)
+            wall = new
+            ahead = wall - followed
+            if 0 < ahead <= HOUR_S:
+                followed, stepped = wall, stepped + ahead
+            left, passed = ttl(server, otp), time.monotonic() - age
+            want = 36000 - stepped - passed
+            if want > 5 and (left is None or abs(left - want) > 5):
+                wrong.append((n, 'left', left, want))
+            if want <= 5:
+                wait_for(lambda: ttl(server, otp) is None, 'the lease ends')
+                if verify(server, otp) != 400:
+                    wrong.append((n, 'accepted', left, want))
+                otp, age, stepped = server.otp(), time.monotonic(), 0
+        figure('R26', STEPS, len(wrong), 'steps of the clock')
+        assert wrong == []
+        assert server.process.poll() is None
+    finally:
+        server.clean()
+
+
+def test_steps_in_a_storm_grant_nothing_twice(clocked):
+    """While clients ask, use and use again: one 200 for each password, and no crash."""
+    stop, rng = [], random.Random()
+
+    def client(_):
+        wire, twice, n = Wire(clocked), 0, 0
+        while not stop:
+            status, body = wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
+            assert status == 200, body
+            got = [wire.call('PUT', 'ssh/verify', {'otp': body['data']['key']}, token=None)[0] for _ in range(2)]
+            twice += got.count(200) > 1
+            n += 1
+        wire.close()
+        return n, twice
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client, n) for n in range(8)]
+        for _ in range(STEPS):
+            clocked.set_clock(rng.choice((-1, 1)) * rng.randrange(1, 2 * HOUR_S))
+            time.sleep(0.05)
+        stop.append(True)
+        done = [one.result() for one in clients]
+    figure('R26', sum(n for n, _ in done), sum(twice for _, twice in done), 'passwords while the clock steps')
+    assert sum(n for n, _ in done) > 0 and sum(twice for _, twice in done) == 0
