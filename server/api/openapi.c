@@ -243,6 +243,35 @@ responses(struct doc *doc, const struct op *op)
 
 /* ---- operations and paths -------------------------------------------- */
 
+/* What a row says that has no place in OpenAPI. */
+static const struct {
+	unsigned flag;
+	const char *name;
+} flag_names[] = {
+	{ OP_UNAUTHENTICATED, "unauthenticated" },
+	{ OP_SUDO, "sudo" },
+	{ OP_UNAUDITED, "unaudited" },
+	{ OP_WHILE_SEALED, "while-sealed" },
+	{ OP_BARE, "bare" },
+	{ OP_REST, "rest" },
+	{ OP_SMALL_BODY, "small-body" },
+};
+
+static void
+put_flags(struct doc *doc, const struct op *op, struct value *item)
+{
+	struct value *list = value_list(doc->arena);
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(flag_names); i++) {
+		if ((op->flags & flag_names[i].flag) != 0)
+			append(doc, list,
+				value_string(doc->arena, flag_names[i].name));
+	}
+	if (list != NULL && list->n > 0)
+		put(doc, item, "x-sallyport-flags", list);
+}
+
 static struct value *
 operation(struct doc *doc, const struct op *op, const struct op *list_op)
 {
@@ -253,6 +282,7 @@ operation(struct doc *doc, const struct op *op, const struct op *list_op)
 		put_str(doc, item, "description", op->text);
 	if (op->alias_of != NULL)
 		put_bool(doc, item, "deprecated", true);
+	put_flags(doc, op, item);
 	if (op->verb == OP_UPDATE) {
 		body = request_body(doc, op);
 		if (body != NULL)

@@ -14,6 +14,7 @@ struct status_row {
 
 static const struct status_row statuses[] = {
 	{ 200, "OK" },
+	{ 202, "Accepted" },
 	{ 204, "No Content" },
 	{ 301, "Moved Permanently" },
 	{ 307, "Temporary Redirect" },

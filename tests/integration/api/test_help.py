@@ -1,6 +1,4 @@
 """?help=1: every route explains itself."""
-import re
-
 import pytest
 
 from support.routes import all_routes
@@ -9,21 +7,16 @@ from support.routes import all_routes
 def test_every_route_has_help(server):
     """S2-2: synopsis, description and fields, for every valid token whatever its policies."""
     poor = server.api(server.token_with('# nothing'))
-    routes, document = all_routes(server)
+    routes = all_routes(server)
     assert len(routes) > 60
-    for path, item in document['paths'].items():
-        target = re.sub(r'\{[^}]*\}', 'walk', path.lstrip('/'))
-        got = poor.get(target + '?help=1')
-        assert got.status == 200, (target, got)
+    for route in routes:
+        got = poor.get(route.path() + '?help=1')
+        assert got.status == 200, (route, got)
         assert set(got.json) == {'help', 'see_also', 'openapi'}
         text = got.json['help']
         assert text.startswith('Request: ') and 'Matching Route: ^' in text
-        for operation in item.values():
-            if not isinstance(operation, dict):
-                continue
-            schema = operation.get('requestBody', {}).get('content', {}).get('application/json', {}).get('schema', {})
-            for field in schema.get('properties', {}):
-                assert f'    {field} (' in text, (target, field)
+        if route.method == 'POST':
+            assert [one for one in route.fields if f'    {one} (' not in text] == [], route
 
 
 @pytest.mark.parametrize('path', ['ssh', 'ssh/', 'sys', 'sys/', 'auth/token', 'auth/token/'])

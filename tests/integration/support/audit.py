@@ -1,8 +1,12 @@
 """Reading audit files."""
+import itertools
 import json
 import subprocess
 
 from .build import CLI
+from .server import wait_for
+
+MARKS = itertools.count()
 
 
 def lines(path):
@@ -20,6 +24,34 @@ def whole_lines(path):
         except ValueError:
             continue
     return found
+
+
+class Follow:
+    """The lines that come to a file while it is being followed."""
+
+    def __init__(self, path):
+        self.path, self.at, self.half = path, path.stat().st_size, b''
+
+    def new(self):
+        """The request and response lines that came since the last call."""
+        with open(self.path, 'rb') as file:
+            file.seek(self.at)
+            got = file.read()
+        self.at += len(got)
+        whole, _, self.half = (self.half + got).rpartition(b'\n')
+        found = [json.loads(one) for one in whole.split(b'\n') if one]
+        return [one for one in found if one.get('type') in ('request', 'response')]
+
+    def settle(self, api):
+        """The same once all lines of what was answered are here: with several devices one may be behind."""
+        mark, found = f'mark/{next(MARKS)}', []
+        api.get(mark)
+
+        def is_here():
+            found.extend(self.new())
+            return found and found[-1]['request']['path'] == mark and found[-1]['type'] == 'response'
+        wait_for(is_here, 'the audit line of a request of our own')
+        return [one for one in found if one['request']['path'] != mark]
 
 
 def entries(path, kind=None, request_path=None):

@@ -43,3 +43,44 @@ class RawAnswer:
 
 def ask(server, request, **more):
     return RawAnswer(exchange(server, request, **more))
+
+
+class Line:
+    """A connection that is kept: its answers come one by one."""
+
+    def __init__(self, server):
+        self.server, self.socket, self.rest = server, None, b''
+
+    def ask(self, request, method='GET'):
+        """The answer to one request whose connection is to be kept; ConnectionError where it is not."""
+        if self.socket is None:
+            self.socket, self.rest = socket.create_connection(('127.0.0.1', self.server.port), timeout=60), b''
+        try:
+            self.socket.sendall(request)
+            return self.answer(method)
+        except ConnectionError:
+            self.close()
+            raise
+
+    def answer(self, method):
+        got = self.rest
+        while (end := got.find(b'\r\n\r\n')) < 0:
+            got += self.more()
+        end += 4
+        one = RawAnswer(got[:end])
+        length = 0 if method == 'HEAD' else int(one.headers.get('content-length', 0))
+        while len(got) < end + length:
+            got += self.more()
+        one.body, self.rest = got[end:end + length], got[end + length:]
+        return one
+
+    def more(self):
+        got = self.socket.recv(65536)
+        if not got:
+            raise ConnectionError('closed')
+        return got
+
+    def close(self):
+        if self.socket:
+            self.socket.close()
+        self.socket = None

@@ -1,0 +1,247 @@
+"""R50, L09, L10: of two tenants neither's ids are worth anything in the other's hands.
+
+Each tenant has a mount and a policy of its own, with every right on the mount and on
+all that sys/ and auth/token/ have for it alone. Each id of one is put into each place of
+each route that takes an id, by the other: in the path, in the body, under the paths that
+the other may call. A route that takes an id and is not classified fails here.
+"""
+import json
+
+import pytest
+
+from support.figures import figure
+from support.routes import all_routes
+from support.server import Server
+
+# What a field or a name in a path stands for, by name alone where that is unmistakable.
+IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role'}
+# The same where it depends on the route.
+IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
+          'sys/remount': {'from': 'mount', 'to': 'mount'}, 'sys/internal/ui/mounts/{path}': {'path': 'mount'},
+          'sys/policies/acl/{name}': {'name': 'policy'}, 'sys/policy/{name}': {'name': 'policy'},
+          'auth/token/create': {'policies': 'policy', 'id': 'token'},
+          'auth/token/create-orphan': {'policies': 'policy', 'id': 'token'},
+          'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
+          'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
+          'sys/audit/{path}': {'path': 'device'}, 'sys/audit-hash/{path}': {'path': 'device'}}
+# Fields that name nothing of anybody's.
+PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
+         'config', 'options', 'local', 'seal_wrap', 'external_entropy_access', 'default_lease_ttl', 'max_lease_ttl',
+         'listing_visibility', 'policy', 'increment', 'sync', 'skip_test', 'input', 'file', 'meta', 'ttl', 'explicit_max_ttl',
+         'period', 'num_uses', 'renewable', 'no_parent', 'no_default_policy', 'display_name', 'entity_alias', 'after', 'limit',
+         'activecode', 'standbycode', 'sealedcode', 'uninitcode', 'drsecondarycode', 'performancestandbycode', 'standbyok',
+         'perfstandbyok', 'key_type', 'default_user', 'cidr_list', 'exclude_cidr_list', 'port', 'allowed_users', 'admin_user',
+         'max_ttl', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host'}
+
+NAMES = ('red', 'blue')
+MARK = {'red': 'RedsOwn', 'blue': 'BluesOwn'}
+EVERY = '"create", "read", "update", "delete", "list"'
+
+
+def policy_of(name):
+    """All that a tenant needs, and nothing beside."""
+    mine = [f'{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*', f'sys/policy/{name}-*',
+            f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
+    sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
+    sudo += [f'sys/{one}/{name}/*' for one in ('revoke-prefix', 'revoke-force', 'revoke', 'renew')]
+    sudo += [f'sys/audit/{name}-*', f'sys/audit-hash/{name}-*']
+    return ''.join(f'path "{one}" {{ capabilities = [{EVERY}] }}\n' for one in mine) + ''.join(
+        f'path "{one}" {{ capabilities = [{EVERY}, "sudo"] }}\n' for one in sudo)
+
+
+class Tenant:
+    def __init__(self, server, name):
+        self.server, self.name, self.root = server, name, server.api()
+        self.mark = MARK[name]
+        server.mount_ssh(name)
+        assert self.root.post(f'sys/mounts/{name}/tune', {'description': self.mark}).status == 204
+        self.role = f'{self.mark}Role'
+        server.write_role(self.role, mount=name, default_user=self.mark)
+        server.write_role('same', mount=name, default_user=self.mark)
+        assert self.root.put(f'sys/policies/acl/{name}-own', {'policy': policy_of(name) + f'# {self.mark}'}).status == 204
+        server.enable_audit(f'{name}-device', f'{name}.log')
+        self.token, self.accessor = self.new_token()
+        self.api = server.api(self.token)
+        self.other_token, self.other_accessor = self.new_token()
+        made = server.otp(role=self.role, mount=name, token=self.token)
+        self.otp, self.lease = made['data']['key'], made['lease_id']
+
+    def new_token(self):
+        auth = self.root.post('auth/token/create', {
+            'policies': [f'{self.name}-own'], 'no_default_policy': True, 'ttl': '1h', 'display_name': self.mark,
+            'meta': {'of': self.mark}}).json['auth']
+        return auth['client_token'], auth['accessor']
+
+    def ids(self, kind):
+        return {'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
+                'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
+                'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
+                'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device']}[kind]
+
+    def state(self):
+        """What the tenant has, as root sees it."""
+        root, name = self.root, self.name
+        return {'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
+                'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
+                'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
+                'options': root.get(f'{name}/config/options').data, 'device': f'{name}-device/' in root.get('sys/audit').data,
+                'lease': {k: v for k, v in root.put('sys/leases/lookup', {'lease_id': self.lease}).data.items() if k != 'ttl'},
+                'tokens': [(one.get('policies'), one.get('expire_time'), one.get('meta')) for one in (
+                    root.post('auth/token/lookup', {'token': token}).data for token in (self.token, self.other_token))]}
+
+
+@pytest.fixture(scope='module')
+def tenants():
+    server = Server(dev=False).start()
+    one = {name: Tenant(server, name) for name in NAMES}
+    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red'))
+    server.clean()
+
+
+def kinds_of(route, mount='red'):
+    """{name: kind} of the ids that a route takes; KeyError where one is not classified."""
+    template = route.template[len(mount) + 1:] if route.template.startswith(mount + '/') else route.template
+    found = {}
+    for name in (*route.captures, *route.fields):
+        kind = IDS_OF.get(template, {}).get(name) or IDS.get(name)
+        if kind is None and name not in PLAIN:
+            raise KeyError(f'{route}: is "{name}" an id?')
+        if kind:
+            found[name] = kind
+    return found
+
+
+def test_every_field_is_classified(tenants):
+    """What a new route takes is an id or is none."""
+    unknown = []
+    for route in tenants[3]:
+        try:
+            kinds_of(route)
+        except KeyError as why:
+            unknown.append(str(why))
+    assert unknown == []
+
+
+def test_a_new_field_would_be_seen(tenants):
+    route = next(one for one in tenants[3] if str(one) == 'POST red/creds/{role}')
+    with pytest.raises(KeyError):
+        kinds_of(type(route)(route.method, route.template, {**route.fields, 'serial': {'type': 'string'}}))
+
+
+# What answers well whoever asks, and tells nothing of anybody.
+OPEN_TO_ALL = {'GET sys/health', 'GET sys/leader', 'GET sys/seal-status', 'GET sys/init', 'GET sys/internal/specs/openapi',
+               'POST sys/internal/specs/openapi', 'GET sys/internal/ui/mounts'}
+
+
+def attempts(route, mine, victim):
+    """(path, body) of each way to put an id of the victim into the route, on its mount and on mine."""
+    kinds = kinds_of(route)
+    names = [one for one in route.captures if one in kinds]
+    templates = [route.template]
+    if route.template.startswith('red/'):
+        templates = [f'{one}/{route.template[4:]}' for one in (mine.name, victim.name)]
+    if not kinds:
+        templates = [one for one in templates if one.startswith(victim.name + '/')]
+    for template in templates:
+        fixed = {**{one: 'same' for one in route.captures}, **{one: victim.ids(kinds[one])[0] for one in names}}
+        path = type(route)(route.method, template, {}).path(fixed)
+        if names or not kinds:
+            yield path, good_body(route)
+        for name, kind in kinds.items():
+            for value in victim.ids(kind):
+                if name in names:
+                    yield type(route)(route.method, template, {}).path({**fixed, name: value}), good_body(route)
+                    # Mine in the path, the victim's in the body under the same name.
+                    own = {**fixed, **{one: mine.ids(kinds[one])[0] for one in names}}
+                    if mine.name + '/' in template or not route.template.startswith('red/'):
+                        if not changes(route):
+                            yield type(route)(route.method, template, {}).path(own), {name: value}
+                else:
+                    shown = [value] if route.fields[name]['type'] == 'array' else value
+                    yield path, {**good_body(route), name: shown}
+
+
+def changes(route):
+    """Would a call with an id of one's own take away what later calls need?"""
+    return route.method == 'DELETE' or 'revoke' in route.template or route.template.startswith('sys/mounts/')
+
+
+def good_body(route):
+    usual = {'key_type': 'otp', 'default_user': 'evil', 'cidr_list': '10.0.0.0/8', 'ip': '10.1.2.3', 'ttl': '1h', 'type': 'ssh',
+             'policy': 'path "*" { capabilities = ["sudo"] }', 'description': 'evil', 'to': 'evil', 'input': 'a', 'paths': ['a'],
+             'roles': ['same'], 'lookup_filter_by_policy': True}
+    if 'sys/audit/' in route.template:
+        usual['type'] = 'file'
+    return {k: v for k, v in usual.items() if k in route.fields}
+
+
+def texts(value):
+    """Every string of a body."""
+    if isinstance(value, (list, dict)):
+        return [text for one in (value.values() if isinstance(value, dict) else value) for text in texts(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def is_hit(victim, path, body, got):
+    """Did the call give anything of the victim's but what was sent, or do a thing on its paths?"""
+    told = got.body
+    for sent in sorted([path, *path.split('/'), *texts(body)], key=len, reverse=True):
+        told = told.replace(sent, '') if sent else told
+    return victim.mark in told or (got.status < 300 and victim.name in path.split('/'))
+
+
+@pytest.mark.parametrize('attacker, victim', [('red', 'blue'), ('blue', 'red')])
+def test_no_id_of_the_other_is_of_use(tenants, attacker, victim):
+    server, red, blue, routes = tenants
+    mine, other = (red, blue) if attacker == 'red' else (blue, red)
+    tries, hits, before = 0, [], other.state()
+    for route in routes:
+        if str(route) in OPEN_TO_ALL:
+            continue
+        for path, body in attempts(route, mine, other):
+            if route.is_open and path.startswith(other.name + '/'):
+                continue  # whoever has an OTP may spend it where it belongs: that is what verify is
+            got = mine.api.call(route.method, path, body if route.method == 'POST' else None)
+            tries += 1
+            if is_hit(other, path, body, got):
+                hits.append((str(route), path, json.dumps(body)[:200], got))
+        if other.state() != before:
+            hits.append((str(route), 'the state was changed'))
+            before = other.state()
+    figure('R50', tries, len(hits), f'calls of {attacker}')
+    print(f'{tries} calls of {attacker}: {len(hits)} hits')
+    assert tries > 100
+    assert hits == []
+    # What was tried on is still good for whom it belongs to.
+    assert other.api.get(f'{other.name}/roles/{other.role}').status == 200
+    assert other.api.get('auth/token/lookup-self').status == 200
+
+
+def test_the_policies_are_as_wide_as_they_may_be(tenants):
+    """Else the tests above would show nothing: each tenant can do all of this with its own."""
+    server, red, _, routes = tenants
+    well = [red.api.get('red/roles/same'), red.api.list('red/roles'), red.api.get('sys/mounts/red'), red.api.get('sys/mounts/red/tune'),
+            red.api.get('sys/policies/acl/red-own'), red.api.list(f'sys/leases/lookup/red/creds/{red.role}'),
+            red.api.put('sys/audit-hash/red-device', {'input': 'a'}), red.api.put('red/creds/same', {'ip': '10.1.1.1'}),
+            red.api.post('sys/mounts/red/tune', {'default_lease_ttl': '1h'}), red.api.post('red/config/options', {})]
+    assert [one for one in well if one.status not in (200, 204)] == []
+    lease = well[7].json['lease_id']
+    assert red.api.put(f'sys/leases/revoke/{lease}').status == 204
+    assert server.api().put('sys/leases/lookup', {'lease_id': lease}).status == 400
+
+
+def test_what_a_tenant_sees_of_all_mounts_is_its_own(tenants):
+    _, red, blue, _ = tenants
+    for mine, other in ((red, blue), (blue, red)):
+        for path in ('sys/internal/ui/mounts', 'sys/internal/specs/openapi'):
+            body = mine.api.get(path).body
+            assert f'{mine.name}/' in body, path
+            assert f'{other.name}/' not in body and other.mark not in body, path
+
+
+def test_at_last_each_password_opens_its_own(tenants):
+    """Nothing that was tried has spent it."""
+    server, red, blue, _ = tenants
+    for one, other in ((red, blue), (blue, red)):
+        assert server.api(None).put(f'{other.name}/verify', {'otp': one.otp}).status == 400
+        assert server.api(None).put(f'{one.name}/verify', {'otp': one.otp}).status == 200
