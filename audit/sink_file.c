@@ -117,7 +117,7 @@ static int
 refuse_open(const struct sink_file *sink, const char *why, struct err *err)
 {
 	return err_set(err, ERR_INPUT, 400,
-		"sanity check failed; unable to open \"%s\" for writing: %s",
+		"sanity check failed; unable to open \"%.64s\" for writing: %s",
 		sink->path, why);
 }
 

@@ -561,7 +561,9 @@ refuse(struct bind *bind, const struct value *value, struct err *err)
 		return err_set(err, ERR_INPUT, 400,
 			"failed to parse JSON input: field \"%s\": %s",
 			field->name, bind->why);
-	if (field->type != FIELD_TYPE_SECRET)
+	/* Of a list of pairs the bad one is in why, and enough. */
+	if (field->type != FIELD_TYPE_SECRET &&
+		(field->type != FIELD_TYPE_MAP || value->type != VALUE_LIST))
 		show_value(value, shown);
 	return err_set(err, ERR_INPUT, 400,
 		"Field validation failed: error converting input %s for field \"%s\": %s",

@@ -475,8 +475,8 @@ check_path(struct server *server, const char *path, struct err *err)
 	int rc;
 
 	if (!is_path(path))
-		return err_set(
-			err, ERR_INPUT, 400, "invalid audit path \"%s\"", path);
+		return err_set(err, ERR_INPUT, 400,
+			"invalid audit path \"%.64s\"", path);
 	rc = records_each(server->store, &server->system, "audit/",
 		check_nesting, &nesting, err);
 	if (rc == 0 && nesting.taken)

@@ -89,8 +89,8 @@ clean_path(struct arena *arena, const char *prefix, const char *wanted,
 	if (path == NULL)
 		return err_set_memory(err);
 	if (!is_path(path))
-		return err_set(
-			err, ERR_INPUT, 400, "invalid mount path \"%s\"", path);
+		return err_set(err, ERR_INPUT, 400,
+			"invalid mount path \"%.64s\"", path);
 	*ret_path = path;
 	return 0;
 }
@@ -126,7 +126,7 @@ check_visibility(const char *visibility, struct err *err)
 		strcmp(visibility, "hidden") == 0 ||
 		strcmp(visibility, "unauth") == 0)
 		return 0;
-	return err_set(err, ERR_INPUT, 400, "invalid listing_visibility %s",
+	return err_set(err, ERR_INPUT, 400, "invalid listing_visibility %.64s",
 		visibility);
 }
 
@@ -151,7 +151,7 @@ check_wanted(const struct mounts *mounts, const struct mount_wanted *wanted,
 			(long long)system_s);
 	if (value_find(wanted->options, "version") != NULL)
 		return err_set(err, ERR_INPUT, 400,
-			"secrets engine \"%s\" does not allow setting a version",
+			"secrets engine \"%.64s\" does not allow setting a version",
 			wanted->type);
 	return check_visibility(wanted->listing_visibility, err);
 }
@@ -167,7 +167,7 @@ check_type(const struct mounts *mounts, const struct mount_wanted *wanted,
 			"mount type of \"%s\" is not mountable", wanted->type);
 	if (type == NULL || type->is_auth != wanted->is_auth)
 		return err_set(err, ERR_INPUT, 400,
-			"plugin not found in the catalog: %s", wanted->type);
+			"plugin not found in the catalog: %.64s", wanted->type);
 	return 0;
 }
 
@@ -295,7 +295,7 @@ add_locked(struct mounts *mounts, const struct mount_wanted *wanted,
 		return rc;
 	if (!wanted->is_auth && is_reserved(path))
 		return err_set(
-			err, ERR_INPUT, 400, "cannot mount \"%s\"", path);
+			err, ERR_INPUT, 400, "cannot mount \"%.64s\"", path);
 	rc = check_type(mounts, wanted, err);
 	if (rc == 0)
 		rc = check_free(
@@ -436,11 +436,12 @@ tune_locked(struct mounts *mounts, const char *wanted,
 	if (rc != 0)
 		return rc;
 	if (is_reserved(path) && strncmp(path, "auth/", 5) != 0)
-		return err_set(err, ERR_INPUT, 400, "cannot tune \"%s\"", path);
+		return err_set(
+			err, ERR_INPUT, 400, "cannot tune \"%.64s\"", path);
 	mount = mounts_find_entry(mounts, path);
 	if (mount == NULL || mount->state != MOUNT_LIVE)
 		rc = err_set(err, ERR_INPUT, 400,
-			"tune of path \"%s\" failed: no mount entry found",
+			"tune of path \"%.64s\" failed: no mount entry found",
 			path);
 	else
 		rc = check_tune(mount, changes, err);
@@ -521,7 +522,7 @@ start_removal(struct mounts *mounts, const char *wanted, struct arena *arena,
 	if ((mount != NULL && mount->type->builtin) ||
 		(is_reserved(path) && strncmp(path, "auth/", 5) != 0))
 		rc = err_set(
-			err, ERR_INPUT, 400, "cannot unmount \"%s\"", path);
+			err, ERR_INPUT, 400, "cannot unmount \"%.64s\"", path);
 	else if (mount != NULL && mount->state == MOUNT_LIVE)
 		rc = replace_text(
 			mounts, mount, "state", "removing", arena, err);
@@ -599,14 +600,14 @@ check_move(struct mounts *mounts, const char *from, const char *to,
 
 	if (is_reserved(from))
 		return err_set(
-			err, ERR_INPUT, 400, "cannot remount \"%s\"", from);
+			err, ERR_INPUT, 400, "cannot remount \"%.64s\"", from);
 	if (is_reserved(to))
 		return err_set(
-			err, ERR_INPUT, 400, "cannot remount to \"%s\"", to);
+			err, ERR_INPUT, 400, "cannot remount to \"%.64s\"", to);
 	mount = mounts_find_entry(mounts, from);
 	if (mount == NULL || mount->state != MOUNT_LIVE)
-		rc = err_set(err, ERR_INPUT, 400, "no matching mount at \"%s\"",
-			from);
+		rc = err_set(err, ERR_INPUT, 400,
+			"no matching mount at \"%.64s\"", from);
 	else
 		rc = check_free(mounts, to, "existing mount at", "\"", err);
 	if (rc == 0)

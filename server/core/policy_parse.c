@@ -13,6 +13,7 @@
 #include "server/core/policy_rules.h"
 
 #define PARSE_MEMORY_MAX (16 * 1024 * 1024)
+#define SHOWN_MAX 64 /* bytes of a caller's text in an error */
 
 /* Memory of a policy is a chain of blocks, freed as a whole. */
 struct policy_block {
@@ -74,7 +75,7 @@ refuse(struct parse *parse, const char *fmt, ...)
 		return err_set(parse->err, ERR_INPUT, 400,
 			"failed to parse policy: %s", why);
 	return err_set(parse->err, ERR_INPUT, 400,
-		"failed to parse policy: path \"%s\": %s", parse->path, why);
+		"failed to parse policy: path \"%.64s\": %s", parse->path, why);
 }
 
 /* Zeroed memory of the policy; NULL with err set on failure. */
@@ -116,14 +117,16 @@ static int
 read_word(struct parse *parse, const struct word *words, const char *what,
 	const struct value *value, unsigned *caps)
 {
+	struct span text = value_text(value);
+
 	for (; words->name != NULL; words++) {
-		if (span_equal(value_text(value), span_str(words->name))) {
+		if (span_equal(text, span_str(words->name))) {
 			*caps |= words->bits;
 			return 0;
 		}
 	}
 	return refuse(parse, "invalid %s \"%.*s\"", what,
-		(int)value_text(value).len, value_text(value).data);
+		(int)(text.len < SHOWN_MAX ? text.len : SHOWN_MAX), text.data);
 }
 
 static int
@@ -320,7 +323,7 @@ read_key(struct parse *parse, const struct value *member, struct rule *rule)
 			? 0
 			: block_keys[i].read(parse, member, rule);
 	}
-	return refuse(parse, "invalid key \"%s\" on line %d", member->key,
+	return refuse(parse, "invalid key \"%.64s\" on line %d", member->key,
 		member->line);
 }
 
@@ -492,7 +495,7 @@ read_document(struct parse *parse, const struct value *document)
 		if (strcmp(member->key, "path") == 0)
 			rc = read_paths(parse, member);
 		else if (strcmp(member->key, "name") != 0)
-			rc = refuse(parse, "invalid key \"%s\" on line %d",
+			rc = refuse(parse, "invalid key \"%.64s\" on line %d",
 				member->key, member->line);
 		if (rc != 0)
 			return rc;

@@ -72,7 +72,7 @@ read_ui_mount(struct req *req, struct reply *reply, struct err *err)
 				(mount->type->is_auth ? strlen("auth/") : 0));
 	} else {
 		rc = err_set(err, ERR_DENIED, 403,
-			"preflight capability check returned 403, please ensure client's policies grant access to path \"%.128s/\"",
+			"preflight capability check returned 403, please ensure client's policies grant access to path \"%.64s/\"",
 			path);
 	}
 	mount_unref(req->server->mounts, &mount);

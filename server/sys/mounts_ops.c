@@ -105,7 +105,7 @@ find_mount(struct req *req, struct mount **ret_mount, struct err *err)
 	}
 	mount_unref(req->server->mounts, &mount);
 	return err_set(err, ERR_INPUT, 400,
-		"cannot fetch sysview for path \"%.128s\"", path);
+		"cannot fetch sysview for path \"%.64s\"", path);
 }
 
 static int

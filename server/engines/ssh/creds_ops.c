@@ -124,7 +124,7 @@ create_creds(struct req *req, UNUSED struct reply *reply, struct err *err)
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return err_set(
-			err, ERR_INPUT, 400, "Role \"%s\" not found", name);
+			err, ERR_INPUT, 400, "Role \"%.64s\" not found", name);
 	}
 	if (rc == 0)
 		rc = issue_for_role(req, role, err);
