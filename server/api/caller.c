@@ -31,10 +31,12 @@ take_text(struct req *req, struct err *err)
 	return 0;
 }
 
+/* ERR_SEALED where there is no store to look into; err is not set then. */
 static int
-find_token(struct req *req, struct err *err)
+look_up(struct server *server, struct secret_view text,
+	struct compiled **ret_ref, const struct token **ret_token,
+	struct err *err)
 {
-	struct server *server = req->server;
 	struct barrier *barrier = seal_hold_barrier(server->seal);
 	struct mount *mount = NULL;
 	int rc = ERR_SEALED;
@@ -42,11 +44,33 @@ find_token(struct req *req, struct err *err)
 	if (barrier != NULL)
 		mount = mounts_find(server->mounts, TOKEN_MOUNT);
 	if (mount != NULL)
-		rc = token_find(server->store, barrier, mount->uuid,
-			req->own_token, &req->token_ref, &req->token, err);
+		rc = token_find(server->store, barrier, mount->uuid, text,
+			ret_ref, ret_token, err);
 	mount_unref(server->mounts, &mount);
 	if (barrier != NULL)
 		seal_release_barrier(server->seal);
+	return rc;
+}
+
+bool
+caller_is_known(struct server *server, struct secret_view text)
+{
+	struct compiled *ref = NULL;
+	const struct token *token = NULL;
+	struct err err = { 0 };
+	bool known =
+		text.len > 0 && look_up(server, text, &ref, &token, &err) == 0;
+
+	compiled_unref(&ref);
+	return known;
+}
+
+static int
+find_token(struct req *req, struct err *err)
+{
+	int rc = look_up(
+		req->server, req->own_token, &req->token_ref, &req->token, err);
+
 	if (rc == ERR_SEALED) {
 		err_clear(err);
 		return err_set(err, rc, 503,

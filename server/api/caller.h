@@ -11,6 +11,9 @@
  */
 int caller_find(struct req *req, bool required, struct err *err);
 
+/* Is this a live token's text? Changes nothing; the text stays. */
+bool caller_is_known(struct server *server, struct secret_view text);
+
 /*
  * The policies' decision about the request's verb, path and data; sets
  * has_sudo and creates. 403, in the peer's list form.

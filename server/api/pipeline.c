@@ -23,7 +23,6 @@
 
 #define REQUEST_NS_MAX (90 * CLOCK_NS_PER_S)
 #define SMALL_BODY 4096
-#define ANONYMOUS_BODY (1024 * 1024)
 
 /* How far a request came; says how the audit log words a refusal. */
 enum stage { STAGE_INPUT, STAGE_TOKEN, STAGE_POLICY, STAGE_ROUTE, STAGE_WORK };
@@ -586,12 +585,18 @@ write_row(struct server *server, const char *path)
 	return op;
 }
 
+bool
+pipeline_knows_token(struct server *server, struct secret_view text)
+{
+	return caller_is_known(server, text);
+}
+
 size_t
 pipeline_body_cap(struct server *server, const char *method, const char *path,
-	bool has_token, size_t max_size)
+	bool is_known, size_t max_size)
 {
 	const struct op *op = NULL;
-	size_t cap = has_token ? SIZE_MAX : ANONYMOUS_BODY;
+	size_t cap = is_known ? SIZE_MAX : PIPELINE_ANONYMOUS_BODY;
 
 	if (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0)
 		op = write_row(server, path);

@@ -7,12 +7,19 @@
 
 #include "server/api/req.h"
 
+/* Bytes of a body that anybody may send (reliability.md 6). */
+#define PIPELINE_ANONYMOUS_BODY (1024 * 1024)
+
 /*
  * The largest body that will be read for this method and path, before it is
- * read: 4 KiB on verify, 1 MiB where no token was sent, else max_size.
+ * read: 4 KiB on verify, PIPELINE_ANONYMOUS_BODY where no token was accepted,
+ * else max_size.
  */
 size_t pipeline_body_cap(struct server *server, const char *method,
-	const char *path, bool has_token, size_t max_size);
+	const char *path, bool is_known, size_t max_size);
+
+/* Is the sent token one that lets a larger body in? Reads the store. */
+bool pipeline_knows_token(struct server *server, struct secret_view text);
 
 /*
  * Take the request over. req->done is called once, from whatever thread ended

@@ -282,6 +282,22 @@ send_continue(struct conn *conn)
 	(void)buf_add_str(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/* How large a body is let in: little, before a token is known to be good. */
+static size_t
+body_cap(const struct conn *conn, const struct req *req)
+{
+	const struct http_parser *parser = &conn->parser;
+	struct server *server = conn->io->server;
+	/* Few are that large; only they are worth a look into the store. */
+	bool is_large =
+		parser->chunked || parser->left > PIPELINE_ANONYMOUS_BODY;
+	bool is_known =
+		is_large && pipeline_knows_token(server, req->token_text);
+
+	return pipeline_body_cap(server, req->method, req->path, is_known,
+		conn->endpoint->body_max);
+}
+
 /* The head is whole: path, token, and how much body may follow. */
 static enum http_step
 take_head(struct conn *conn)
@@ -298,8 +314,7 @@ take_head(struct conn *conn)
 		conn->verdict = request_fill(req, &conn->parser, conn->endpoint,
 			&conn->peer, &conn->location);
 	if (conn->verdict == HTTP_PATH_OK && conn->parser.method != HTTP_OTHER)
-		cap = pipeline_body_cap(io->server, req->method, req->path,
-			req->token_text.len > 0, cap);
+		cap = body_cap(conn, req);
 	else if (cap > REFUSED_BODY_MAX)
 		cap = REFUSED_BODY_MAX;
 	step = http_parser_accept_body(&conn->parser, cap);
