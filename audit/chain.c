@@ -147,6 +147,17 @@ render_start(const struct chain *chain, const char *device, int64_t time_ns,
 	buf_add_str(body, chain->torn ? ",\"torn\":true}" : "}");
 }
 
+void
+chain_render_end(const char *device, int64_t time_ns, struct buf *body)
+{
+	char time[CLOCK_TEXT_MAX];
+
+	clock_format_ns(time_ns, time);
+	buf_addf(body, "{\"type\":\"end\",\"time\":\"%s\",\"device\":", time);
+	jsonw_string(body, span_str(device));
+	buf_add_str(body, ",\"reason\":\"device closed\"}");
+}
+
 int
 chain_begin(struct chain *chain, const char *device, int64_t time_ns,
 	uint64_t missed, struct buf *out, bool *ret_added, struct err *err)

@@ -30,6 +30,9 @@ int chain_resume(struct chain *chain, const struct sink_file *sink,
 int chain_begin(struct chain *chain, const char *device, int64_t time_ns,
 	uint64_t missed, struct buf *out, bool *ret_added, struct err *err);
 
+/* The body of the line that ends a device's work. */
+void chain_render_end(const char *device, int64_t time_ns, struct buf *body);
+
 /*
  * Only the front part of what was composed since chain was a copy of before
  * went out: the chain stands behind that part.

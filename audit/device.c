@@ -589,6 +589,34 @@ device_unref(struct device **ref)
 	free(device);
 }
 
+/*
+ * Closed on purpose: lines that stand behind the last signature, such as the
+ * request that closes the device, get one that is signed behind them. Else
+ * who holds the file could cut them off unseen. No thread is at work.
+ */
+static void
+sign_off(struct device *device)
+{
+	uint64_t seq = device->chain.head.seq, taken;
+	struct batch batch = { .sync = true };
+	struct err err = { 0 };
+	struct line *line = NULL;
+
+	if (device->closed || seq == device->synced.seq ||
+		seq == device->found.seq)
+		return;
+	line = line_new();
+	if (line == NULL)
+		return;
+	chain_render_end(device->path, clock_wall_ns(device->settings.clock),
+		&line->body);
+	batch.lines = (struct lines){ line, line, 1 };
+	if (write_batch(device, &batch, &taken, &err) != 0)
+		log_warn("an audit device's end is not signed",
+			LOG_STR("device", device->path), LOG_ERR(&err));
+	line_free_all(line);
+}
+
 static void
 stop_threads(struct device *device)
 {
@@ -600,6 +628,7 @@ stop_threads(struct device *device)
 	pthread_mutex_unlock(&device->lock);
 	for (i = 0; i < device->n_threads; i++)
 		(void)pthread_join(device->threads[i], NULL);
+	sign_off(device);
 	(void)sink_file_sync(device->sink, NULL);
 }
 
