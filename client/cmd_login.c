@@ -123,6 +123,19 @@ print_login(
 	return output_secret(cli, auth_of_lookup(cli, token));
 }
 
+/* The token is good where the server tells of one. */
+static int
+look_up_self(struct cli *cli, struct err *err)
+{
+	if (!cli_call(cli, "GET", "auth/token/lookup-self", NULL, err))
+		return ERR_PEER;
+	if (value_find(value_find(cli->answer.json, "data"), "accessor") !=
+		NULL)
+		return 0;
+	return err_set(err, ERR_PEER, 0,
+		"the server's answer tells of no token; is it the right server?");
+}
+
 static int
 run_login(struct cli *cli, void *options, int argc, char **argv)
 {
@@ -146,8 +159,7 @@ run_login(struct cli *cli, void *options, int argc, char **argv)
 		return cli_fail("Error authenticating", &err);
 	cli->token = secret_view_of(token, strlen(token));
 	cli->token_read = true;
-	if (lookup &&
-		!cli_call(cli, "GET", "auth/token/lookup-self", NULL, &err))
+	if (lookup && look_up_self(cli, &err) != 0)
 		return cli_fail("Error authenticating", &err);
 	if (!wanted->no_store &&
 		token_file_write(cli->arena, cli->token, &err) != 0)

@@ -435,14 +435,3 @@ def test_order_of_settings(run, shared):
         says(run('read', 'x', env={f'VAULT_{name}': 'bogus'}), 2, 'failed to read environment: could not parse ')
     says(run('read', 'x', token='a\tb'), 2,
          'configured Vault token contains non-printable characters and cannot be used')
-
-
-def test_no_output_holds_a_secret_unasked(run, shared, tmp_path):
-    """L33: tokens and passwords appear where they were asked for and nowhere else."""
-    secret = 'hvs.secretsecretsecretsec'
-    for words in (['read', 'ssh/roles/otp'], ['write', 'ssh/creds/otp', 'ip=10.1.2.3'], ['token', 'lookup'], ['status'],
-                  ['secrets', 'list'], ['lease', 'revoke', 'x'], ['login', secret], ['token', 'revoke', secret],
-                  ['ssh', '-role=otp', '-mode=otp', '-no-exec', '10.1.2.3']):
-        done = run(*words, token=secret, home=tmp_path)
-        assert secret not in done.stdout + done.stderr, words
-    assert secret not in shared.log_text()
