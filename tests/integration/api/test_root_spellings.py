@@ -1,6 +1,11 @@
-"""L04, L08: no spelling of a reserved policy name gets past the check."""
+"""L04: no spelling of a reserved policy name gets past the check."""
 import pytest
 
+from support.figures import figure
+from support.routes import all_routes
+
+# Fields whose values become policies of a token.
+POLICY_FIELDS = {'policies', 'token_policies', 'allowed_policies', 'identity_policies'}
 SPELLINGS = ['root', 'Root', 'ROOT', 'rOOt', ' root', 'root ', '\troot', 'root\n', '\r\nroot', '  ROOT  ', '\x0broot',
              'root\x0c', 'RooT\t', ' \t root', 'root\t\n']
 ODD = ['r\u014d\u014dt', 'ro\u200bot', '\u00a0root', 'root\u00a0', 'root\x00', '\uff52\uff4f\uff4f\uff54', 'root/', '/root',
@@ -14,16 +19,30 @@ def sudo(shared):
     return shared.token_with('path "auth/token/*" { capabilities = ["create", "update", "sudo"] }')
 
 
-@pytest.mark.parametrize('name', SPELLINGS + ODD)
-@pytest.mark.parametrize('path', ['auth/token/create', 'auth/token/create-orphan'])
-def test_no_spelling_makes_a_root_token(shared, sudo, name, path):
-    got = shared.api(sudo).post(path, {'policies': [name], 'ttl': '1h'})
-    if got.status == 200:
-        auth = got.json['auth']
-        assert 'root' not in auth['policies']
-        assert shared.api(auth['client_token']).get('sys/mounts').status == 403
-    else:
-        assert got.status == 400
+def takes_policies(server):
+    """(path, field) of each field of the table that names policies of a new token."""
+    return [(one.path(), field) for one in all_routes(server) for field in one.fields
+            if one.method == 'POST' and field in POLICY_FIELDS]
+
+
+def test_no_spelling_makes_a_root_token(shared, sudo):
+    """In every field that takes policies, alone and beside others, as a list and as one text."""
+    fields, tries, wrong = takes_policies(shared), 0, []
+    assert {path for path, _ in fields} >= {'auth/token/create', 'auth/token/create-orphan'}
+    assert len(SPELLINGS + ODD) >= 40
+    for path, field in fields:
+        for name in SPELLINGS + ODD:
+            for value in ([name], name, ['default', name], [name, name]):
+                got = shared.api(sudo).post(path, {field: value, 'ttl': '1h'})
+                tries += 1
+                if got.status == 200 and is_root(shared, got.json['auth']) or got.status not in (200, 400):
+                    wrong.append((path, value, got))
+    figure('L04', tries, len(wrong), 'spellings')
+    assert wrong == []
+
+
+def is_root(server, auth):
+    return 'root' in auth['policies'] or server.api(auth['client_token']).get('sys/mounts').status != 403
 
 
 @pytest.mark.parametrize('name', ['root', 'Root', 'ROOT', 'rOOT'])

@@ -61,29 +61,6 @@ def test_every_refusal_is_the_same(server, body):
     assert refused(got)
 
 
-def spellings(otp):
-    """60 ways to write an OTP that are not the OTP."""
-    plain = otp.replace('-', '')
-    blanks = [' ', '\n', '\r\n', '\t', '\x0b', '\x00', '\u00a0', '\u200b', '\ufeff', '-', '0', '/']
-    ways = [otp + b for b in blanks] + [b + otp for b in blanks] + [otp[:18] + b + otp[18:] for b in blanks]
-    ways += [otp.upper(), otp.title(), plain, plain.upper(), '{' + otp + '}', 'urn:uuid:' + otp, otp + otp,
-             otp[:-1], otp[1:], otp.replace('-', '_'), otp.replace('-', ' '), otp.replace('-', ':'), f'"{otp}"',
-             f"'{otp}'", otp.replace('-', '\u2010'), otp[::-1], '0x' + plain, otp + '.', otp + ',' + otp, otp + ';',
-             otp + '%00', otp + '?', otp.translate({ord(c): ord(c) + 0xfee0 for c in '0123456789'}), otp + '\u0300']
-    return [one for one in ways if one != otp]
-
-
-def test_other_spellings_are_not_the_password(server):
-    """L20: neither of a live OTP (which stays live) nor of a spent one."""
-    made = server.otp()['data']['key']
-    assert len(spellings(made)) >= 59
-    for one in spellings(made):
-        assert verify(server, one).status in (400, 429), repr(one)
-    assert verify(server, made).status == 200
-    for one in spellings(made) + [made]:
-        assert verify(server, one).status in (400, 429), repr(one)
-
-
 def test_misses_are_limited_but_hits_and_the_echo_pass(server):
     """S2-29, G-3: 429 with Retry-After for unknown passwords only."""
     made = server.otp()

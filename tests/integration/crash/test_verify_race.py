@@ -2,11 +2,11 @@
 import pytest
 
 from support.certs import Certs
-from support.figures import count
+from support.figures import count, figure
 from support.server import Server
 from support.wire import Wire
 
-ROUNDS = count('RACE_ROUNDS', 1)
+ROUNDS = count('RACE_ROUNDS', 1, 1000)
 RACERS_MAX = 500
 
 
@@ -45,5 +45,6 @@ def test_each_otp_is_accepted_once(racers, otps, n_racers):
         if len(accepted) != 1 or refused != [{'errors': ['OTP not found']}] * (n_racers - 1):
             wrong.append(answers)
     asking.close()
+    figure('R10', otps, len(wrong), f'OTPs with {n_racers} racers')
     print(f'{otps} OTPs with {n_racers} racers: {len(wrong)} failures, 3/N = {3 / otps:.4f}')
     assert wrong == []
