@@ -54,12 +54,14 @@ lease_find(struct req *req, const char *id, struct lease *ret_lease,
 {
 	struct find_ctx find = { .req = req };
 	struct mount *mount = mounts_find(req->server->mounts, id);
-	int rc;
+	int rc = ERR_ABSENT;
 
 	if (mount == NULL)
 		return ERR_ABSENT;
 	find.mount = mount->uuid;
-	rc = find_in_mount(&find, id + strlen(mount->path), err);
+	/* "ssh" lies in "ssh/", and has nothing behind it. */
+	if (strlen(id) > strlen(mount->path))
+		rc = find_in_mount(&find, id + strlen(mount->path), err);
 	mount_unref(req->server->mounts, &mount);
 	if (rc == 0)
 		*ret_lease = find.lease;
