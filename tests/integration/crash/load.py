@@ -58,6 +58,11 @@ def made_otp(status, body):
     return [body['data']['key'], body['lease_id']] if status == 200 else None
 
 
+def mount_text(name):
+    """Reads the description of a mount from sys/mounts."""
+    return lambda status, body: body['data'].get(f'{name}/', {}).get('description')
+
+
 class Client(threading.Thread):
     """One connection; names of its own. Ends when the server goes away."""
 
@@ -107,6 +112,19 @@ class Client(threading.Thread):
         name = self.name('policy')
         self.journal.call(self.wire, 'write', name, 'DELETE', f'sys/policies/acl/{name}', value=None)
 
+    def put_mount(self):
+        """Refused where it stands already."""
+        name, value = f'mount-{self.number}', f'd{self.random.getrandbits(60)}'
+        self.journal.call(self.wire, 'write', name, 'PUT', f'sys/mounts/{name}', {'type': 'ssh', 'description': value},
+                          value=value)
+
+    def delete_mount(self):
+        name = f'mount-{self.number}'
+        self.journal.call(self.wire, 'write', name, 'DELETE', f'sys/mounts/{name}', value=None)
+
+    def tidy(self):
+        self.journal.call(self.wire, 'other', '', 'PUT', 'sys/leases/tidy')
+
     def make_token(self):
         """Known by its name only after the answer, which counts as its first write."""
         token = made_token(*self.journal.call(self.wire, 'make', '', 'PUT', 'auth/token/create', {'ttl': '5000s'},
@@ -146,4 +164,4 @@ class Client(threading.Thread):
             self.journal.call(self.wire, 'revoke', otp[0], 'PUT', 'sys/leases/revoke', {'lease_id': otp[1]})
 
     MIX = [(put_role, 3), (delete_role, 1), (read_role, 2), (put_policy, 2), (delete_policy, 1), (make_token, 2),
-           (renew_token, 3), (revoke_token, 2), (ask_otp, 6), (verify_otp, 6), (revoke_otp, 1)]
+           (renew_token, 3), (revoke_token, 2), (ask_otp, 6), (verify_otp, 6), (revoke_otp, 1), (put_mount, 1), (delete_mount, 1), (tidy, 0.2)]

@@ -13,7 +13,7 @@ import shutil
 import time
 
 import check_history
-from load import Client, Journal, policy_text, role_user, token_ttl
+from load import Client, Journal, mount_text, policy_text, role_user, token_ttl
 from powercut import disk
 from powercut.scene import Scene
 from support.audit import device, verify, whole_lines
@@ -131,6 +131,7 @@ class Run(Scene):
             for i in range(4):
                 probe('read', f'role-{number}-{i}', 'GET', f'ssh/roles/role-{number}-{i}', got=role_user)
                 probe('read', f'policy-{number}-{i}', 'GET', f'sys/policies/acl/policy-{number}-{i}', got=policy_text)
+            probe('read', f'mount-{number}', 'GET', 'sys/mounts', got=mount_text(f'mount-{number}'))
         for op in ops:
             if op['intent'] == 'make' and op['got']:
                 probe('read', op['got'], 'GET', 'auth/token/lookup-self', token=op['got'], got=token_ttl)
@@ -177,7 +178,7 @@ def test_a_power_cut_loses_nothing_that_was_answered(tmp_path):
         finally:
             run.server.clean()
     print(f'{n_cuts} cuts, {n_images} images, {len(anomalies)} with anomalies, 3/N = {3 / n_images:.4f}')
-    for row in ('R02', 'R03', 'R04'):
+    for row in ('R02', 'R03', 'R04', 'L43'):
         figure(row, n_images, len(anomalies), 'power-cut images')
     for one in anomalies:
         print(*one)
