@@ -278,6 +278,31 @@ lease_revoke_tree(struct store *store, struct rowref ref, struct err *err)
 	return rc != 0 ? rc : run_job(store, revoke_more, &job, err);
 }
 
+/*
+ * A child token owns itself from now on. Of one that is gone, or that cannot
+ * be read and so is dead, the entry alone is dropped.
+ */
+static int
+free_child(struct store_tx *tx, struct rowref owner, struct rowref ref,
+	struct arena *arena, struct err *err)
+{
+	struct lease child = {
+		.kind = LEASE_TOKEN, .ref = ref, .owner = owner
+	};
+	struct row_key entry = own_key(&child);
+	struct lease freed;
+	bool found = false;
+	int rc = lease_probe_readable(tx, ref, arena, &found, &child, err);
+
+	if (lease_is_unreadable(rc) || (rc == 0 && !found))
+		return tx_delete(tx, row_key_span(&entry), err);
+	if (rc != 0)
+		return rc;
+	freed = child;
+	freed.owner = (struct rowref){ 0, 0 };
+	return lease_update(tx, &child, &freed, err);
+}
+
 /* Free child tokens; with the last of them, in one transaction, kill ref. */
 static int
 free_children(struct store_tx *tx, void *ctx, struct err *err)
@@ -293,16 +318,8 @@ free_children(struct store_tx *tx, void *ctx, struct err *err)
 	if (rc == 0)
 		rc = row_list_fill(
 			&list, tx, row_key_span(&prefix), SPAN_NONE, err);
-	for (size_t i = 0; rc == 0 && i < list.n; i++) {
-		struct lease child;
-
-		rc = lease_get(tx, list.refs[i], job->arena, &child, err);
-		if (rc != 0)
-			return rc;
-		lease = child;
-		lease.owner = (struct rowref){ 0, 0 };
-		rc = lease_update(tx, &child, &lease, err);
-	}
+	for (size_t i = 0; rc == 0 && i < list.n; i++)
+		rc = free_child(tx, job->ref, list.refs[i], job->arena, err);
 	job->done = list.n < list.cap;
 	if (rc != 0 || !job->done)
 		return rc;

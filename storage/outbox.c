@@ -38,7 +38,7 @@ outbox_put(struct store_tx *tx, const struct outbox_fact *fact, struct err *err)
 	pack_u32(&bytes, (uint32_t)fact->status);
 	pack_str(&bytes, fact->operation);
 	pack_str(&bytes, fact->path);
-	pack_str(&bytes, fact->accessor_hmac);
+	pack_str(&bytes, fact->accessor);
 	pack_str(&bytes, fact->lease_id);
 	rc = buf_check(&bytes, err);
 	if (rc == 0)
@@ -83,7 +83,7 @@ keep_fact(void *ctx, struct span key, struct span value, struct err *err)
 	fact.status = (int)unpack_u32(&in);
 	fact.operation = unpack_str(&in, page->arena);
 	fact.path = unpack_str(&in, page->arena);
-	fact.accessor_hmac = unpack_str(&in, page->arena);
+	fact.accessor = unpack_str(&in, page->arena);
 	fact.lease_id = unpack_str(&in, page->arena);
 	rc = unpack_end(&in, "an outbox record", err);
 	if (rc == 0)

@@ -10,11 +10,11 @@
 struct outbox_fact {
 	char request_id[37];
 	int64_t time_ns;
-	const char *operation;     /* "update" … */
-	const char *path;          /* without /v1/ */
-	const char *accessor_hmac; /* or "" */
-	const char *lease_id;      /* or "" */
-	int status;                /* as it would have been answered */
+	const char *operation; /* "update" … */
+	const char *path;      /* without /v1/ */
+	const char *accessor;  /* or ""; each device hashes it its way */
+	const char *lease_id;  /* or "" */
+	int status;            /* as it would have been answered */
 };
 
 int outbox_put(

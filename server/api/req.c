@@ -133,7 +133,7 @@ put_fact(struct store_tx *tx, const struct req *req, struct err *err)
 		.time_ns = tx_now_ns(tx),
 		.operation = req->creates ? "create" : operations[req->verb],
 		.path = req->path,
-		.accessor_hmac = "",
+		.accessor = req->token != NULL ? req->token->accessor : "",
 		.lease_id = req->lease_id != NULL ? req->lease_id : "",
 		.status = req->fact_status > 0 ? req->fact_status : 204,
 	};

@@ -14,6 +14,7 @@
 
 /* Rows looked at in one snapshot while accessors are listed. */
 #define PAGE 500
+#define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 static const struct field create_fields[] = {
 	FIELD_SECRET(struct token_wish, id, .len_max = 255,
@@ -610,10 +611,11 @@ struct list_ctx {
 	struct req *req;
 	struct barrier *barrier;
 	struct value *names;
-	uint32_t path;   /* whose rows are being read */
-	uint64_t after;  /* the last row seen of it */
-	size_t n_seen;   /* in this page */
-	uint32_t *paths; /* path numbers of the mount */
+	struct arena *page; /* of the rows at hand */
+	uint32_t path;      /* whose rows are being read */
+	uint64_t after;     /* the last row seen of it */
+	size_t n_seen;      /* in this page */
+	uint32_t *paths;    /* path numbers of the mount */
 	size_t n_paths;
 };
 
@@ -670,8 +672,29 @@ read_rows(struct store_tx *tx, void *ctx, struct err *err)
 	struct list_ctx *list = ctx;
 
 	list->n_seen = 0;
-	return lease_rows(tx, list->path, list->after, PAGE, list->req->arena,
+	return lease_rows(tx, list->path, list->after, PAGE, list->page,
 		add_accessor, list, err);
+}
+
+/* Rows and the barrier are held for a page at a time: there may be many. */
+static int
+read_page(struct list_ctx *list, struct err *err)
+{
+	struct seal *seal = list->req->server->seal;
+	int rc;
+
+	list->page = arena_new(PAGE_MEMORY_MAX);
+	if (list->page == NULL)
+		return err_set_memory(err);
+	list->barrier = seal_hold_barrier(seal);
+	if (list->barrier == NULL) {
+		rc = err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	} else {
+		rc = req_read(list->req, read_rows, list, err);
+		seal_release_barrier(seal);
+	}
+	arena_free(&list->page);
+	return rc;
 }
 
 static int
@@ -683,7 +706,7 @@ read_all_rows(struct list_ctx *list, struct err *err)
 		list->path = list->paths[i];
 		list->after = 0;
 		do {
-			rc = req_read(list->req, read_rows, list, err);
+			rc = read_page(list, err);
 		} while (rc == 0 && list->n_seen == PAGE);
 	}
 	return rc;
@@ -692,15 +715,9 @@ read_all_rows(struct list_ctx *list, struct err *err)
 static int
 list_accessors(struct req *req, struct reply *reply, struct err *err)
 {
-	struct list_ctx list = { .req = req,
-		.names = value_list(req->arena),
-		.barrier = seal_hold_barrier(req->server->seal) };
-	int rc;
+	struct list_ctx list = { .req = req, .names = value_list(req->arena) };
+	int rc = read_all_rows(&list, err);
 
-	if (list.barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = read_all_rows(&list, err);
-	seal_release_barrier(req->server->seal);
 	if (rc == 0)
 		reply_keys(reply, list.names);
 	return rc;

@@ -341,7 +341,7 @@ write_recovered(struct audit *audit, const struct outbox_fact *fact)
 		.request_id = fact->request_id,
 		.operation = fact->operation,
 		.mount_type = "",
-		.client_token_accessor = fact->accessor_hmac,
+		.client_token_accessor = fact->accessor,
 		.path = fact->path,
 		.remote_address = "",
 		.lease_id = fact->lease_id,

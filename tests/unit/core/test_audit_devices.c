@@ -233,7 +233,7 @@ put_fact(struct store_tx *tx, void *ctx, struct err *err)
 		.time_ns = tx_now_ns(tx),
 		.operation = "update",
 		.path = "ssh/creds/web",
-		.accessor_hmac = "",
+		.accessor = "the-accessor",
 		.lease_id = "ssh/creds/web/x",
 		.status = 200,
 	};
@@ -259,6 +259,9 @@ a_lost_answer_line_is_recovered_once(void **state)
 	at = strstr(read_log(fixture), "\"recovered\":true");
 	assert_non_null(at);
 	assert_null(strstr(at + 1, "\"recovered\":true"));
+	assert_null(strstr(read_log(fixture), "the-accessor"));
+	assert_non_null(strstr(
+		read_log(fixture), "\"client_token_accessor\":\"hmac-sha256:"));
 	assert_non_null(strstr(
 		read_log(fixture), "01234567-89ab-cdef-0123-456789abcdef"));
 	server_fixture_free(fixture);
@@ -274,7 +277,7 @@ put_facts(struct store_tx *tx, void *ctx, struct err *err)
 	struct outbox_fact fact = {
 		.operation = "update",
 		.path = path,
-		.accessor_hmac = "",
+		.accessor = "",
 		.lease_id = "",
 		.status = 204,
 	};

@@ -188,6 +188,28 @@ a_revoke_cut_off_by_the_end_of_the_process_is_finished(void **state)
 /* ---- orphans ------------------------------------------------------------ */
 
 static void
+an_orphaning_revoke_passes_children_that_are_gone_or_damaged(void **state)
+{
+	struct rows *rows = *state;
+	struct rowref token = rows_add_token(rows, no_owner, 3600);
+	struct rowref gone = rows_add_token(rows, token, 3600);
+	struct rowref damaged = rows_add_token(rows, token, 3600);
+	struct rowref child = rows_add_token(rows, token, 3600);
+	struct row_key gone_key = row_key(gone), damaged_key = row_key(damaged);
+
+	assert_int_equal(
+		rows_put_raw(rows, row_key_span(&gone_key), SPAN_NONE), 0);
+	assert_int_equal(rows_put_raw(rows, row_key_span(&damaged_key),
+				 span_str("nonsense")),
+		0);
+	assert_int_equal(
+		lease_revoke_orphan(rows->store, token, rows_err(rows)), 0);
+	assert_int_equal(rows_state(rows, token), 0);
+	assert_int_equal(rows_state(rows, child), LEASE_LIVE);
+	assert_int_equal(rows_count_keys(rows, "own/"), 0);
+}
+
+static void
 children_of_an_orphaning_revoke_live_on(void **state)
 {
 	struct rows *rows = *state;
@@ -474,6 +496,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_revoke_cut_off_by_the_end_of_the_process_is_finished,
 			rows_setup_file, rows_teardown_file),
+		ROWS_TEST(
+			an_orphaning_revoke_passes_children_that_are_gone_or_damaged),
 		ROWS_TEST(children_of_an_orphaning_revoke_live_on),
 		ROWS_TEST(a_prefix_takes_whole_segments_of_its_mount),
 		ROWS_TEST(a_prefix_of_tokens_takes_their_trees),

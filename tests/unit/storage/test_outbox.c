@@ -20,7 +20,7 @@ add_fact(struct rows *rows, int i)
 		.time_ns = START_S * CLOCK_NS_PER_S + i,
 		.operation = "update",
 		.path = "ssh/creds/web",
-		.accessor_hmac = i % 2 == 0 ? "hmac-sha256:00" : "",
+		.accessor = i % 2 == 0 ? "hmac-sha256:00" : "",
 		.lease_id = i % 2 == 0 ? "" : "ssh/creds/web/x",
 		.status = 200 + i % 5,
 	};
@@ -48,7 +48,7 @@ see_one(struct seen *seen, const struct outbox_fact *fact)
 	assert_string_equal(fact->operation, "update");
 	assert_string_equal(fact->path, "ssh/creds/web");
 	assert_string_equal(
-		fact->accessor_hmac, seen->n % 2 == 0 ? "hmac-sha256:00" : "");
+		fact->accessor, seen->n % 2 == 0 ? "hmac-sha256:00" : "");
 	assert_string_equal(
 		fact->lease_id, seen->n % 2 == 0 ? "" : "ssh/creds/web/x");
 	assert_int_equal(fact->status, 200 + seen->n % 5);
