@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support.audit import device, lines, verify, whole_lines
-from support.faults import Faults, fill, small_disk
+from support.faults import fill, small_disk
 from support.figures import count
 from support.server import Server, wait_for
 from support.wire import Wire
@@ -147,44 +147,6 @@ def test_a_device_that_is_always_full_is_refused(audited):
     assert audited.otp()
 
 
-def drain(path, kept, stop):
-    """A reader of a FIFO that stops reading when told."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    while not stop.is_set():
-        try:
-            kept.append(os.read(fd, 65536))
-        except BlockingIOError:
-            pass
-        time.sleep(0.001)
-    return fd
-
-
-def test_a_blocked_pipe_grants_nothing_and_answers_in_time(audited):
-    """Past its deadline nothing is sent but a 500; a reader brings it back."""
-    pipe = audited.audit_directory / 'pipe'
-    os.mkfifo(pipe, 0o600)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    assert audited.api().put('sys/audit/pipe', {'type': 'file', 'options': {'file_path': str(pipe)}}).status == 204
-    assert audited.api().delete('sys/audit/file').status == 204
-    wire = Wire(audited)
-    for _ in range(1000):
-        status, body = wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
-        if status != 200:
-            break
-    assert (status, body) in ((500, INTERNAL), (500, PLAIN))
-
-    def reads_again():
-        try:
-            while os.read(reader, 1 << 20):
-                pass
-        except BlockingIOError:
-            pass
-        return wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})[0] == 200
-
-    wait_for(reads_again, 'the pipe is used again')
-    os.close(reader)
-
-
 def test_one_healthy_device_is_enough(audited):
     """The pipe that nobody reads does not hold up the file's lines for good."""
     pipe = audited.audit_directory / 'pipe'
@@ -197,22 +159,3 @@ def test_one_healthy_device_is_enough(audited):
     os.close(reader)
     assert {status for _, status, _ in crowd.answers} == {200}
     assert crowd.granted() <= ids(lines(audited.path))
-
-
-def test_a_hanging_sync_is_not_waited_for(tmp_path):
-    """The disk under the audit file hangs: 500 after the device's deadline."""
-    faults = Faults(tmp_path)
-    server = Server()
-    faults.prepare(server)
-    try:
-        server.start().mount_ssh().write_role()
-        path = server.enable_audit()
-        wire = Wire(server, timeout=30)
-        with faults.on('sync', 'block', path):
-            status, body = wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
-            assert (status, body) == (500, PLAIN)
-            status, body = wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
-            assert status == 500
-        wait_for(lambda: wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})[0] == 200, 'it recovers')
-    finally:
-        server.clean()
