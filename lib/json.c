@@ -36,7 +36,10 @@ union block {
 	max_align_t align;
 };
 
-/* jansson often takes a failed allocation for bad syntax; this tells. */
+/*
+ * jansson often takes a failed allocation for bad syntax, and a string that
+ * could not grow for its whole; this tells.
+ */
 static _Thread_local bool out_of_memory;
 
 static void *
@@ -348,7 +351,8 @@ json_parse(struct span text, const struct json_limits *limits,
 		flags, &error);
 	if (json == NULL)
 		return refuse_syntax(err, text, &error);
-	value = take_tree(&reader, json);
+	if (!out_of_memory)
+		value = take_tree(&reader, json);
 	json_decref(json);
 	if (value == NULL)
 		return err_set_memory(err);

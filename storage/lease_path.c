@@ -264,10 +264,10 @@ lease_find_by_tail(struct store_tx *tx, const struct barrier *barrier,
 	const char *row_mount, *row_path;
 	struct lease lease;
 	struct rowref ref;
-	int rc;
+	int rc = rowid_parse(barrier, ROWID_LEASE, mount_uuid, tail, &ref);
 
-	if (rowid_parse(barrier, ROWID_LEASE, mount_uuid, tail, &ref) != 0)
-		return lease_absent(err);
+	if (rc != 0)
+		return rc == ERR_ABSENT ? lease_absent(err) : rc;
 	rc = lease_get(tx, ref, arena, &lease, err);
 	if (rc == 0)
 		rc = lease_path_of(

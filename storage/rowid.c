@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "lib/codec.h"
@@ -74,6 +75,8 @@ crypt_block(const uint8_t key[BARRIER_KEY], bool encrypt,
 	rc = 0;
 out:
 	EVP_CIPHER_CTX_free(ctx);
+	if (rc != 0)
+		ERR_clear_error();
 	return rc;
 }
 
@@ -258,10 +261,9 @@ rowid_parse(const struct barrier *barrier, enum rowid_kind kind,
 	if (!secret_equal(secret_view_of(canonical, strlen(canonical)),
 		    secret_view_of(text.data, text.len)))
 		goto out;
-	if (crypt_name(barrier, kind, mount, false, block, plain) != 0)
-		goto out;
-	*ret_ref = block_ref(plain);
-	rc = 0;
+	rc = crypt_name(barrier, kind, mount, false, block, plain);
+	if (rc == 0)
+		*ret_ref = block_ref(plain);
 out:
 	secret_wipe(block, sizeof(block));
 	secret_wipe(plain, sizeof(plain));

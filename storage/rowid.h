@@ -33,7 +33,8 @@ int rowid_format(const struct barrier *barrier, enum rowid_kind kind,
 
 /*
  * Which row a text would name. ERR_ABSENT for anything of the wrong form or
- * with wrong check digits. The caller compares mac or text with the row.
+ * with wrong check digits; ERR_CRYPTO says nothing about the text. The caller
+ * compares mac or text with the row.
  */
 int rowid_parse(const struct barrier *barrier, enum rowid_kind kind,
 	const char *mount, struct span text, struct rowref *ret_ref);

@@ -309,13 +309,13 @@ token_find(struct store *store, const struct barrier *barrier,
 	rowid_mac(barrier, ROWID_TOKEN, mount, whole, mac);
 	if (!has_sealed_form(whole))
 		rc = find_alias(store, mac, &row, err);
-	else if (rowid_parse(barrier, ROWID_TOKEN, mount, tail, &row) != 0)
-		rc = lease_absent(err);
 	else
-		rc = 0;
+		rc = rowid_parse(barrier, ROWID_TOKEN, mount, tail, &row);
 	if (rc == 0)
 		rc = find_same(store, row, secret_view_of(mac, sizeof(mac)),
 			mac_of, ret_ref, ret_token, err);
+	else if (rc == ERR_ABSENT)
+		rc = lease_absent(err);
 	return rc;
 }
 
@@ -325,9 +325,10 @@ token_find_accessor(struct store *store, const struct barrier *barrier,
 	const struct token **ret_token, struct err *err)
 {
 	struct rowref row;
+	int rc = rowid_parse(barrier, ROWID_ACCESSOR, mount, accessor, &row);
 
-	if (rowid_parse(barrier, ROWID_ACCESSOR, mount, accessor, &row) != 0)
-		return lease_absent(err);
+	if (rc != 0)
+		return rc == ERR_ABSENT ? lease_absent(err) : rc;
 	return find_same(store, row,
 		secret_view_of(accessor.data, accessor.len), accessor_of,
 		ret_ref, ret_token, err);

@@ -253,9 +253,10 @@ find_row(struct take_ctx *take, struct barrier *barrier, struct err *err)
 	const struct req *req = take->req;
 	const char *mount = req->mount->uuid;
 	const struct span span = span_of(text.data, text.len);
+	int rc = rowid_parse(barrier, ROWID_OTP, mount, span, &take->ref);
 
-	if (rowid_parse(barrier, ROWID_OTP, mount, span, &take->ref) != 0)
-		return ERR_ABSENT;
+	if (rc != 0)
+		return rc;
 	rowid_mac(barrier, ROWID_OTP, mount, span, take->mac);
 	return lease_path_check(req->server->store, take->ref.path, err);
 }

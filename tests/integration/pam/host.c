@@ -69,6 +69,8 @@ answer(int n, const struct pam_message **messages,
 	struct pam_response *answers = calloc((size_t)n, sizeof(*answers));
 
 	(void)data;
+	if (answers == NULL)
+		return PAM_BUF_ERR;
 	for (int i = 0; i < n; i++) {
 		if (messages[i]->msg_style == PAM_PROMPT_ECHO_OFF)
 			answers[i].resp =
@@ -485,6 +487,8 @@ read_password(void)
 	size_t len;
 
 	password = calloc(PASSWORD_MAX + 1, 1);
+	if (password == NULL)
+		exit(1);
 	len = fread(password, 1, PASSWORD_MAX, stdin);
 	password[len] = '\0';
 	password = realloc(password, len + 1);
