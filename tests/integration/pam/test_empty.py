@@ -1,4 +1,5 @@
 """L59: unknown users, empty passwords and none at all: no before the network, and after the same delay."""
+from support.figures import figure
 from support.host import UUID, YES, settings
 from support.standin import Standin
 
@@ -8,14 +9,17 @@ NOBODY = 'no-such-user'
 def test_nothing_that_is_empty_lets_in(host):
     with Standin(200, YES) as server:
         host.write_config(settings(server.address))
-        for password in (b'', b'\n', b'\n\n', b'\0', b'\0' + UUID.encode(), b' ', b' ' * 36, b'\n' * 36, b'-' * 36):
-            for user in ('nobody', 'root', NOBODY):
-                assert host.auth(password=password, user=user) == 'AUTH_ERR', (password, user)
-        for user in ('nobody', NOBODY):
-            assert host.run('null', 'auth', user=user)[0][1] == 'AUTH_ERR'
-            assert host.run('mute', 'auth', password=UUID, user=user)[0][1] in ('CONV_ERR', 'AUTH_ERR')
-        assert host.auth(password=UUID, user=NOBODY) == 'USER_UNKNOWN'
-        assert server.requests == []
+        passwords = (b'', b'\n', b'\n\n', b'\0', b'\0' + UUID.encode(), b' ', b' ' * 36, b'\n' * 36, b'-' * 36)
+        users = ('nobody', 'root', NOBODY)
+        wrong = [(password, user) for password in passwords for user in users
+                 if host.auth(password=password, user=user) != 'AUTH_ERR']
+        for user in users:
+            wrong += [(user, code) for code in (host.run('null', 'auth', user=user)[0][1],) if code != 'AUTH_ERR']
+            wrong += [(user, code) for code in (host.run('mute', 'auth', password=UUID, user=user)[0][1],)
+                      if code not in ('CONV_ERR', 'AUTH_ERR')]
+        figure('L59', len(passwords) * len(users) + 2 * len(users), len(wrong) + len(server.requests), 'logins')
+        assert wrong == [] and server.requests == []
+        assert host.auth(password=UUID, user=NOBODY) == 'USER_UNKNOWN' and server.requests == []
         assert host.auth(password=UUID) == 'SUCCESS'
 
 

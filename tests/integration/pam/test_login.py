@@ -6,6 +6,7 @@ import pytest
 from support.host import programs
 from support.server import wait_for
 from support.sshd import Sshd, helper_config
+from support.standin import Silent, Standin
 
 METHODS = ['keyboard-interactive', 'password']
 
@@ -78,14 +79,19 @@ def test_no_child_stays_behind(logins):
     wait_for(lambda: f'{logins.sshd.dir}/sallyport-helper' not in programs(), 'the helper ends')
 
 
-def test_a_server_that_is_down_refuses_within_the_deadline(logins, tmp_path):
+@pytest.mark.parametrize('method', METHODS)
+def test_faults_refuse_and_pass(logins, method):
+    """Nothing of a fault stays with sshd: the same password is good at the next login."""
     otp = key(logins)
-    logins.sshd.config('vault_addr = "http://127.0.0.1:1"\nallowed_roles = "*"\n')
-    try:
-        assert not logins.sshd.lets_in(otp)
-    finally:
-        logins.sshd.config(helper_config(logins))
-    assert logins.sshd.lets_in(otp)
+    with Silent() as silent, Standin(503, {'errors': ['Vault is sealed']}) as sealed, Standin(200, b'{') as cut:
+        try:
+            for address in (silent.address, sealed.address, cut.address, 'http://127.0.0.1:1', 'no address'):
+                logins.sshd.config(f'vault_addr = "{address}"\nallowed_roles = "*"\ntimeout_seconds = 1\n')
+                assert not logins.sshd.lets_in(otp, method=method), address
+        finally:
+            logins.sshd.config(helper_config(logins))
+    assert logins.sshd.lets_in(otp, method=method)
+    wait_for(lambda: f'{logins.sshd.dir}/sallyport-helper' not in programs(), 'every helper ends')
 
 
 def test_debug_says_more_and_never_the_password(logins):

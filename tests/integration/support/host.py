@@ -79,6 +79,13 @@ class Host:
     def auth(self, **more):
         return self.run('auth', **more)[0][1]
 
+    def is_in_time(self, timeout_s):
+        """Whether the last run, which was `timed`, ended within its deadline and half a second.
+
+        How late the machine itself lets a program run on is not the module's.
+        """
+        return self.facts['ms'] < timeout_s * 1000 + 500 + 2 * self.facts['late']
+
     def left(self):
         """What the last run changed in its process, of all that a module must leave alone."""
         names = ('fds', 'handlers', 'signal_mask', 'umask', 'cwd', 'locale', 'environment', 'session', 'pending', 'reaped',
