@@ -1,6 +1,7 @@
 """What each fault returns to PAM, for the module alone in a small program."""
 import concurrent.futures
 import os
+import re
 
 import pytest
 
@@ -130,6 +131,21 @@ def test_every_fault_in_every_stack(host_program, tmp_path):
 
 
 # ---- the answers one by one ------------------------------------------------
+
+
+def test_one_line_says_who_and_why(host):
+    """Without a control byte of anybody's, and in place of a line of his own."""
+    with Standin(200, YES) as server:
+        host.write_config(settings(server.address))
+        line = r'pam_sallyport\(service:auth\): one-time password '
+        host.run('rhost', 'auth', password=UUID)
+        assert re.fullmatch(line + r'accepted: user=nobody rhost=evil\?\?\[31mhost role=otp request_id=r\n', host.said)
+        server.status, server.body = 400, {'errors': ['OTP not found\n\x1b[2J\tforged: line']}
+        host.run('rhost', 'auth', password=UUID)
+        assert re.fullmatch(line + r'refused: user=nobody rhost=evil\?\?\[31mhost role= request_id= why=[ -~]*OTP not found[ -~]*\n',
+                            host.said)
+        host.run('auth', password=UUID, user='x\nforged: line\x1b')
+        assert re.fullmatch(line + r'refused: user=x\?forged: line\? rhost= role= request_id= why=no such user on this host\n', host.said)
 
 
 def test_a_later_refusal_on_the_same_handle_takes_the_yes_back(host):

@@ -59,7 +59,8 @@ class Host:
     def line(self, words=('dev',), helper=None):
         return f'{MODULE} fail_delay=0 helper={helper or self.helper} config={self.config} {" ".join(words)}'
 
-    def run(self, *actions, password='', user='nobody', words=('dev',), stack=None, env=None, helper=None, services=None):
+    def run(self, *actions, password='', user='nobody', words=('dev',), stack=None, env=None, helper=None, services=None,
+            timeout_s=600):
         """What each action returned: [('auth', 'AUTH_ERR'), …] and facts."""
         line = self.line(words, helper)
         stack = stack or ''.join(f'{kind} required {line}\n' for kind in ('auth', 'account', 'password', 'session'))
@@ -68,10 +69,11 @@ class Host:
             (self.directory / name).write_text(text.replace('@LINE@', line).replace('@DIR@', str(self.directory)))
         password = password if isinstance(password, bytes) else password.encode()
         done = subprocess.run([*self.under, str(self.program), str(self.directory), user, *actions], input=password,
-                              capture_output=True, timeout=600, env=env)
+                              capture_output=True, timeout=timeout_s, env=env)
         self.said = done.stderr.decode(errors='replace')
         print(self.said, end='')  # pytest shows it beside a code that is not the wanted one
         assert done.returncode == 0, done
+        assert len(password) < 8 or password not in done.stderr  # whatever else is said, never the password
         rows = [row.split('=') for row in done.stdout.decode().split()]
         self.facts = {name: int(value) for name, value in rows if name not in actions}
         return [(name, CODES.get(int(value), value)) for name, value in rows if name in actions]
