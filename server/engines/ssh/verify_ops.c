@@ -75,6 +75,7 @@ static bool
 is_echo(struct secret_view otp)
 {
 	return otp.len == strlen(ECHO_REQUEST) &&
+		/* secure: the other side is a word that everybody knows */
 		memcmp(otp.data, ECHO_REQUEST, otp.len) == 0;
 }
 
