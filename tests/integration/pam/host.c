@@ -374,7 +374,7 @@ obey(const char *word)
 	else if (strcmp(word, "several") == 0)
 		several();
 	else if (strstr(word, "*auth") != NULL)
-		printf("%s=%d\n", word, repeat(atoi(word)));
+		printf("%s=%d\n", word, repeat((int)strtol(word, NULL, 10)));
 	else
 		printf("%s=%d\n", word, act(word));
 	fflush(stdout);
