@@ -41,6 +41,9 @@ note_place(void *ctx, struct span line, bool whole)
 		resume->found = true;
 		return true;
 	}
+	/* Full: of what is no log of ours, many short lines. */
+	if (resume->places.len + sizeof(place) > resume->places.size_max)
+		return true;
 	resume->found = place.head.seq != 0 &&
 		auditline_head_equal(&place.before, resume->known);
 	return buf_add(&resume->places, &place, sizeof(place)) != 0 ||

@@ -10,7 +10,7 @@ from support.server import wait_for
 from support.wire import Wire
 
 LEASES = count('UNMOUNT_LEASES', 1200, 6000)
-STATES = count('UNMOUNT_STATES', 12, 200)
+STATES = count('UNMOUNT_STATES', 6, 200)
 
 
 def mounted(server):
