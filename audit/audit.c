@@ -31,6 +31,7 @@ struct audit {
 	pthread_t watcher;
 	pthread_mutex_t watch_lock;
 	pthread_cond_t watch_wake;
+	atomic_bool holding;  /* lines may lie unwritten: audit_flush */
 	atomic_bool watching; /* the watcher knows that lines are queued */
 	bool stop;
 };
@@ -130,6 +131,7 @@ init_locks(struct audit *audit)
 	pthread_cond_init(&audit->watch_wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	atomic_init(&audit->watching, false);
+	atomic_init(&audit->holding, false);
 	atomic_init(&audit->n_devices, 0);
 }
 
@@ -393,7 +395,23 @@ submit(struct audit *audit, struct device_entries entries, bool sync,
 	pthread_rwlock_unlock(&audit->lock);
 	if (n > 0)
 		watch_arm(audit);
+	if (n > 0 && entries.items[entries.n - 1]->more)
+		atomic_store(&audit->holding, true);
 	return n;
+}
+
+void
+audit_flush(struct audit *audit)
+{
+	size_t i;
+
+	if (!atomic_load(&audit->holding) ||
+		!atomic_exchange(&audit->holding, false))
+		return;
+	pthread_rwlock_rdlock(&audit->lock);
+	for (i = 0; i < audit->n_devices; i++)
+		device_flush(audit->devices[i]);
+	pthread_rwlock_unlock(&audit->lock);
 }
 
 int
@@ -412,9 +430,12 @@ audit_request_begin(struct audit *audit, const struct audit_entry *entry,
 }
 
 int
-audit_wait(struct audit_ticket **ticket, struct err *err)
+audit_wait(struct audit *audit, struct audit_ticket **ticket, struct err *err)
 {
-	int rc = ticket_wait(*ticket);
+	int rc;
+
+	audit_flush(audit);
+	rc = ticket_wait(*ticket);
 
 	*ticket = NULL;
 	return rc == 0 ? 0 : err_set(err, ERR_AUDIT, 500, "internal error");
@@ -436,7 +457,7 @@ audit_request(
 	struct audit_ticket *ticket = NULL;
 	int rc = audit_request_begin(audit, entry, &ticket, err);
 
-	return rc == 0 ? audit_wait(&ticket, err) : rc;
+	return rc == 0 ? audit_wait(audit, &ticket, err) : rc;
 }
 
 static bool

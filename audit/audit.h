@@ -77,6 +77,8 @@ struct audit_entry {
 	/* Shared by the entries of one request, which are rendered one after
 	 * the other and differ in nothing of request and auth; or NULL. */
 	struct audit_common *common;
+	/* More lines are at hand: this one may lie until audit_flush. */
+	bool more;
 };
 
 /* How far the store is now; any thread, never blocks. */
@@ -143,7 +145,8 @@ int audit_request_begin(struct audit *audit, const struct audit_entry *entry,
 	struct audit_ticket **ret_ticket, struct err *err);
 
 /* As audit_request from here on. */
-int audit_wait(struct audit_ticket **ticket, struct err *err);
+int audit_wait(
+	struct audit *audit, struct audit_ticket **ticket, struct err *err);
 
 /*
  * Have done called once, with 0 when a device has written the line, else
@@ -168,6 +171,12 @@ bool audit_response(struct audit *audit, const struct audit_entry *entry,
  */
 bool audit_both(struct audit *audit, const struct audit_entry *request,
 	const struct audit_entry *response, audit_done_fn *done, void *ctx);
+
+/*
+ * Have the lines written that lie there since more were at hand. Whoever hands
+ * in such a line sees to it that this is called soon, by anybody.
+ */
+void audit_flush(struct audit *audit);
 
 /* "hmac-sha256:…" as the device hashes input. ERR_ABSENT: no such device. */
 int audit_hash(struct audit *audit, const char *path, struct span input,

@@ -27,6 +27,7 @@
 #define RETRY_NS CLOCK_NS_PER_S
 #define SEARCH_MAX ((off_t)64 << 20)
 #define PIN_SEARCH_MAX ((off_t)4 << 20)
+#define LYING_MAX 64
 #define BATCH_KEPT ((size_t)4 << 20)
 
 #define THREADS 2
@@ -652,6 +653,12 @@ is_idle(const struct device *device)
 		device->to_write.first == NULL && device->to_sync.first == NULL;
 }
 
+static size_t
+n_queued(const struct device *device)
+{
+	return device->to_write.n + device->to_sync.n;
+}
+
 /* Whether n lines may be queued now; under the lock. Counts them if not. */
 static bool
 may_queue(struct device *device, size_t n, bool *ret_probe)
@@ -659,8 +666,7 @@ may_queue(struct device *device, size_t n, bool *ret_probe)
 	int64_t now_ns;
 
 	*ret_probe = false;
-	if (!device->out &&
-		device->to_write.n + device->to_sync.n < QUEUE_LINES_MAX)
+	if (!device->out && n_queued(device) < QUEUE_LINES_MAX)
 		return true;
 	now_ns = device_now_ns();
 	if (device->out && now_ns >= device->retry_ns && is_idle(device)) {
@@ -708,7 +714,7 @@ count_missed(struct device *device, size_t n)
 
 /* False where the device went out meanwhile. */
 static bool
-push(struct device *device, struct lines *lines, bool probe)
+push(struct device *device, struct lines *lines, bool probe, bool more)
 {
 	int64_t queued_ns = device_now_ns();
 	struct line *line = NULL;
@@ -722,7 +728,8 @@ push(struct device *device, struct lines *lines, bool probe)
 		lines_join(lines->last->sync ? &device->to_sync
 					     : &device->to_write,
 			lines);
-		wake = wants_wake(device);
+		wake = !(more && n_queued(device) < LYING_MAX) &&
+			wants_wake(device);
 	}
 	pthread_mutex_unlock(&device->lock);
 	/* Not under the lock: the thread would wake only to wait for it. */
@@ -735,6 +742,7 @@ void
 device_submit(struct device *device, struct device_entries entries, bool sync,
 	struct audit_ticket *ticket)
 {
+	const bool more = entries.items[entries.n - 1]->more;
 	struct lines lines;
 	bool wanted, probe;
 
@@ -747,12 +755,24 @@ device_submit(struct device *device, struct device_entries entries, bool sync,
 	}
 	if (render_lines(device, entries, sync, &lines) == 0) {
 		atomic_store(&lines.last->ticket, ticket);
-		if (push(device, &lines, probe))
+		if (push(device, &lines, probe, more))
 			return;
 		line_free_all(lines.first);
 	}
 	count_missed(device, entries.n);
 	ticket_finish(ticket, false);
+}
+
+void
+device_flush(struct device *device)
+{
+	bool wake;
+
+	pthread_mutex_lock(&device->lock);
+	wake = wants_wake(device);
+	pthread_mutex_unlock(&device->lock);
+	if (wake)
+		pthread_cond_signal(&device->wake);
 }
 
 /* ---- the watch -------------------------------------------------------- */
@@ -846,14 +866,10 @@ device_watch(struct device *device, int64_t now_ns)
 void
 device_reopen(struct device *device)
 {
-	bool wake;
-
 	pthread_mutex_lock(&device->lock);
 	device->reopen = true;
-	wake = wants_wake(device);
 	pthread_mutex_unlock(&device->lock);
-	if (wake)
-		pthread_cond_signal(&device->wake);
+	device_flush(device);
 }
 
 void

@@ -61,6 +61,9 @@ struct device_entries {
 void device_submit(struct device *device, struct device_entries entries,
 	bool sync, struct audit_ticket *ticket);
 
+/* Write what lies there since more lines were at hand. */
+void device_flush(struct device *device);
+
 /*
  * Put the device out if its oldest line has waited longer than the deadline;
  * otherwise returns when (CLOCK_MONOTONIC, ns) that will be so, INT64_MAX

@@ -34,7 +34,7 @@ struct writer {
 	struct store_job *first, *last;
 	size_t n_queued;
 	struct buf later;
-	int64_t flush_s; /* when later must be done; 0: it is empty */
+	int64_t flush_s; /* when later is done; 0: the writer must be woken */
 	bool closing;
 
 	struct buf deleting; /* taken from later; kept until committed */
@@ -281,20 +281,32 @@ end_jobs(struct store_job *jobs)
 	}
 }
 
+/* Time is up: is there anything to do? */
+static bool
+is_due(struct writer *writer, int64_t until_s)
+{
+	if (writer->later.len > 0 || until_s == writer->mark_s)
+		return true;
+	writer->flush_s = 0;
+	return false;
+}
+
 /* Wait for a job, an end or the next time that something is due. */
 static void
 wait_for_work(struct writer *writer)
 {
 	bool failed = store_failed(writer->store);
-	struct timespec until = { .tv_sec = writer->mark_s };
+	struct timespec until = { .tv_nsec = 0 };
 
 	while (writer->first == NULL && !writer->closing) {
+		until.tv_sec = writer->mark_s;
 		if (writer->flush_s != 0 && writer->flush_s < until.tv_sec)
 			until.tv_sec = writer->flush_s;
 		if (failed)
 			pthread_cond_wait(&writer->wake, &writer->lock);
 		else if (pthread_cond_timedwait(&writer->wake, &writer->lock,
-				 &until) == ETIMEDOUT)
+				 &until) == ETIMEDOUT &&
+			is_due(writer, until.tv_sec))
 			return;
 	}
 }
@@ -321,12 +333,16 @@ take_jobs(struct writer *writer)
 	return jobs;
 }
 
+/*
+ * After a batch the writer looks for more of them by itself: each change makes
+ * one soon after it, which then need not wake anybody.
+ */
 static void
-take_deletes(struct writer *writer)
+take_deletes(struct writer *writer, bool with_jobs)
 {
 	if (buf_add_span(&writer->deleting, buf_span(&writer->later)) == 0)
 		buf_reset(&writer->later);
-	writer->flush_s = 0;
+	writer->flush_s = with_jobs ? monotonic_s() + LATER_S : 0;
 }
 
 /* Between batches the backend may tidy up; at the end it must. */
@@ -392,7 +408,7 @@ writer_main(void *arg)
 		wait_for_work(writer);
 		jobs = take_jobs(writer);
 		if (jobs == NULL || jobs->call == NULL)
-			take_deletes(writer);
+			take_deletes(writer, jobs != NULL);
 		end = jobs == NULL && writer->closing;
 		pthread_mutex_unlock(&writer->lock);
 		run_jobs_or_call(writer, jobs);

@@ -383,11 +383,12 @@ log_request(struct run *run)
 		return 0;
 	rc = redact_request(req, request_error(run), &run->request, &err);
 	req->line_waits = rc == 0 && changes_nothing(req);
+	run->request.more = workers_have_more(req->server->workers);
 	if (rc == 0 && !req->line_waits)
 		rc = audit_request_begin(
 			req->server->audit, &run->request, &req->line, &err);
 	if (rc == 0 && req->line != NULL && !waits_in_write(run))
-		rc = audit_wait(&req->line, &err);
+		rc = audit_wait(req->server->audit, &req->line, &err);
 	return rc == 0 ? 0 : refuse_unlogged(run, rc);
 }
 
@@ -397,7 +398,8 @@ settle_line(struct run *run)
 {
 	struct req *req = run->req;
 
-	if (req->line != NULL && audit_wait(&req->line, NULL) != 0)
+	if (req->line != NULL &&
+		audit_wait(req->server->audit, &req->line, NULL) != 0)
 		(void)refuse_unlogged(run, ERR_AUDIT);
 }
 
@@ -447,11 +449,14 @@ log_response(struct run *run)
 		.text = "",
 	};
 	struct audit_entry entry;
+	int rc;
 
 	if (failed && run->stage != STAGE_ROUTE && run->err.status < 500)
 		answer.text = run->err.message;
 	atomic_store(&req->parties, 2);
-	if (redact_response(req, &answer, &entry, NULL) != 0)
+	rc = redact_response(req, &answer, &entry, NULL);
+	entry.more = workers_have_more(req->server->workers);
+	if (rc != 0)
 		line_done(req, ERR_AUDIT);
 	else if (!hand_over(run, &entry) && is_cut_off(req))
 		req->line_rc = ERR_AUDIT;
@@ -459,6 +464,12 @@ log_response(struct run *run)
 }
 
 /* ---- threads --------------------------------------------------------- */
+
+static bool
+is_slow(const struct req *req)
+{
+	return req->op != NULL && (req->op->flags & OP_SLOW) != 0;
+}
 
 static bool
 is_late(const struct req *req)
@@ -483,25 +494,9 @@ end_work(struct run *run)
 		complete(req);
 }
 
-/* The write that a handler left is done. */
 static void
-go_on(struct job *job)
+begin(struct req *req)
 {
-	struct req *req = (struct req *)(void *)job; /* its first member */
-	struct run *run = req->run;
-	int rc = req_end_write(req, &run->reply, &run->err);
-
-	if (rc == ERR_AUDIT)
-		(void)refuse_unlogged(run, rc);
-	else if (rc != 0)
-		settle_error(run);
-	end_work(run);
-}
-
-static void
-work(struct job *job)
-{
-	struct req *req = (struct req *)(void *)job; /* its first member */
 	struct run *run = ARENA_NEW(req->arena, struct run);
 	struct err err = { 0 };
 
@@ -520,9 +515,43 @@ work(struct job *job)
 		return;
 	}
 	req->run = run;
-	req->job.fn = go_on;
 	workers_park(req->server->workers);
 	req_begin_write(req, &run->err);
+}
+
+/* The write that a handler left is done. */
+static void
+go_on(struct req *req)
+{
+	struct run *run = req->run;
+	int rc = req_end_write(req, &run->reply, &run->err);
+
+	if (rc == ERR_AUDIT)
+		(void)refuse_unlogged(run, rc);
+	else if (rc != 0)
+		settle_error(run);
+	end_work(run);
+}
+
+/*
+ * Lines lie as long as other requests are there to add theirs: one write, and
+ * one sync, for all that came together. Whoever finds none has them written;
+ * slow requests do not wait for quick ones to come to that.
+ */
+static void
+work(struct job *job)
+{
+	struct req *req = (struct req *)(void *)job; /* its first member */
+	struct server *server = req->server;
+	const bool slow = is_slow(req);
+
+	if (req->run == NULL)
+		begin(req);
+	else
+		go_on(req);
+	/* The request may be gone. */
+	if (slow || !workers_have_more(server->workers))
+		audit_flush(server->audit);
 }
 
 /* Health and its like: no token, no line, no disk. */
@@ -548,7 +577,6 @@ void
 pipeline_submit(struct req *req)
 {
 	struct err err = { 0 };
-	bool slow;
 
 	if (admit(req, &err) != 0) {
 		turn_away(req, &err);
@@ -559,9 +587,9 @@ pipeline_submit(struct req *req)
 		run_at_once(req);
 		return;
 	}
-	slow = req->op != NULL && (req->op->flags & OP_SLOW) != 0;
 	req->job.fn = work;
-	if (workers_submit(req->server->workers, &req->job, slow, &err) != 0)
+	if (workers_submit(
+		    req->server->workers, &req->job, is_slow(req), &err) != 0)
 		turn_away(req, &err);
 }
 

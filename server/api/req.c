@@ -213,7 +213,7 @@ write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
 	int rc = prepare_write(req, fn, ctx, &write, err);
 
 	if (rc == 0 && req->line != NULL)
-		rc = audit_wait(&req->line, err);
+		rc = audit_wait(req->server->audit, &req->line, err);
 	if (rc == 0)
 		rc = store_write(req->server->store, write_all, &write, err);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@ struct jobs {
 struct pool {
 	struct workers *workers;
 	struct jobs resumed, queued;
+	atomic_size_t n_waiting; /* in both */
 	size_t n_parked;
 	size_t n_queued, queue_max;
 	size_t n_threads, threads_max;
@@ -139,6 +141,7 @@ take_job(struct pool *pool)
 {
 	if (!has_job(pool) && !wait_for_work(pool))
 		return NULL;
+	atomic_fetch_sub(&pool->n_waiting, 1);
 	if (pool->resumed.first != NULL)
 		return remove_first(&pool->resumed);
 	pool->n_queued--;
@@ -212,6 +215,7 @@ pool_init(struct pool *pool, struct workers *workers, size_t threads_max,
 	pool->workers = workers;
 	pool->threads_max = threads_max;
 	pool->queue_max = queue_max;
+	atomic_init(&pool->n_waiting, 0);
 	monotonic_cond_init(&pool->work);
 }
 
@@ -286,6 +290,7 @@ workers_submit(
 		has_hand(pool);
 	if (taken) {
 		append(&pool->queued, job);
+		atomic_fetch_add(&pool->n_waiting, 1);
 		pool->n_queued++;
 		wake = wants_wake(pool);
 	}
@@ -293,6 +298,12 @@ workers_submit(
 	if (wake)
 		pthread_cond_signal(&pool->work);
 	return taken ? 0 : err_set(err, ERR_BUSY, 503, "overloaded");
+}
+
+bool
+workers_have_more(const struct workers *workers)
+{
+	return atomic_load(&workers->quick.n_waiting) > 0;
 }
 
 void
@@ -312,6 +323,7 @@ workers_resume(struct workers *workers, struct job *job)
 	pthread_mutex_lock(&workers->mutex);
 	pool->n_parked--;
 	append(&pool->resumed, job);
+	atomic_fetch_add(&pool->n_waiting, 1);
 	wake = wants_wake(pool);
 	pthread_mutex_unlock(&workers->mutex);
 	if (wake)

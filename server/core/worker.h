@@ -31,6 +31,9 @@ void workers_free(struct workers **workers);
 int workers_submit(
 	struct workers *workers, struct job *job, bool slow, struct err *err);
 
+/* Ordinary jobs wait to be taken. */
+bool workers_have_more(const struct workers *workers);
+
 /*
  * For an ordinary job that waits for something without a thread: it parks, and
  * is given back later by any thread; it is then run before those that are new.

@@ -149,15 +149,28 @@ scratch_request(struct scratch *s, const char *id)
 	return rc;
 }
 
-struct audit_ticket *
-scratch_begin(struct scratch *s, const char *id)
+static struct audit_ticket *
+begin(struct scratch *s, const char *id, bool more)
 {
-	const struct audit_entry entry = entry_of(id);
+	struct audit_entry entry = entry_of(id);
 	struct audit_ticket *ticket = NULL;
 
+	entry.more = more;
 	assert_int_equal(
 		audit_request_begin(s->audit, &entry, &ticket, NULL), 0);
 	return ticket;
+}
+
+struct audit_ticket *
+scratch_begin(struct scratch *s, const char *id)
+{
+	return begin(s, id, false);
+}
+
+struct audit_ticket *
+scratch_lay(struct scratch *s, const char *id)
+{
+	return begin(s, id, true);
 }
 
 struct waiter {

@@ -34,6 +34,8 @@ int scratch_enable(struct scratch *s, const char *name, const char *file_path,
 int scratch_request(struct scratch *s, const char *id);
 /* … without waiting: what then stands for the line. */
 struct audit_ticket *scratch_begin(struct scratch *s, const char *id);
+/* … which may lie, since more are at hand. */
+struct audit_ticket *scratch_lay(struct scratch *s, const char *id);
 int scratch_response(struct scratch *s, const char *id);
 int scratch_both(struct scratch *s, const char *id);
 

@@ -492,6 +492,36 @@ wait_until_told(struct audit_ticket *ticket, int rc)
 }
 
 static void
+lines_lie_until_somebody_flushes(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	struct audit_ticket *tickets[3], *many[64];
+	size_t i;
+
+	scratch_restart(s, PATIENT_MS);
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	for (i = 0; i < ARRAY_LEN(tickets); i++)
+		tickets[i] = scratch_lay(s, "laid");
+	(void)usleep(20000);
+	assert_string_equal(scratch_read(s, path), "");
+	audit_flush(s->audit);
+	for (i = 0; i < ARRAY_LEN(tickets); i++)
+		wait_until_told(tickets[i], 0);
+	/* Who waits flushes; so does a line behind which there are no more. */
+	tickets[0] = scratch_lay(s, "laid");
+	assert_int_equal(audit_wait(s->audit, &tickets[0], NULL), 0);
+	tickets[0] = scratch_lay(s, "laid");
+	assert_int_equal(scratch_request(s, "last"), 0);
+	wait_until_told(tickets[0], 0);
+	/* Nor do many lie for long. */
+	for (i = 0; i < ARRAY_LEN(many); i++)
+		many[i] = scratch_lay(s, "laid");
+	for (i = 0; i < ARRAY_LEN(many); i++)
+		wait_until_told(many[i], 0);
+}
+
+static void
 who_does_not_wait_for_a_line_is_told_of_it(void **state)
 {
 	struct scratch *s = *state;
@@ -531,6 +561,7 @@ main(void)
 		TEST(a_failed_sync_fails_the_answer_and_the_chain_goes_on),
 		TEST(a_file_that_cannot_be_made_anew_puts_the_device_out),
 		TEST(who_does_not_wait_for_a_line_is_told_of_it),
+		TEST(lines_lie_until_somebody_flushes),
 		TEST(request_lines_are_taken_during_a_sync),
 		TEST(the_head_is_of_the_last_synced_line),
 		TEST(reopening_waits_for_the_sync_under_way),
