@@ -58,6 +58,7 @@ struct device {
 	pthread_cond_t ended;  /* a write or a sync has ended */
 	struct lines to_write; /* lines that want to be written, … */
 	struct lines to_sync;  /* … and those that want a sync as well */
+	size_t n_running;
 	bool writing, syncing;
 	bool sync_failed; /* the sync is over, its thread wants to write */
 	bool woken;       /* a thread was, and has not come yet */
@@ -526,11 +527,40 @@ wait_for_work(struct device *device)
 	return true;
 }
 
+/*
+ * Closed on purpose: lines that stand behind the last signature, such as the
+ * request that closes the device, get one that is signed behind them. Else
+ * who holds the file could cut them off unseen. No other thread is left.
+ */
+static void
+sign_off(struct device *device)
+{
+	uint64_t seq = device->chain.head.seq, taken;
+	struct batch batch = { .sync = true };
+	struct err err = { 0 };
+	struct line *line = NULL;
+
+	if (device->closed || seq == device->synced.seq ||
+		seq == device->found.seq)
+		return;
+	line = line_new();
+	if (line == NULL)
+		return;
+	chain_render_end(device->path, clock_wall_ns(device->settings.clock),
+		&line->body);
+	batch.lines = (struct lines){ line, line, 1 };
+	if (write_batch(device, &batch, &taken, &err) != 0)
+		log_warn("an audit device's end is not signed",
+			LOG_STR("device", device->path), LOG_ERR(&err));
+	line_free_all(line);
+}
+
 static void *
 run(void *ctx)
 {
 	struct device *device = ctx;
 	struct batch batch;
+	bool last;
 
 	(void)pthread_setname_np(pthread_self(), "audit");
 	pthread_mutex_lock(&device->lock);
@@ -540,7 +570,12 @@ run(void *ctx)
 		work(device, &batch);
 		pthread_mutex_lock(&device->lock);
 	}
+	last = --device->n_running == 0;
 	pthread_mutex_unlock(&device->lock);
+	if (last) {
+		sign_off(device);
+		(void)sink_file_sync(device->sink, NULL);
+	}
 	return NULL;
 }
 
@@ -553,6 +588,7 @@ device_start(struct device *device, struct err *err)
 	/* Signals are for other threads; a reader that left is an error. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	device->n_running = THREADS;
 	while (device->n_threads < THREADS && failed == 0) {
 		failed = pthread_create(
 			&device->threads[device->n_threads], NULL, run, device);
@@ -590,34 +626,6 @@ device_unref(struct device **ref)
 	free(device);
 }
 
-/*
- * Closed on purpose: lines that stand behind the last signature, such as the
- * request that closes the device, get one that is signed behind them. Else
- * who holds the file could cut them off unseen. No thread is at work.
- */
-static void
-sign_off(struct device *device)
-{
-	uint64_t seq = device->chain.head.seq, taken;
-	struct batch batch = { .sync = true };
-	struct err err = { 0 };
-	struct line *line = NULL;
-
-	if (device->closed || seq == device->synced.seq ||
-		seq == device->found.seq)
-		return;
-	line = line_new();
-	if (line == NULL)
-		return;
-	chain_render_end(device->path, clock_wall_ns(device->settings.clock),
-		&line->body);
-	batch.lines = (struct lines){ line, line, 1 };
-	if (write_batch(device, &batch, &taken, &err) != 0)
-		log_warn("an audit device's end is not signed",
-			LOG_STR("device", device->path), LOG_ERR(&err));
-	line_free_all(line);
-}
-
 static void
 stop_threads(struct device *device)
 {
@@ -629,8 +637,6 @@ stop_threads(struct device *device)
 	pthread_mutex_unlock(&device->lock);
 	for (i = 0; i < device->n_threads; i++)
 		(void)pthread_join(device->threads[i], NULL);
-	sign_off(device);
-	(void)sink_file_sync(device->sink, NULL);
 }
 
 void
