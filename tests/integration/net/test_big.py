@@ -133,7 +133,7 @@ def test_a_large_body_is_still_read_for_a_good_token(server):
 
 
 def test_what_was_kept_is_given_back(server):
-    """The second hundred of them finds the room that the first had."""
+    """The second hundred of them finds the room that the first had; kept, they would be 100 MiB."""
     def hundred():
         for _ in range(100):
             answer_to(server, head(server, 'PUT', 'Transfer-Encoding: chunked', token='junk'), endless(chunk(PIECE)), 4 * MIB)
@@ -141,4 +141,4 @@ def test_what_was_kept_is_given_back(server):
     before = hundred()
     grown = hundred() - before
     print(f'{grown} bytes grown')
-    assert grown < 2 * MIB
+    assert grown < 16 * MIB
