@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -569,7 +568,5 @@ main(void)
 		TEST(a_write_that_fails_during_a_sync_is_refused),
 	};
 
-	/* As in the server: an end line may meet a reader that left. */
-	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
