@@ -38,7 +38,7 @@ def hashed(server, text):
 
 
 def without(entry, *keys):
-    return {k: v for k, v in entry.items() if k not in ('time', 'seq', 'link', 'sig', *keys)}
+    return {k: v for k, v in entry.items() if k not in ('time', 'seq', 'link', 'epoch', 'batch', 'sig', *keys)}
 
 
 def golden(entry):
