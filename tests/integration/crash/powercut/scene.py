@@ -40,6 +40,8 @@ class Scene:
 
     def start_on(self, cut, kind):
         """A server on an image; unsealed."""
+        if self.server.process.poll() is None:
+            self.server.kill()  # of the image before, if nobody has stopped it
         for root in self.roots:
             for path in root.iterdir():
                 path.unlink()
