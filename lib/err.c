@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef SALLYPORT_ANALYZER
+#undef err_set
+#undef err_set_errno
+#undef err_set_memory
+#endif
+
 int
 err_set(struct err *err, int code, int status, const char *fmt, ...)
 {

@@ -57,6 +57,18 @@ int err_set_memory(struct err *err);
 /* Put "text: " before detail; code, status and message stay. Returns code. */
 int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * gcc's analyzer sees one file at a time: that these return what they are
+ * given, never 0, it must be told (./check analyzer).
+ */
+#ifdef SALLYPORT_ANALYZER
+#define err_set(err, code, ...)                                                \
+	((void)(err_set)((err), (code), __VA_ARGS__), (code))
+#define err_set_errno(err, what)                                               \
+	((void)(err_set_errno)((err), (what)), ERR_SYSTEM)
+#define err_set_memory(err) ((void)(err_set_memory)(err), ERR_MEMORY)
+#endif
+
 /* Forget what was recorded, so that the struct can be used again. */
 void err_clear(struct err *err);
 

@@ -269,7 +269,7 @@ find_same(struct store *store, struct rowref row, struct secret_view asked,
 	struct err *err)
 {
 	struct compiled *ref = NULL;
-	const struct token *token;
+	const struct token *token = NULL;
 	int rc = token_find_row(store, row, &ref, &token, err);
 
 	if (rc != 0)
