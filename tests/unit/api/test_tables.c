@@ -87,6 +87,8 @@ check_existence(const struct mount_type *type, const struct op *op)
 	rule((op->flags & (OP_UNAUTHENTICATED | OP_SUDO)) !=
 			(OP_UNAUTHENTICATED | OP_SUDO),
 		type, op, "sudo of nobody", "");
+	rule((op->flags & (OP_ONE_WRITE | OP_SLOW)) != (OP_ONE_WRITE | OP_SLOW),
+		type, op, "its write would go on with the quick workers", "");
 }
 
 static void
