@@ -1,6 +1,8 @@
 """Start, stop, kill and restart the real server."""
+import contextlib
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -13,9 +15,12 @@ from .build import SERVER
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(('127.0.0.1', 0))
-        return one.getsockname()[1]
+    """Below the ports that the kernel gives out by itself: a server that is restarted finds its own free again."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(('127.0.0.1', port))
+            return port
 
 
 def wait_for(condition, what, seconds=60):

@@ -482,7 +482,8 @@ a_begun_write_finds_a_full_queue_at_once(void **state)
 		sem_wait(&begun[i].done);
 		refused += begun[i].job.rc != 0;
 	}
-	assert_in_range(refused, 1, ARRAY_LEN(begun) - 4096);
+	/* The first may have been in the queue still, or at work already. */
+	assert_in_range(refused, 1, ARRAY_LEN(begun) - 4096 + 1);
 }
 
 int
