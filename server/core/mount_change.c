@@ -17,6 +17,26 @@
 #define MOUNT_PATH_MAX 256
 #define DELETE_STEP 500
 
+/* One change at a time, with memory for it; end_change gives both back. */
+static int
+begin_change(struct mounts *mounts, struct arena **ret_arena, struct err *err)
+{
+	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	pthread_mutex_lock(&mounts->change);
+	*ret_arena = arena;
+	return 0;
+}
+
+static void
+end_change(struct mounts *mounts, struct arena **arena)
+{
+	pthread_mutex_unlock(&mounts->change);
+	arena_free(arena);
+}
+
 /* ---- names ------------------------------------------------------------ */
 
 /* Spaces of our own (reliability.md L08); no case variant of them either. */
@@ -310,15 +330,13 @@ int
 mounts_add(struct mounts *mounts, const struct mount_wanted *wanted,
 	struct err *err)
 {
-	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
-	int rc;
+	struct arena *arena = NULL;
+	int rc = begin_change(mounts, &arena, err);
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	pthread_mutex_lock(&mounts->change);
+	if (rc != 0)
+		return rc;
 	rc = add_locked(mounts, wanted, arena, err);
-	pthread_mutex_unlock(&mounts->change);
-	arena_free(&arena);
+	end_change(mounts, &arena);
 	return rc;
 }
 
@@ -459,15 +477,13 @@ int
 mounts_tune(struct mounts *mounts, const char *path,
 	const struct mount_wanted *changes, struct err *err)
 {
-	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
-	int rc;
+	struct arena *arena = NULL;
+	int rc = begin_change(mounts, &arena, err);
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	pthread_mutex_lock(&mounts->change);
+	if (rc != 0)
+		return rc;
 	rc = tune_locked(mounts, path, changes, arena, err);
-	pthread_mutex_unlock(&mounts->change);
-	arena_free(&arena);
+	end_change(mounts, &arena);
 	return rc;
 }
 
@@ -539,19 +555,17 @@ start_removal(struct mounts *mounts, const char *wanted, struct arena *arena,
 int
 mounts_remove(struct mounts *mounts, const char *path, struct err *err)
 {
-	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
+	struct arena *arena = NULL;
 	struct mount *mount = NULL;
-	int rc;
+	int rc = begin_change(mounts, &arena, err);
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	pthread_mutex_lock(&mounts->change);
+	if (rc != 0)
+		return rc;
 	rc = start_removal(mounts, path, arena, &mount, err);
-	pthread_mutex_unlock(&mounts->change);
+	end_change(mounts, &arena);
 	if (rc == 0 && mount != NULL)
 		rc = mounts_finish_removal(mounts, mount, err);
 	mount_unref(mounts, &mount);
-	arena_free(&arena);
 	return rc;
 }
 
@@ -647,14 +661,12 @@ int
 mounts_move(struct mounts *mounts, const char *from, const char *to,
 	struct err *err)
 {
-	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
-	int rc;
+	struct arena *arena = NULL;
+	int rc = begin_change(mounts, &arena, err);
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	pthread_mutex_lock(&mounts->change);
+	if (rc != 0)
+		return rc;
 	rc = move_locked(mounts, from, to, arena, err);
-	pthread_mutex_unlock(&mounts->change);
-	arena_free(&arena);
+	end_change(mounts, &arena);
 	return rc;
 }
