@@ -6,7 +6,6 @@
  *
  * What would write files (audit devices, backups) is left out.
  */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,38 +28,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct api_fixture *fixture;
 static unsigned n_inputs;
-
-struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t woken;
-	bool done;
-};
-
-static void
-wake(struct req *req)
-{
-	struct waiter *waiter = req->done_ctx;
-
-	pthread_mutex_lock(&waiter->lock);
-	waiter->done = true;
-	pthread_cond_signal(&waiter->woken);
-	pthread_mutex_unlock(&waiter->lock);
-}
-
-static void
-submit(struct req *req)
-{
-	struct waiter waiter = { PTHREAD_MUTEX_INITIALIZER,
-		PTHREAD_COND_INITIALIZER, false };
-
-	req->done = wake;
-	req->done_ctx = &waiter;
-	pipeline_submit(req);
-	pthread_mutex_lock(&waiter.lock);
-	while (!waiter.done)
-		pthread_cond_wait(&waiter.woken, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
-}
 
 /* A service with an ssh mount and a role, made again now and then. */
 static void
@@ -152,7 +119,7 @@ serve(struct http_parser *parser, uint8_t choice)
 		!writes_files(req->path)) {
 		check_scrubbed(parser);
 		choose_token(req, choice);
-		submit(req);
+		api_submit(req);
 		check_answer(req);
 	}
 	req_free(&req);

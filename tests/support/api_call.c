@@ -199,6 +199,21 @@ wake(struct req *req)
 	pthread_mutex_unlock(&waiter->lock);
 }
 
+void
+api_submit(struct req *req)
+{
+	struct waiter waiter = { PTHREAD_MUTEX_INITIALIZER,
+		PTHREAD_COND_INITIALIZER, false };
+
+	req->done = wake;
+	req->done_ctx = &waiter;
+	pipeline_submit(req);
+	pthread_mutex_lock(&waiter.lock);
+	while (!waiter.done)
+		pthread_cond_wait(&waiter.woken, &waiter.lock);
+	pthread_mutex_unlock(&waiter.lock);
+}
+
 static const char *
 text_or_empty(const char *text)
 {
@@ -228,7 +243,6 @@ make_req(struct api_fixture *fixture, const struct api_request *request)
 	req->namespace_text = text_or_empty(request->name_space);
 	req->peer = fixture->peer;
 	req->local_listener = true;
-	req->done = wake;
 	return req;
 }
 
@@ -268,17 +282,10 @@ void
 api_send(struct api_fixture *fixture, const struct api_request *request,
 	struct api_reply *ret_reply)
 {
-	struct waiter waiter = { PTHREAD_MUTEX_INITIALIZER,
-		PTHREAD_COND_INITIALIZER, false };
 	struct req *req = make_req(fixture, request);
 	struct secret_view header = req->token_text;
 
-	req->done_ctx = &waiter;
-	pipeline_submit(req);
-	pthread_mutex_lock(&waiter.lock);
-	while (!waiter.done)
-		pthread_cond_wait(&waiter.woken, &waiter.lock);
-	pthread_mutex_unlock(&waiter.lock);
+	api_submit(req);
 	take_reply(fixture, req, ret_reply);
 	ret_reply->token_wiped = is_wiped(header);
 	req_free(&req);

@@ -59,6 +59,9 @@ const char *api_audit_file(struct api_fixture *fixture);
 /* The file's text so far, into the fixture's arena. */
 const char *api_audit_text(struct api_fixture *fixture);
 
+/* Hand a request to the pipeline and wait until it is done. */
+void api_submit(struct req *req);
+
 /* Send and wait for the answer, which lives as long as the fixture. */
 void api_send(struct api_fixture *fixture, const struct api_request *request,
 	struct api_reply *ret_reply);

@@ -4,23 +4,8 @@ import json
 import pytest
 
 from support.figures import figure
-from support.good import World, prepare
-from support.routes import all_routes
-from support.server import Server
 
 ABSENT = {'lease_id': 'ssh/creds/otp/' + 'A' * 24, 'prefix': 'none/creds', 'path': 'none', 'name': 'none', 'role': 'none'}
-
-
-@pytest.fixture(scope='module')
-def world():
-    server = Server(dev=False).start().mount_ssh()
-    server.write_role()
-    server.enable_audit()
-    one = World(server)
-    one.zeroaddress()
-    one.calls = [(route, *prepare(route, one)[:3]) for route in all_routes(server)]
-    yield one
-    server.clean()
 
 
 def seen(got):

@@ -2,28 +2,13 @@
 import pytest
 
 from support.figures import figure
-from support.good import World, prepare
 from support.raw import ask
-from support.routes import all_routes
-from support.server import Server
 
 # A fixed list: a route that is open by mistake fails here.
 OPEN = {'GET sys/health', 'GET sys/leader', 'GET sys/seal-status', 'GET sys/init', 'POST sys/init', 'POST sys/unseal',
         'GET sys/internal/ui/mounts', 'GET sys/internal/ui/mounts/{path}', 'GET sys/internal/specs/openapi',
         'POST sys/internal/specs/openapi'}
 OPEN_ELSEWHERE = {'POST ssh/verify'}
-
-
-@pytest.fixture(scope='module')
-def world():
-    server = Server(dev=False).start().mount_ssh()
-    server.write_role()
-    server.enable_audit()
-    one = World(server)
-    one.zeroaddress()
-    one.calls = [(route, *prepare(route, one)[:3]) for route in all_routes(server)]
-    yield one
-    server.clean()
 
 
 def test_the_open_routes_are_a_fixed_list(world):
