@@ -450,16 +450,6 @@ audit_then(struct audit_ticket **ref, audit_done_fn *done, void *ctx)
 	ticket_then(ticket, done, ctx);
 }
 
-int
-audit_request(
-	struct audit *audit, const struct audit_entry *entry, struct err *err)
-{
-	struct audit_ticket *ticket = NULL;
-	int rc = audit_request_begin(audit, entry, &ticket, err);
-
-	return rc == 0 ? audit_wait(audit, &ticket, err) : rc;
-}
-
 static bool
 submit_last(struct audit *audit, struct device_entries entries,
 	audit_done_fn *done, void *ctx)

@@ -130,21 +130,17 @@ void audit_disable_all(struct audit *audit);
 bool audit_is_enabled(const struct audit *audit);
 
 /*
- * Log a request line; returns when at least one device has written it (not
- * yet synced). ERR_AUDIT where none did within the deadline. No device: 0.
- */
-int audit_request(
-	struct audit *audit, const struct audit_entry *entry, struct err *err);
-
-/*
- * The same without waiting: *ret_ticket then stands for the line, and goes to
+ * Hand in a request line: *ret_ticket then stands for it, and goes to
  * audit_wait or audit_then, once.
  */
 struct audit_ticket;
 int audit_request_begin(struct audit *audit, const struct audit_entry *entry,
 	struct audit_ticket **ret_ticket, struct err *err);
 
-/* As audit_request from here on. */
+/*
+ * Wait until at least one device has written the line (not yet synced).
+ * ERR_AUDIT where none did within the deadline. No device: 0.
+ */
 int audit_wait(
 	struct audit *audit, struct audit_ticket **ticket, struct err *err);
 

@@ -325,12 +325,6 @@ barrier_open(struct barrier *barrier, struct span key, struct span sealed,
 /* ---- derived keys ---------------------------------------------------- */
 
 struct secret_view
-barrier_name_key(const struct barrier *barrier)
-{
-	return secret_view_of(barrier->keys->name, BARRIER_KEY);
-}
-
-struct secret_view
 barrier_audit_seed(const struct barrier *barrier)
 {
 	return secret_view_of(barrier->keys->audit_seed, BARRIER_KEY);

@@ -50,9 +50,6 @@ int barrier_open(struct barrier *barrier, struct span key, struct span sealed,
 void barrier_status(const struct barrier *barrier, uint32_t *ret_term,
 	int64_t *ret_installed_s, uint64_t *ret_encryptions);
 
-/* The key for ids and HMACs; rotate never touches it. */
-struct secret_view barrier_name_key(const struct barrier *barrier);
-
 /* The seed of the audit key (Ed25519); rotate never touches it. */
 struct secret_view barrier_audit_seed(const struct barrier *barrier);
 

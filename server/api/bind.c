@@ -51,8 +51,9 @@ bind_fields(const struct op *op, size_t *ret_size)
 	return op->record->fields;
 }
 
-bool
-bind_is_given(const struct value *value)
+/* Null, absent and "" count as not given, whatever the type. */
+static bool
+is_given(const struct value *value)
 {
 	if (value == NULL || value->type == VALUE_NULL)
 		return false;
@@ -630,9 +631,9 @@ sent(const struct value *data, const struct field *field)
 {
 	const struct value *value = value_find(data, field->name);
 
-	if (!bind_is_given(value) && field->alias != NULL)
+	if (!is_given(value) && field->alias != NULL)
 		value = value_find(data, field->alias);
-	return bind_is_given(value) ? value : NULL;
+	return is_given(value) ? value : NULL;
 }
 
 static int

@@ -17,9 +17,6 @@ enum bind_mode {
 /* The fields that bind a row's input, and the size of its struct. */
 const struct field *bind_fields(const struct op *op, size_t *ret_size);
 
-/* Null, absent and "" count as not given, whatever the type. */
-bool bind_is_given(const struct value *value);
-
 /* Every member's default. The record is zeroed memory of the right size. */
 int bind_defaults(const struct field *fields, void *record, struct arena *arena,
 	struct err *err);

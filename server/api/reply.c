@@ -61,13 +61,6 @@ reply_time_ns(struct reply *reply, const char *name, int64_t ns)
 }
 
 void
-reply_empty(struct reply *reply)
-{
-	if (data_of(reply) == NULL)
-		reply->out_of_memory = true;
-}
-
-void
 reply_keys(struct reply *reply, struct value *names)
 {
 	reply_value(reply, "keys", names);

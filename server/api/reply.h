@@ -36,9 +36,6 @@ void reply_value(struct reply *reply, const char *name, struct value *value);
 /* A time as RFC 3339 text; 0: null. */
 void reply_time_ns(struct reply *reply, const char *name, int64_t ns);
 
-/* An empty data object, for answers such as {}. */
-void reply_empty(struct reply *reply);
-
 /* A list answer: data.keys; no names and nothing else: 404. */
 void reply_keys(struct reply *reply, struct value *names);
 

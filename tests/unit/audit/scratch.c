@@ -141,10 +141,13 @@ scratch_request(struct scratch *s, const char *id)
 {
 	struct audit_entry entry = entry_of(id);
 	struct arena *arena = arena_new(1 << 16);
+	struct audit_ticket *ticket = NULL;
 	int rc;
 
 	entry.request_data = canary(arena, "CANARY-request");
-	rc = audit_request(s->audit, &entry, NULL);
+	rc = audit_request_begin(s->audit, &entry, &ticket, NULL);
+	if (rc == 0)
+		rc = audit_wait(s->audit, &ticket, NULL);
 	arena_free(&arena);
 	return rc;
 }
