@@ -7,20 +7,12 @@ import pytest
 
 from support.cli import run
 from support.figures import count, figure
-from support.server import Server, wait_for
+from support.server import wait_for
 from support.wire import Wire
 
 COPIES = count('CORRUPT_COPIES', 20, 1000)
 EXIT_STORE = 70
 N_ROWS = 5200  # so many that the first ones are not looked at before anybody is served
-
-
-@pytest.fixture
-def one():
-    server = Server(dev=False).start().mount_ssh()
-    server.write_role()
-    yield server
-    server.clean()
 
 
 def open_or_refused(server):

@@ -8,20 +8,11 @@ import pytest
 from support.audit import entries, lines
 from support.cli import run
 from support.figures import count, figure
-from support.server import Server
 from support.wire import Wire
 
 ROLLBACKS = count('ROLLBACKS', 1, 20)
 REASON = 'the store is older than the audit log or the epoch file says'
 UNKNOWN = 'whether the store is the newest cannot be told'
-
-
-@pytest.fixture
-def one():
-    server = Server(dev=False).start().mount_ssh()
-    server.write_role()
-    yield server
-    server.clean()
 
 
 def copy(server, to):

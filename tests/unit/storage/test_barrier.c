@@ -11,54 +11,7 @@
 #include <string.h>
 
 #include "storage/barrier.h"
-
-#define N_RECORDS 200
-
-struct sealed {
-	char key[32];
-	struct buf bytes;
-};
-
-struct fixture {
-	struct barrier *barrier;
-	struct sealed records[N_RECORDS];
-};
-
-/* 200 records of 1 to 200 bytes. */
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct sealed *record = NULL;
-	uint8_t value[N_RECORDS];
-	size_t i;
-
-	*state = fixture;
-	memset(value, 'v', sizeof(value));
-	fixture->barrier = barrier_new_keyring(1000);
-	for (i = 0; i < N_RECORDS; i++) {
-		record = &fixture->records[i];
-		snprintf(record->key, sizeof(record->key), "row/%zu", i);
-		buf_init(&record->bytes, 4096);
-		if (barrier_seal(fixture->barrier, span_str(record->key),
-			    span_of(value, i + 1), &record->bytes, NULL) != 0)
-			return 1;
-	}
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	size_t i;
-
-	for (i = 0; i < N_RECORDS; i++)
-		buf_clear(&fixture->records[i].bytes);
-	barrier_free(&fixture->barrier);
-	free(fixture);
-	return 0;
-}
+#include "tests/unit/storage/sealed_fixture.h"
 
 /* What opening gives: 0, or its code. */
 static int

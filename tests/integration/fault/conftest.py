@@ -1,0 +1,12 @@
+import pytest
+
+from support.server import Server
+
+
+@pytest.fixture
+def one():
+    """A fresh server, not a development one, with an ssh mount and the role `otp`."""
+    server = Server(dev=False).start().mount_ssh()
+    server.write_role()
+    yield server
+    server.clean()
