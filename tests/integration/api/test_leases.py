@@ -1,5 +1,6 @@
 """sys/leases: look up, list, renew, revoke, count; and the end by itself."""
 import datetime
+import itertools
 import re
 import threading
 
@@ -160,11 +161,7 @@ def test_counts_and_tidy(shared):
 # ---- the end by itself ----------------------------------------------------------
 
 def test_leases_end_by_themselves_under_load(server):
-    """S2-7: expiry makes the OTP unusable; promised about a second late, here under load.
-
-    Times are compared as the server recorded them, never by this machine's speed: what
-    is asked is that a lease shown as live never has its end behind it by over a second.
-    """
+    """S2-7: expiry makes the OTP unusable. How late they may be: fault/test_leases_end_in_time.py."""
     server.write_role('brief', ttl='2s')
     made = [server.otp(role='brief') for _ in range(40)]
     stop = threading.Event()
@@ -176,36 +173,37 @@ def test_leases_end_by_themselves_under_load(server):
     threads = [threading.Thread(target=load) for _ in range(4)]
     for one in threads:
         one.start()
-    late = []
-    left = {one['lease_id'] for one in made}
-    while left:
-        for lease_id in list(left):
-            got = lookup(server, lease_id)
-            if got.status == 400:
-                left.discard(lease_id)
-            elif got.data['ttl'] < -1:
-                late.append(got.data)
-    stop.set()
-    for one in threads:
-        one.join()
-    assert not late
+    try:
+        for one in made:
+            wait_for(lambda: is_gone(server, one['lease_id']), 'the lease ends')
+    finally:
+        stop.set()
+        for one in threads:
+            one.join()
     assert not any(opens(server, one) for one in made)
+
+
+def brief_otp(server):
+    """One that ends soon, and when; a machine may be so slow that an OTP has ended before it is looked at."""
+    for ttl in itertools.count(1):
+        server.write_role('brief', ttl=ttl)
+        made = server.otp(role='brief')
+        got = lookup(server, made['lease_id'])
+        if got.status == 200:
+            return made, seconds(got.data['expire_time'])
 
 
 def test_an_otp_dies_at_its_deadline_not_at_the_sweep(server):
     """G-4: expiry is checked at verify time from the stored deadline."""
-    server.write_role('brief', ttl='1s')
-    made = server.otp(role='brief')
-    deadline = seconds(lookup(server, made['lease_id']).data['expire_time'])
+    made, deadline = brief_otp(server)
     wait_for(lambda: server.api(None).get('sys/health').json['server_time_utc'] >= deadline, 'the deadline passes')
     assert not opens(server, made)
 
 
 def test_what_ended_while_stopped_is_gone_after_a_restart(server):
     """Expiry right after a restart."""
-    server.write_role('brief', ttl='1s')
-    brief, usual = server.otp(role='brief'), server.otp()
-    deadline = seconds(lookup(server, brief['lease_id']).data['expire_time'])
+    usual = server.otp()
+    brief, deadline = brief_otp(server)
     server.stop()
     wait_for(lambda: datetime.datetime.now().timestamp() > deadline, 'the deadline passes')
     server.start()

@@ -343,9 +343,13 @@ def test_renewals_that_name_no_token(shared):
 
 def test_a_token_expires(shared):
     auth = made(shared, policies=['default'], ttl='1s')
-    child = made(shared, made(shared, ttl='1s')['client_token'], ttl='1h')['client_token']
     wait_for(lambda: is_dead(shared, auth['client_token']), 'the token ends')
-    wait_for(lambda: is_dead(shared, child), 'its child too')
+    parent = made(shared, ttl='1h')['client_token']
+    child = made(shared, parent, ttl='1h')['client_token']
+    got = shared.api().post('auth/token/renew', {'token': parent, 'increment': '1s'})
+    assert (got.status, got.json['auth']['lease_duration']) == (200, 1)
+    wait_for(lambda: is_dead(shared, child), 'a child ends with its parent')
+    assert is_dead(shared, parent)
 
 
 def test_tokens_are_never_in_the_store_or_the_log(server):
