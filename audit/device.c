@@ -418,18 +418,22 @@ end_write(struct device *device, const struct batch *batch, int rc)
 	log_back(device, was_out);
 }
 
+/* The other thread goes on with what gathered while this one tells of it. */
 static void
 end_sync(struct device *device, const struct auditline_head *head)
 {
-	bool was_out;
+	bool was_out, wake;
 
 	pthread_mutex_lock(&device->lock);
 	device->syncing = false;
 	device->in_sync = NULL;
 	device->synced = *head;
 	was_out = come_back(device);
+	wake = wants_wake(device);
 	pthread_cond_broadcast(&device->ended);
 	pthread_mutex_unlock(&device->lock);
+	if (wake)
+		pthread_cond_signal(&device->wake);
 	log_back(device, was_out);
 }
 
