@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from support.patience import PATIENCE_S
 from support.raw import ask, exchange
 
 END = 'Host: x\r\nConnection: close\r\n'
@@ -183,7 +184,7 @@ def test_chunked_bodies(shared):
 
 def test_expect_100_continue(shared):
     body = '{"ip":"10.0.0.1"}'
-    with socket.create_connection(('127.0.0.1', shared.port), timeout=60) as one:
+    with socket.create_connection(('127.0.0.1', shared.port), timeout=PATIENCE_S) as one:
         one.sendall(f'PUT /v1/ssh/creds/otp HTTP/1.1\r\n{ROOT}Expect: 100-continue\r\n'
                     f'Content-Length: {len(body)}\r\n\r\n'.encode())
         assert one.recv(1000).startswith(b'HTTP/1.1 100 ')

@@ -8,6 +8,7 @@ import pytest
 from support import cli
 from support.build import HELPER
 from support.figures import figure
+from support.patience import PATIENCE_S
 from support.server import Server, free_port
 from support.sshd import write_config
 from support.standin import Standin
@@ -188,7 +189,7 @@ def test_the_helper_keeps_secrets(service, tmp_path, status):
     env = {'PAM_USER': 'root' if status == 'wrong user' else 'nobody', 'VAULT_TOKEN': service.plain, **PROXIES}
     for _ in range(2 if status == 'spent' else 1):
         done = subprocess.run([str(HELPER), '-dev', '-log-level=trace', f'-config={path}'], input=otp, capture_output=True, text=True,
-                              env=env, timeout=60)
+                              env=env, timeout=PATIENCE_S)
     assert (done.returncode == 0) == (status == 'good'), done
     assert [one for one in (otp, PASSWORD, PROXY_PASSWORD, service.plain) if one in done.stdout + done.stderr] == []
     assert os.listdir(tmp_path) == ['helper.hcl']

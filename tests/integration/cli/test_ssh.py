@@ -11,6 +11,7 @@ import pytest
 
 from support import audit, cli
 from support.build import CLI
+from support.patience import PATIENCE_S
 from support.server import wait_for
 
 OTP = r'[0-9a-f]{8}-'
@@ -18,7 +19,8 @@ OTP = r'[0-9a-f]{8}-'
 
 def environment(server, **more):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(('VAULT_', 'SALLYPORT_'))}
-    return {**clean, 'HOME': str(server.home), 'VAULT_ADDR': server.address, 'VAULT_TOKEN': server.token, **more}
+    return {**clean, 'HOME': str(server.home), 'VAULT_ADDR': server.address, 'VAULT_TOKEN': server.token, 'VAULT_CLIENT_TIMEOUT': str(PATIENCE_S),
+            'XDG_RUNTIME_DIR': str(server.directory), **more}
 
 
 def words(server, *rest, role='otp', known=True):
@@ -28,7 +30,7 @@ def words(server, *rest, role='otp', known=True):
 
 def ssh(server, *rest, env=None, **more):
     return subprocess.run([str(CLI), *words(server, *rest, **more)], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, env=environment(server, **(env or {})), timeout=60)
+                          text=True, env=environment(server, **(env or {})), timeout=PATIENCE_S)
 
 
 def made(server):
@@ -44,7 +46,7 @@ def live(server):
 def every_lease_is_gone(logins):
     yield
     wait_for(lambda: not live(logins), 'no lease is left')
-    assert [one for one in pathlib.Path('/tmp').glob('sallyport-ssh-*')] == []
+    assert list(logins.directory.glob('sallyport-ssh-*')) == []
 
 
 @pytest.mark.parametrize('rest', [
@@ -75,7 +77,7 @@ def test_ipv6(logins):
             words_ = ['ssh', '-mode=otp', '-role=otp', f'-user-known-hosts-file={sshd.known_hosts}',
                       *(['--'] if rest[0][0] == '-' else []), *rest, 'echo', 'in']
             done = subprocess.run([str(CLI), *words_], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  env=environment(logins), timeout=60)
+                                  env=environment(logins), timeout=PATIENCE_S)
             assert (done.returncode, done.stdout) == (0, 'in\n'), done
     finally:
         sshd.stop()
@@ -101,13 +103,13 @@ def test_the_lease_is_revoked_though_ssh_fails(logins):
 def test_a_signal_ends_the_session_and_the_lease(logins, public_path, number):
     mark = public_path / 'mark'
     public_path.chmod(0o777)
-    running = subprocess.Popen([str(CLI), *words(logins, 'ubuntu@127.0.0.1', f'touch {mark}; sleep 60')],
+    running = subprocess.Popen([str(CLI), *words(logins, 'ubuntu@127.0.0.1', f'touch {mark}; while test -e {mark}; do sleep 1; done')],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=environment(logins))
     wait_for(lambda: mark.exists() or running.poll() is not None, 'the session begins')
     assert live(logins)
     running.send_signal(number)
-    assert running.wait(30) != 0
+    assert running.wait(PATIENCE_S) != 0
 
 
 def test_no_password_is_seen_in_arguments_or_environment(logins, public_path):

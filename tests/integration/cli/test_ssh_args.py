@@ -9,6 +9,7 @@ import pytest
 from support import audit
 from support.build import CLI
 from support.figures import figure
+from support.patience import PATIENCE_S
 from support.server import Server
 
 # Each is refused wherever a name stands: as an option, by a shell's character, or by a control byte. MARK is a file that
@@ -62,7 +63,7 @@ class Stub:
                'SSH_STRICT_HOST_KEY_CHECKING': 'no'}
         words = [one.replace('MARK', str(self.mark)) for one in words]
         return subprocess.run([str(CLI), 'ssh', '-mode=otp', *words], cwd=self.directory, stdin=subprocess.DEVNULL,
-                              capture_output=True, env=env, timeout=60)
+                              capture_output=True, env=env, timeout=PATIENCE_S)
 
     def calls(self):
         return sorted(self.directory.glob('log*'))

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server, free_port, wait_for
 from support.wire import Wire
 
@@ -81,7 +82,7 @@ def test_a_backup_under_load_is_a_point_in_time():
         for one in writers:
             one.stopping = True
         for one in writers:
-            one.join(60)
+            one.join(PATIENCE_S)
         keys = [key for one in writers for key in one.keys[-5:]]
         server.stop()
         for n, (copy, before) in enumerate(copies):

@@ -9,6 +9,7 @@ import check_history
 from load import Client, Journal, mount_text, policy_text, role_user, token_ttl
 from support.audit import device, verify
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server
 from support.wire import Wire
 
@@ -46,7 +47,7 @@ class Run:
         self.server.kill()
         self.note_log()
         for one in clients:
-            one.join(60)
+            one.join(PATIENCE_S)
             assert not one.is_alive()
             if one.failure:
                 raise one.failure

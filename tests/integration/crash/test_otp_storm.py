@@ -7,6 +7,7 @@ import time
 import check_history
 from load import Journal
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server
 from support.wire import Wire
 
@@ -56,7 +57,7 @@ def test_an_otp_has_one_end(tmp_path):
             time.sleep(rng.uniform(0.01, 0.4))
             server.kill()
             for one in racers:
-                one.join(60)
+                one.join(PATIENCE_S)
             server.start()
             wire = Wire(server, token=None)
             for key, _ in otps:

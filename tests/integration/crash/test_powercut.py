@@ -18,6 +18,7 @@ from powercut import disk
 from powercut.scene import Scene
 from support.audit import device, verify, whole_lines
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.wire import Wire
 
 CUTS = count('POWER_CUTS', 10, 3000)
@@ -63,7 +64,7 @@ class Run(Scene):
         for one in clients:
             one.stopping = True
         for one in clients:
-            one.join(60)
+            one.join(PATIENCE_S)
             assert not one.is_alive()
             if one.failure:
                 raise one.failure

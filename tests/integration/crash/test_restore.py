@@ -12,6 +12,7 @@ import pytest
 from support.audit import entries
 from support.cli import run
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server
 from support.wire import Wire
 
@@ -131,7 +132,7 @@ def test_a_kill_during_the_drop_leaves_no_password():
                                        env=dict(os.environ, HOME=str(server.directory)))
             time.sleep(random.uniform(0.02, 0.1))
             process.kill()
-            process.wait(30)
+            process.wait(PATIENCE_S)
             killed_within += stored_number(server, 'core/restored') is not None
         server.start()
         accepted = accepted_of(server, keys)

@@ -9,6 +9,7 @@ import pytest
 from support.audit import device, lines, verify, whole_lines
 from support.faults import fill, small_disk
 from support.figures import count
+from support.patience import PATIENCE_S
 from support.server import Server, wait_for
 from support.wire import Wire
 
@@ -55,7 +56,7 @@ class Crowd:
     def stop(self):
         self.stopping = True
         for one in self.threads:
-            one.join(60)
+            one.join(PATIENCE_S)
         return self.answers
 
     def granted(self, since=0):

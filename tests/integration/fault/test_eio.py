@@ -7,6 +7,7 @@ import pytest
 
 from support.faults import Faults
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server, wait_for
 from support.wire import Wire
 
@@ -60,9 +61,9 @@ def one_error(server, faults, call, n):
         one.start()
     wait_for(lambda: all(one.spent for one in asking), 'the clients are at work')
     with faults.on(call, errno.EIO, f'{server.store}-wal', server.store, skip=n - 1):
-        status = server.process.wait(60)
+        status = server.process.wait(PATIENCE_S)
     for one in asking:
-        one.join(60)
+        one.join(PATIENCE_S)
     wrong = [] if status == EXIT_STORE else [f'exit status {status}']
     wrong += [got for one in asking for got in one.refused if got != UNAVAILABLE]
     server.start()

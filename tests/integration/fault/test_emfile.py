@@ -32,7 +32,7 @@ def crowd(server, n):
     taken = []
     with contextlib.suppress(OSError):
         for _ in range(n):
-            taken.append(socket.create_connection(('127.0.0.1', server.port), timeout=5))
+            taken.append(socket.create_connection(('127.0.0.1', server.port), timeout=60))
     return taken
 
 

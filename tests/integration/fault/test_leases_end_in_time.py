@@ -5,6 +5,7 @@ import threading
 import time
 
 from support.figures import count
+from support.patience import PATIENCE_S
 from support.server import Server, wait_for
 from support.wire import Wire
 
@@ -37,7 +38,7 @@ def make_leases(server, n):
     for one in makers:
         one.start()
     for one in makers:
-        one.join(120)
+        one.join(PATIENCE_S)
     assert len(keys) == n // MAKERS * MAKERS
     return keys
 
@@ -80,7 +81,7 @@ def test_many_leases_end_in_time_under_load():
             time.sleep(0.05)
         for one in load:
             one.stopping = True
-            one.join(60)
+            one.join(PATIENCE_S)
         print(f'{len(keys)} leases, the last of them {worst:.2f} s late at most')
         assert worst <= LATE_MAX_S
         assert Wire(server, token=None).call('PUT', 'short/verify', {'otp': keys[0]})[0] == 400

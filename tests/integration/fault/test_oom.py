@@ -9,6 +9,7 @@ import pytest
 from support.build import HELPER
 from support.figures import count, figure
 from support.oom import LIVE, Oom
+from support.patience import PATIENCE_S
 from support.server import Server, wait_for
 from support.sshd import write_config
 from support.standin import Standin
@@ -127,7 +128,7 @@ def run_helper(oom, config, address):
     write_config(config, f'vault_addr = "{address}"\nallowed_roles = "*"\nallow_loopback = true\n')
     environment = {'PAM_USER': 'nobody', 'PAM_TYPE': 'auth', **oom.environment}
     return subprocess.run([str(HELPER), '-dev', f'-config={config}'], input=UUID.encode(), capture_output=True,
-                          env=environment, timeout=60).returncode
+                          env=environment, timeout=PATIENCE_S).returncode
 
 
 def test_the_helper_lets_nobody_in(public_path):

@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+from support.patience import PATIENCE_S
 from support.server import Server
 
 
@@ -30,7 +31,7 @@ def test_a_second_server_is_refused():
     server = Server().start()
     try:
         words = [word.replace(str(server.port), '0') for word in server.words()]
-        second = subprocess.run(words, capture_output=True, text=True, timeout=60, env={'HOME': str(server.directory)})
+        second = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, env={'HOME': str(server.directory)})
         assert second.returncode == 1
         assert str(server.store) in second.stderr
         assert server.api().get('sys/mounts').status == 200

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server
 from support.wire import Wire
 
@@ -34,7 +35,7 @@ class Swapper(threading.Thread):
 
     def end(self):
         self.stopping = True
-        self.join(60)
+        self.join(PATIENCE_S)
 
 
 def test_a_swapped_audit_file_leads_nowhere_else(tmp_path):

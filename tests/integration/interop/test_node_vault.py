@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from support.patience import PATIENCE_S
 from support.server import Server
 
 PACKAGE = 'node-vault@0.10.2'
@@ -84,7 +85,7 @@ def package(tmp_path_factory):
     folder = tmp_path_factory.mktemp('node')
     (folder / 'package.json').write_text(json.dumps({'private': True}))
     done = subprocess.run(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', PACKAGE], cwd=folder,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -94,7 +95,7 @@ def test_node_vault_from_init_to_seal(package):
     one.start(unseal=False)
     try:
         (package / 'all.js').write_text(SCRIPT)
-        done = subprocess.run(['node', 'all.js'], cwd=package, capture_output=True, text=True, timeout=120,
+        done = subprocess.run(['node', 'all.js'], cwd=package, capture_output=True, text=True, timeout=PATIENCE_S,
                               env={'PATH': '/usr/bin:/bin:/usr/local/bin', 'HOME': str(package), 'ENDPOINT': one.address,
                                    'AUDIT': str(one.audit_directory / 'node.log')})
         assert (done.returncode, done.stdout) == (0, 'all of it\n'), done.stdout + done.stderr

@@ -4,6 +4,7 @@ import socket
 import pytest
 
 from support.figures import count, figure
+from support.patience import PATIENCE_S
 from support.server import Server
 
 GIB = 2 ** 30
@@ -56,7 +57,7 @@ def answer_to(server, start, pieces, total):
     What comes behind a refusal is read for some seconds and dropped, so that the answer is not lost.
     """
     sent, got = 0, b''
-    with socket.create_connection(('127.0.0.1', server.port), timeout=60) as one:
+    with socket.create_connection(('127.0.0.1', server.port), timeout=PATIENCE_S) as one:
         try:
             one.sendall(start)
             for piece in pieces:

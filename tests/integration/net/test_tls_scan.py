@@ -7,6 +7,7 @@ import pytest
 
 from support.certs import Certs
 from support.figures import figure
+from support.patience import PATIENCE_S
 from support.server import Server
 
 # Forward secrecy and an AEAD; nothing else.
@@ -19,7 +20,7 @@ def scan(tmp_path_factory):
     server = Server(dev=False, tls=Certs(tmp_path_factory.mktemp('certs'))).start()
     try:
         done = subprocess.run(['sslscan', '--no-colour', '--show-certificate', '--xml=-', f'127.0.0.1:{server.port}'],
-                              capture_output=True, text=True, timeout=300)
+                              capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
         yield xml.etree.ElementTree.fromstring(done.stdout).find('ssltest')
     finally:

@@ -42,10 +42,10 @@ static pam_handle_t *handles[2]; /* [0] is in use */
 static char *password;
 static volatile sig_atomic_t n_signals, n_alarms;
 static volatile int n_reaped;
-static int own_child_status = -1;
+static volatile int own_child_status = -1;
 static unsigned delay_us;
-static bool is_timed;
-static long worst_late_ms;
+static bool is_timed, has_child;
+static volatile long late_ms, n_rounds;
 
 void
 __syslog_chk(int priority, int flag, const char *format, ...)
@@ -145,7 +145,7 @@ reap_all(void *ctx)
 	return NULL;
 }
 
-/* How much later than asked for this machine lets a program run on. */
+/* How much later than asked for this machine lets a program run on, in all. */
 static void *
 watch(void *ctx)
 {
@@ -157,8 +157,9 @@ watch(void *ctx)
 		clock_gettime(CLOCK_MONOTONIC, &after);
 		const long late = (after.tv_sec - before.tv_sec) * 1000 +
 			(after.tv_nsec - before.tv_nsec) / 1000000 - 20;
-		if (late > worst_late_ms)
-			worst_late_ms = late;
+		if (late > 0)
+			late_ms += late;
+		n_rounds++;
 	}
 	return ctx;
 }
@@ -234,10 +235,23 @@ change_block(void)
 static void
 change_child(void)
 {
+	has_child = true;
 	if (fork() == 0) {
 		usleep(10000);
 		_exit(77);
 	}
+}
+
+/* What a busy machine has not come to yet: our child's end, and the watch. */
+static void
+settle(void)
+{
+	const long n = n_rounds;
+
+	while (is_timed && n_rounds == n)
+		usleep(1000);
+	for (int i = 0; has_child && own_child_status == -1 && i < 60000; i++)
+		usleep(1000);
 }
 
 static void
@@ -464,7 +478,7 @@ report(const struct state *before, const struct state *after)
 	printf("signals=%d\nreaped=%d\nalarms=%d\n", (int)n_signals, n_reaped,
 		(int)n_alarms);
 	printf("own_child=%d\n", own_child_status);
-	printf("delay_us=%u\nlate=%ld\n", delay_us, worst_late_ms);
+	printf("delay_us=%u\nlate=%ld\n", delay_us, late_ms);
 	printf("children=%d\n",
 		waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD);
 }
@@ -522,6 +536,7 @@ main(int argc, char **argv)
 	before = take_state();
 	while (i < argc)
 		obey(argv[i++]);
+	settle();
 	print_variables();
 	after = take_state();
 	for (int h = 0; h < 2; h++) {

@@ -6,6 +6,7 @@ import pytest
 
 from support.build import HELPER
 from support.host import UUID, YES, helper
+from support.patience import PATIENCE_S
 from support.sshd import Sshd, helper_config, write_config
 from support.standin import Certificate, Silent, Standin
 
@@ -44,7 +45,7 @@ def test_one_of_fifty_wins(config, server):
         one.stdin.write(otp)
     for one in running:
         one.stdin.close()
-    assert sorted(one.wait(60) for one in running) == [0] + [1] * 49
+    assert sorted(one.wait(PATIENCE_S) for one in running) == [0] + [1] * 49
 
 
 def test_texts_of_mismatches(config):

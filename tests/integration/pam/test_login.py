@@ -61,11 +61,11 @@ def test_the_module_says_why_and_never_the_password(logins):
     otp = key(logins)
     assert logins.sshd.lets_in(otp)
     assert not logins.sshd.lets_in(otp)
-    log = logins.sshd.log_text()
-    assert otp not in log
     if logins.sshd.facts['namespace'] == 'yes':
-        assert re.search(r'one-time password accepted: user=ubuntu rhost=127.0.0.1 role=otp request_id=[0-9a-f-]{36}', log)
-        assert re.search(r'one-time password refused: user=ubuntu .*OTP not found', log)
+        for wanted in (r'one-time password accepted: user=ubuntu rhost=127.0.0.1 role=otp request_id=[0-9a-f-]{36}',
+                       r'one-time password refused: user=ubuntu .*OTP not found'):
+            wait_for(lambda: re.search(wanted, logins.sshd.log_text()), wanted)
+    assert otp not in logins.sshd.log_text()
 
 
 def test_the_session_knows_its_role(logins):
@@ -101,7 +101,7 @@ def test_debug_says_more_and_never_the_password(logins):
     try:
         otp = key(logins)
         assert sshd.lets_in(otp)
-        log = sshd.log_text()
-        assert re.search(r'asking \S+/sallyport-helper as uid [1-9]\d*, config ', log) and otp not in log
+        wait_for(lambda: re.search(r'asking \S+/sallyport-helper as uid [1-9]\d*, config ', sshd.log_text()), 'it says whom it asks')
+        assert otp not in sshd.log_text()
     finally:
         sshd.stop()

@@ -3,6 +3,7 @@ import subprocess
 
 from support.figures import figure
 from support.oom import Oom
+from support.patience import PATIENCE_S
 from support.standin import Standin
 
 UUID = '01234567-89ab-cdef-0123-456789abcdef'
@@ -13,7 +14,7 @@ def test_nobody_is_let_in(host):
 
     def run():
         return subprocess.run([str(host.program), str(host.directory), 'nobody', 'auth', 'acct'], input=UUID.encode(),
-                              capture_output=True, timeout=60,
+                              capture_output=True, timeout=PATIENCE_S,
                               env={**oom.environment, 'OOM_OBJECT': 'pam_sallyport.so'})
     with Standin(400, {'errors': ['OTP not found']}) as server:
         host.write_config(f'vault_addr = "{server.address}"\nallowed_roles = "*"\nallow_loopback = true\n')

@@ -7,6 +7,7 @@ import pytest
 
 from support.figures import figure
 from support.host import UUID, YES, programs, settings
+from support.patience import PATIENCE_S
 from support.server import wait_for
 from support.standin import Silent, Standin
 
@@ -56,5 +57,5 @@ def test_the_helper_ends_with_its_host(host, number):
             running.stdin.close()
             wait_for(lambda: str(host.helper) in programs(), 'the helper asks')
             os.kill(running.pid, number)
-            running.wait(60)
+            running.wait(PATIENCE_S)
         wait_for(lambda: str(host.helper) not in programs(), 'the helper ends')

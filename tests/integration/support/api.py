@@ -4,6 +4,8 @@ import json
 import socket
 import ssl
 
+from .patience import PATIENCE_S
+
 
 class Answer:
     def __init__(self, status, headers, body):
@@ -41,7 +43,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Api:
     """Calls of one caller. Each thread gets connections of its own."""
 
-    def __init__(self, host, port, token=None, ca=None, unix=None, timeout=60):
+    def __init__(self, host, port, token=None, ca=None, unix=None, timeout=PATIENCE_S):
         self.host, self.port, self.token = host, port, token
         self.ca, self.unix, self.timeout = ca, unix, timeout
 

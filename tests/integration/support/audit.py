@@ -4,6 +4,7 @@ import json
 import subprocess
 
 from .build import CLI
+from .patience import PATIENCE_S
 from .server import wait_for
 
 MARKS = itertools.count()
@@ -74,4 +75,4 @@ def device(server, name='file'):
 def verify(key, *files):
     """`sallyport audit verify`, which needs no server; its finished process."""
     return subprocess.run([str(CLI), 'audit', 'verify', f'-public-key={key}', *map(str, files)], capture_output=True,
-                          text=True, timeout=120)
+                          text=True, timeout=PATIENCE_S)

@@ -3,6 +3,7 @@ import os
 import subprocess
 
 from .build import CLI
+from .patience import PATIENCE_S
 
 
 def run(server, *words, stdin=None, env=None, token='', home=None):
@@ -10,8 +11,9 @@ def run(server, *words, stdin=None, env=None, token='', home=None):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(('VAULT_', 'SALLYPORT_'))}
     clean['HOME'] = str(home or server.directory)
     clean['VAULT_ADDR'] = server.address
+    clean['VAULT_CLIENT_TIMEOUT'] = str(PATIENCE_S)
     token = server.token if token == '' else token
     if token is not None:
         clean['VAULT_TOKEN'] = token
     clean.update(env or {})
-    return subprocess.run([str(CLI), *words], input=stdin, capture_output=True, text=True, env=clean, timeout=120)
+    return subprocess.run([str(CLI), *words], input=stdin, capture_output=True, text=True, env=clean, timeout=PATIENCE_S)

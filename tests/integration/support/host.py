@@ -5,7 +5,8 @@ import pathlib
 import subprocess
 
 from .build import HELPER, MODULE
-from .sshd import write_config
+from .patience import PATIENCE_S
+from .sshd import LONGEST_S, write_config
 
 # A password of the right form, and the answer that makes it one that lets `nobody` in.
 UUID = '01234567-89ab-cdef-0123-456789abcdef'
@@ -18,7 +19,8 @@ CODES = {0: 'SUCCESS', 5: 'BUF_ERR', 6: 'PERM_DENIED', 7: 'AUTH_ERR', 9: 'AUTHIN
 
 def settings(address, **more):
     """The text of a configuration; values as HCL has them."""
-    words = {'allowed_roles': '"*"', 'allow_loopback': 'true', 'vault_addr': f'"{address}"', **more}
+    words = {'allowed_roles': '"*"', 'allow_loopback': 'true', 'vault_addr': f'"{address}"', 'timeout_seconds': LONGEST_S,
+             **more}
     return ''.join(f'{name} = {value}\n' for name, value in words.items())
 
 
@@ -28,7 +30,7 @@ def helper(*words, password=UUID, user='nobody', env=None):
     if user is None:
         del variables['PAM_USER']
     done = subprocess.run([str(HELPER), *words], input=password if isinstance(password, bytes) else password.encode(),
-                          capture_output=True, env=variables, timeout=60)
+                          capture_output=True, env=variables, timeout=PATIENCE_S)
     done.out, done.err = done.stdout.decode(), done.stderr.decode()
     return done
 
@@ -57,10 +59,10 @@ class Host:
         return self
 
     def line(self, words=('dev',), helper=None):
-        return f'{MODULE} fail_delay=0 helper={helper or self.helper} config={self.config} {" ".join(words)}'
+        return f'{MODULE} fail_delay=0 timeout={LONGEST_S} helper={helper or self.helper} config={self.config} {" ".join(words)}'
 
     def run(self, *actions, password='', user='nobody', words=('dev',), stack=None, env=None, helper=None, services=None,
-            timeout_s=600):
+            timeout_s=PATIENCE_S):
         """What each action returned: [('auth', 'AUTH_ERR'), …] and facts."""
         line = self.line(words, helper)
         stack = stack or ''.join(f'{kind} required {line}\n' for kind in ('auth', 'account', 'password', 'session'))
@@ -82,11 +84,11 @@ class Host:
         return self.run('auth', **more)[0][1]
 
     def is_in_time(self, timeout_s):
-        """Whether the last run, which was `timed`, ended within its deadline and half a second.
+        """Whether the last run, which was `timed`, ended within its deadline and less than that once more.
 
-        How late the machine itself lets a program run on is not the module's.
+        How late the machine itself lets a program run on is not the module's: `late` is the sum of it.
         """
-        return self.facts['ms'] < timeout_s * 1000 + 500 + 2 * self.facts['late']
+        return self.facts['ms'] < timeout_s * 1000 + 900 + 2 * self.facts['late']
 
     def left(self):
         """What the last run changed in its process, of all that a module must leave alone."""

@@ -1,6 +1,8 @@
 """HTTP as bytes on a socket."""
 import socket
 
+from .patience import PATIENCE_S
+
 
 def exchange(server, request, closes=None):
     """Send bytes, half-close if asked, and read until the server closes or the answers are whole.
@@ -10,7 +12,7 @@ def exchange(server, request, closes=None):
     """
     if isinstance(request, str):
         request = request.encode('latin1')
-    with socket.create_connection(('127.0.0.1', server.port), timeout=60) as one:
+    with socket.create_connection(('127.0.0.1', server.port), timeout=PATIENCE_S) as one:
         try:
             one.sendall(request)
             if closes:
@@ -54,7 +56,7 @@ class Line:
     def ask(self, request, method='GET'):
         """The answer to one request whose connection is to be kept; ConnectionError where it is not."""
         if self.socket is None:
-            self.socket, self.rest = socket.create_connection(('127.0.0.1', self.server.port), timeout=60), b''
+            self.socket, self.rest = socket.create_connection(('127.0.0.1', self.server.port), timeout=PATIENCE_S), b''
         try:
             self.socket.sendall(request)
             return self.answer(method)

@@ -12,6 +12,7 @@ import time
 
 from .api import Api
 from .build import SERVER
+from .patience import PATIENCE_S
 
 
 def free_port():
@@ -23,7 +24,7 @@ def free_port():
             return port
 
 
-def wait_for(condition, what, seconds=60):
+def wait_for(condition, what, seconds=PATIENCE_S):
     """Until condition() is true; a deadline only guards against hanging."""
     end = time.monotonic() + seconds
     while not condition():
@@ -110,11 +111,11 @@ class Server:
         """As systemd would; the exit status."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(60) if self.process else None
+        return self.process.wait(PATIENCE_S) if self.process else None
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(60)
+        self.process.wait(PATIENCE_S)
 
     def restart(self, kill=False):
         self.kill() if kill else self.stop()
@@ -123,7 +124,7 @@ class Server:
     def clean(self):
         if self.process and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(60)
+            self.process.wait(PATIENCE_S)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # ---- talking ----------------------------------------------------------

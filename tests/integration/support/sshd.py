@@ -5,10 +5,10 @@ import subprocess
 import tempfile
 
 from .build import HELPER, MODULE, TEST_SSHD
+from .patience import PATIENCE_S
 
-MODULE_LINE = ('auth [success=done new_authtok_reqd=done default=die] {module} fail_delay=0 '
-               'helper=@DIR@/sallyport-helper {words}\n'
-               'account required pam_unix.so\npassword required pam_deny.so\nsession required pam_permit.so\n')
+# The most that a host may be told to wait for its server: a login whose time is not the matter has all of it.
+LONGEST_S = 100
 
 
 def write_config(path, text):
@@ -20,7 +20,7 @@ def write_config(path, text):
 
 def helper_config(server, **more):
     """Settings of a host whose server speaks plain HTTP on loopback."""
-    settings = {'vault_addr': server.address, 'allowed_roles': '*', 'allow_loopback': True, **more}
+    settings = {'vault_addr': server.address, 'allowed_roles': '*', 'allow_loopback': True, 'timeout_seconds': LONGEST_S, **more}
 
     def text(value):
         return {True: 'true', False: 'false'}.get(value) or (str(value) if isinstance(value, int) else f'"{value}"')
@@ -33,12 +33,13 @@ class Sshd:
     def __init__(self, config, words=('dev', 'fail_delay=0'), users=('ubuntu',), more=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='sallyport-login-'))
         path = write_config(self.directory / 'helper.hcl', config)
-        args = ['--module', str(MODULE), '--helper', str(HELPER), '--helper-config', str(path), '--kbd', '--password']
+        args = ['--module', str(MODULE), '--helper', str(HELPER), '--helper-config', str(path), '--kbd', '--password',
+                '--sshd-line', 'LoginGraceTime 0', '--module-arg', f'timeout={LONGEST_S}']
         for word in words:
             args += ['--module-arg', word]
         for user in users:
             args += ['--user', user]
-        started = subprocess.run([str(TEST_SSHD), *args, *more], capture_output=True, text=True, timeout=60)
+        started = subprocess.run([str(TEST_SSHD), *args, *more], capture_output=True, text=True, timeout=PATIENCE_S)
         assert started.returncode == 0, started.stderr
         facts = dict(line.split('=', 1) for line in started.stdout.splitlines())
         self.facts, self.port, self.dir = facts, int(facts['port']), facts['dir']
@@ -53,7 +54,7 @@ class Sshd:
         return pathlib.Path(self.facts['log']).read_text(errors='replace')
 
     def stop(self):
-        subprocess.run([str(TEST_SSHD), '--stop', self.dir], timeout=60, check=True)
+        subprocess.run([str(TEST_SSHD), '--stop', self.dir], timeout=PATIENCE_S, check=True)
 
     def ssh_words(self, host='127.0.0.1', user='ubuntu', options=()):
         return ['ssh', '-F', '/dev/null', '-o', f'UserKnownHostsFile={self.known_hosts}', '-o',
@@ -72,7 +73,7 @@ class Sshd:
             env = {**os.environ, 'SSH_ASKPASS': str(askpass), 'SSH_ASKPASS_REQUIRE': 'force', 'DISPLAY': ':0'}
             words = self.ssh_words(host, user, ('-o', f'PreferredAuthentications={method}', *options))
             return subprocess.run([*words, command], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=60)
+                                  timeout=PATIENCE_S)
 
     def lets_in(self, password, **more):
         done = self.login(password, **more)

@@ -7,6 +7,8 @@ import ssl
 import subprocess
 import threading
 
+from .patience import PATIENCE_S
+
 
 class Standin:
     """Answers every request with one status and body; remembers what it got."""
@@ -83,7 +85,7 @@ class Scripted:
                 threading.Thread(target=self.play, args=(connection,), daemon=True).start()
 
     def play(self, connection):
-        connection.settimeout(30)
+        connection.settimeout(PATIENCE_S)
         with contextlib.suppress(OSError), connection:
             self.script(connection, self)
 

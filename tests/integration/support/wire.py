@@ -4,9 +4,11 @@ import json
 import socket
 import ssl
 
+from .patience import PATIENCE_S
+
 
 class Wire:
-    def __init__(self, server, token='', timeout=60, source='127.0.0.1'):
+    def __init__(self, server, token='', timeout=PATIENCE_S, source='127.0.0.1'):
         self.token = server.token if token == '' else token
         self.host = f'127.0.0.1:{server.port}'
         self.socket = socket.create_connection(('127.0.0.1', server.port), timeout, (source, 0))
