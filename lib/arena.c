@@ -270,6 +270,18 @@ arena_strdup(struct arena *arena, const char *str)
 }
 
 char *
+arena_strlower(struct arena *arena, const char *str)
+{
+	char *copy = arena_strdup(arena, str);
+
+	for (char *at = copy; at != NULL && *at != '\0'; at++) {
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+	}
+	return copy;
+}
+
+char *
 arena_printf(struct arena *arena, const char *fmt, ...)
 {
 	va_list args;

@@ -34,6 +34,9 @@ void *arena_alloc(struct arena *arena, size_t n, size_t size);
 char *arena_strndup(struct arena *arena, const void *data, size_t len);
 char *arena_strdup(struct arena *arena, const char *str);
 
+/* A copy with A to Z in lower case; NULL on failure. */
+char *arena_strlower(struct arena *arena, const char *str);
+
 /* A formatted string; NULL on failure. */
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -288,11 +288,51 @@ cidr_parse(struct span text, struct cidr *ret_cidr)
 	return 0;
 }
 
+int
+cidr_parse_any(struct span text, struct cidr *ret_cidr)
+{
+	struct cidr cidr;
+
+	if (text.len > 0 && memchr(text.data, '/', text.len) != NULL)
+		return cidr_parse(text, ret_cidr);
+	if (netaddr_parse(text, &cidr.base) != 0)
+		return ERR_INPUT;
+	cidr.prefix = (uint8_t)family_bits(&cidr.base);
+	*ret_cidr = cidr;
+	return 0;
+}
+
+void
+cidr_format(const struct cidr *cidr, char out[CIDR_TEXT_MAX])
+{
+	size_t len;
+
+	netaddr_format(&cidr->base, out);
+	len = strlen(out);
+	if (cidr->prefix != family_bits(&cidr->base))
+		(void)snprintf(out + len, CIDR_TEXT_MAX - len, "/%u",
+			(unsigned)cidr->prefix);
+}
+
 bool
 cidr_contains(const struct cidr *cidr, const struct netaddr *addr)
 {
 	return cidr->base.family != 0 && cidr->base.family == addr->family &&
 		bits_equal(cidr->base.bytes, addr->bytes, cidr->prefix);
+}
+
+bool
+cidr_any_contains(
+	const char *const *blocks, size_t n, const struct netaddr *addr)
+{
+	struct cidr cidr;
+
+	for (size_t i = 0; i < n; i++) {
+		if (cidr_parse_any(span_str(blocks[i]), &cidr) == 0 &&
+			cidr_contains(&cidr, addr))
+			return true;
+	}
+	return false;
 }
 
 bool

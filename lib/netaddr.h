@@ -56,7 +56,22 @@ bool netaddr_is_multicast(const struct netaddr *addr);
  */
 int cidr_parse(struct span text, struct cidr *ret_cidr);
 
+/* The same, or an address, which is a block of one. */
+int cidr_parse_any(struct span text, struct cidr *ret_cidr);
+
+#define CIDR_TEXT_MAX (NETADDR_TEXT_MAX + 4)
+
+/* Canonical text; a block of one address is that address. */
+void cidr_format(const struct cidr *cidr, char out[CIDR_TEXT_MAX]);
+
 bool cidr_contains(const struct cidr *cidr, const struct netaddr *addr);
+
+/*
+ * Whether addr lies in one of n blocks, as cidr_parse_any takes them. An unset
+ * address lies in none.
+ */
+bool cidr_any_contains(
+	const char *const *blocks, size_t n, const struct netaddr *addr);
 
 /* inner lies wholly inside outer. */
 bool cidr_covers(const struct cidr *outer, const struct cidr *inner);

@@ -66,9 +66,10 @@ draw_text(const struct barrier *barrier, const char *mount,
 
 int
 token_draft(struct store *store, const struct barrier *barrier,
-	const char *mount, const char *path, struct span custom_id,
+	const struct token_place *place, struct span custom_id,
 	struct token_draft *ret_draft, struct err *err)
 {
+	const char *mount = place->tokens;
 	struct token_draft draft = { .custom = custom_id.len > 0 };
 	int rc = 0;
 
@@ -76,7 +77,7 @@ token_draft(struct store *store, const struct barrier *barrier,
 		rc = check_chosen_id(custom_id, err);
 	if (rc == 0)
 		rc = lease_path_number(
-			store, mount, path, &draft.ref.path, err);
+			store, place->mount, place->path, &draft.ref.path, err);
 	if (rc == 0)
 		rc = store_row_number(store, &draft.ref.row, err);
 	if (rc != 0)

@@ -26,7 +26,11 @@ struct token {
 	const char *display_name;
 	const char *path; /* "auth/token/create" */
 	struct token_meta meta;
-	const char *entity_id;  /* "" */
+	const char *entity_id; /* "" */
+	const char *role;      /* of auth/token/roles that made it, or "" */
+	/* Blocks of addresses it may be used from; none: any. */
+	const char **bound_cidrs;
+	size_t n_bound_cidrs;
 	int64_t num_uses;       /* left; 0: no limit */
 	int64_t period_s;       /* 0: not periodic */
 	int64_t explicit_max_s; /* ttl, not absolute; 0: none */
@@ -36,9 +40,17 @@ struct token {
 };
 
 /*
+ * Where a new token belongs: all names are sealed for the token store, while
+ * its row stands among the leases of the mount that made it.
+ */
+struct token_place {
+	const char *tokens;       /* uuid of the token store's mount */
+	const char *mount, *path; /* uuid of the maker's mount, path below it */
+};
+
+/*
  * What a new token needs drawn before its closure: row, salts, its text, its
- * accessor, its MAC. custom_id "" : a sealed id. mount is the uuid of the
- * token store's mount.
+ * accessor, its MAC. custom_id "" : a sealed id.
  */
 struct token_draft {
 	struct rowref ref;
@@ -50,7 +62,7 @@ struct token_draft {
 };
 
 int token_draft(struct store *store, const struct barrier *barrier,
-	const char *mount, const char *path, struct span custom_id,
+	const struct token_place *place, struct span custom_id,
 	struct token_draft *ret_draft, struct err *err);
 
 /*

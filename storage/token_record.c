@@ -7,7 +7,8 @@
 #include "lib/secret.h"
 #include "storage/pack.h"
 
-#define TOKEN_VERSION 1
+/* Version 1 knew neither role nor bound_cidrs. */
+#define TOKEN_VERSION 2
 
 enum token_flag { FLAG_NO_DEFAULT_POLICY = 1 };
 
@@ -32,6 +33,10 @@ token_encode(const struct token *token, struct buf *out, struct err *err)
 		pack_str(out, token->meta.keys[i]);
 		pack_str(out, token->meta.values[i]);
 	}
+	pack_str(out, token->role);
+	pack_u32(out, (uint32_t)token->n_bound_cidrs);
+	for (size_t i = 0; i < token->n_bound_cidrs; i++)
+		pack_str(out, token->bound_cidrs[i]);
 	return buf_check(out, err);
 }
 
@@ -92,10 +97,11 @@ token_decode(const struct lease *lease, struct arena *arena,
 	struct token *ret_token, struct err *err)
 {
 	struct unpack in = unpack_of(lease->data);
-	struct token token = { .lease = *lease };
+	struct token token = { .lease = *lease, .role = "" };
+	const uint8_t version = unpack_u8(&in);
 	int rc;
 
-	if (unpack_u8(&in) != TOKEN_VERSION)
+	if (version == 0 || version > TOKEN_VERSION)
 		in.bad = true;
 	token.no_default_policy =
 		(unpack_u8(&in) & FLAG_NO_DEFAULT_POLICY) != 0;
@@ -110,6 +116,12 @@ token_decode(const struct lease *lease, struct arena *arena,
 	token.n_policies = unpack_u32(&in);
 	token.policies = unpack_list(&in, arena, token.n_policies, 1);
 	token.meta = unpack_meta(&in, arena);
+	if (version >= 2) {
+		token.role = unpack_str(&in, arena);
+		token.n_bound_cidrs = unpack_u32(&in);
+		token.bound_cidrs =
+			unpack_list(&in, arena, token.n_bound_cidrs, 1);
+	}
 	token.orphan = lease->owner.row == 0;
 	rc = unpack_end(&in, "a token record", err);
 	if (rc == 0)
@@ -167,6 +179,9 @@ keep_all(struct packer *packer, struct token *copy, const struct token *token)
 	copy->meta.keys = keep_list(packer, token->meta.keys, token->meta.n);
 	copy->meta.values =
 		keep_list(packer, token->meta.values, token->meta.n);
+	copy->role = keep_str(packer, token->role);
+	copy->bound_cidrs =
+		keep_list(packer, token->bound_cidrs, token->n_bound_cidrs);
 }
 
 /* The block's size stands before the token, for wiping. */

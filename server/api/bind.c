@@ -675,6 +675,8 @@ bind_input(struct req *req, struct err *err)
 		return err_set_memory(err);
 	rc = bind_defaults(fields, req->in, req->arena, err);
 	for (i = 0; rc == 0 && fields[i].name != NULL; i++) {
+		if ((fields[i].flags & FIELD_STORED) != 0)
+			continue;
 		rc = bind_field(req, &fields[i], mode, &given, err);
 		if (rc == 0 && given)
 			req->given |= UINT64_C(1) << i;
@@ -694,6 +696,8 @@ is_known(const struct field *fields, const char *name)
 	size_t i;
 
 	for (i = 0; fields != NULL && fields[i].name != NULL; i++) {
+		if ((fields[i].flags & FIELD_STORED) != 0)
+			continue;
 		if (strcmp(fields[i].name, name) == 0)
 			return true;
 		if (fields[i].alias != NULL &&

@@ -4,8 +4,6 @@
 #include "server/api/reply.h"
 #include "server/core/seal.h"
 
-#define TOKEN_MOUNT "auth/token/"
-
 void
 caller_forget(struct req *req)
 {
@@ -42,7 +40,7 @@ look_up(struct server *server, struct secret_view text,
 	int rc = ERR_SEALED;
 
 	if (barrier != NULL)
-		mount = mounts_find(server->mounts, TOKEN_MOUNT);
+		mount = mounts_find(server->mounts, MOUNT_TOKENS);
 	if (mount != NULL)
 		rc = token_find(server->store, barrier, mount->uuid, text,
 			ret_ref, ret_token, err);
@@ -79,6 +77,19 @@ find_token(struct req *req, struct err *err)
 	return rc;
 }
 
+/* A token that never ends is root's: it may not lock everybody out. */
+static int
+check_address(const struct req *req, struct err *err)
+{
+	const struct token *token = req->token;
+
+	if (token->n_bound_cidrs == 0 || token->lease.expire_s == 0 ||
+		cidr_any_contains(
+			token->bound_cidrs, token->n_bound_cidrs, &req->peer))
+		return 0;
+	return err_set(err, ERR_DENIED, 403, "permission denied");
+}
+
 int
 caller_find(struct req *req, bool required, struct err *err)
 {
@@ -97,6 +108,8 @@ caller_find(struct req *req, bool required, struct err *err)
 			? err_set(err, ERR_DENIED, 403, "permission denied")
 			: 0;
 	}
+	if (rc == 0)
+		rc = check_address(req, err);
 	if (rc != 0)
 		return rc;
 	return acl_load(req->server, req->token->policies,

@@ -53,7 +53,9 @@ enum field_flag {
 	FIELD_REQUIRED = 1 << 0, /* absent: 400 "missing <name>" */
 	FIELD_PATH = 1 << 1,     /* captured from the path */
 	FIELD_QUERY = 1 << 2,    /* for documentation: usual as a query */
-	FIELD_HIDDEN = 1 << 3    /* accepted, in no documentation (old names) */
+	FIELD_HIDDEN = 1 << 3,   /* accepted, in no documentation (old names) */
+	FIELD_SENT = 1 << 4,     /* of a record: taken, never stored or shown */
+	FIELD_STORED = 1 << 5    /* of a record: stored, never taken or shown */
 };
 
 struct str_list {

@@ -4,7 +4,6 @@
  */
 #include "server/api/record_ops.h"
 
-#include <ctype.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -109,6 +108,8 @@ record_encode(
 	size_t i;
 
 	for (i = 0; fields[i].name != NULL; i++) {
+		if ((fields[i].flags & FIELD_SENT) != 0)
+			continue;
 		if (!value_append(arena, object, fields[i].name,
 			    encode_field(&fields[i], record, arena)))
 			return NULL;
@@ -276,14 +277,8 @@ name_of(const struct req *req)
 {
 	const struct record_type *type = req->op->record;
 	const char *name = req_capture(req, type->capture);
-	char *lower = NULL, *at = NULL;
 
-	if (!type->lower_case_names)
-		return name;
-	lower = arena_strdup(req->arena, name);
-	for (at = lower; at != NULL && *at != '\0'; at++)
-		*at = (char)tolower((unsigned char)*at);
-	return lower;
+	return type->lower_case_names ? arena_strlower(req->arena, name) : name;
 }
 
 /* A page of a list, read in one snapshot. */
@@ -409,7 +404,9 @@ show_all(struct reply *reply, const struct field *fields, const void *record)
 
 	for (i = 0; fields[i].name != NULL; i++) {
 		if (fields[i].type == FIELD_TYPE_SECRET ||
-			(fields[i].flags & FIELD_HIDDEN) != 0)
+			(fields[i].flags &
+				(FIELD_HIDDEN | FIELD_SENT | FIELD_STORED)) !=
+				0)
 			continue;
 		reply_value(reply, fields[i].name,
 			encode_field(&fields[i], record, reply->req->arena));
@@ -442,60 +439,164 @@ record_read(struct req *req, struct reply *reply, struct err *err)
 struct change {
 	struct req *req;
 	const char *name, *full;
-	const struct value *value; /* NULL: delete */
 };
 
 static int
-make_change(struct store_tx *tx, void *ctx, struct err *err)
+begin_change(struct req *req, struct change *change, struct err *err)
+{
+	*change = (struct change){ .req = req, .name = name_of(req) };
+	if (change->name != NULL)
+		change->full =
+			full_name(req->op->record, change->name, req->arena);
+	return change->full != NULL ? 0 : err_set_memory(err);
+}
+
+/* Whether field was sent; an empty text counts: it resets the field. */
+static bool
+was_sent(const struct req *req, size_t i)
+{
+	const struct field *field = &req->op->record->fields[i];
+	const struct value *value = value_find(req->data, field->name);
+
+	if (value == NULL && field->alias != NULL)
+		value = value_find(req->data, field->alias);
+	return (req->given >> i & 1) != 0 ||
+		(value != NULL && value->type == VALUE_STRING);
+}
+
+static size_t
+slot_size(enum field_type type)
+{
+	static const size_t sizes[] = {
+		[FIELD_TYPE_STR] = sizeof(const char *),
+		[FIELD_TYPE_INT] = sizeof(int64_t),
+		[FIELD_TYPE_BOOL] = sizeof(bool),
+		[FIELD_TYPE_DURATION] = sizeof(int64_t),
+		[FIELD_TYPE_LIST] = sizeof(struct str_list),
+		[FIELD_TYPE_NAMES] = sizeof(struct str_list),
+		[FIELD_TYPE_MAP] = sizeof(struct str_map),
+		[FIELD_TYPE_OBJECT] = sizeof(const struct value *),
+		[FIELD_TYPE_SECRET] = sizeof(struct secret_view),
+	};
+
+	return sizes[type];
+}
+
+/* What the record will be: what was sent, over what stands there. */
+static int
+merge(struct store_tx *tx, const struct change *change, void **ret_record,
+	struct err *err)
+{
+	struct req *req = change->req;
+	const struct record_type *type = req->op->record;
+	const struct field *fields = type->fields;
+	struct value *stored = NULL;
+	char *record = NULL;
+	void *decoded = NULL;
+	int rc;
+
+	rc = kv_get(tx, space_of(req), change->full, req->arena, &stored, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		*ret_record = req->in;
+		return 0;
+	}
+	if (rc == 0)
+		rc = record_decode(
+			fields, type->size, stored, req->arena, &decoded, err);
+	if (rc != 0)
+		return rc;
+	record = decoded;
+	for (size_t i = 0; fields[i].name != NULL; i++) {
+		if (was_sent(req, i))
+			memcpy(record + fields[i].offset,
+				(const char *)req->in + fields[i].offset,
+				slot_size(fields[i].type));
+	}
+	*ret_record = record;
+	return 0;
+}
+
+static int
+put_record(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct change *change = ctx;
+	struct req *req = change->req;
+	const struct record_type *type = req->op->record;
+	struct value *value = NULL;
+	void *record = req->in;
+	int rc = 0;
+
+	if (type->merges)
+		rc = merge(tx, change, &record, err);
+	if (rc == 0 && type->check_tx != NULL)
+		rc = type->check_tx(tx, req, change->name, record, err);
+	if (rc != 0)
+		return rc;
+	value = record_encode(type->fields, record, req->arena);
+	return value == NULL
+		? err_set_memory(err)
+		: kv_put(tx, space_of(req), change->full, value, err);
+}
+
+int
+record_write(struct req *req, UNUSED struct reply *reply, struct err *err)
+{
+	const struct record_type *type = req->op->record;
+	struct change change;
+	int rc = begin_change(req, &change, err);
+
+	if (rc == 0 && type->check != NULL)
+		rc = type->check(req, change.name, req->in, err);
+	return rc != 0 ? rc : req_write(req, put_record, &change, err);
+}
+
+static int
+drop_record(struct store_tx *tx, void *ctx, struct err *err)
 {
 	const struct change *change = ctx;
 	struct req *req = change->req;
 	const struct record_type *type = req->op->record;
 	int rc = 0;
 
-	if (change->value == NULL) {
-		if (type->on_delete != NULL)
-			rc = type->on_delete(tx, req, change->name, err);
-		return rc != 0
-			? rc
-			: kv_delete(tx, space_of(req), change->full, err);
-	}
-	if (type->check_tx != NULL)
-		rc = type->check_tx(tx, req, change->name, req->in, err);
-	if (rc != 0)
-		return rc;
-	return kv_put(tx, space_of(req), change->full, change->value, err);
-}
-
-static int
-change_record(struct req *req, bool writes, struct err *err)
-{
-	const struct record_type *type = req->op->record;
-	struct change change = { .req = req, .name = name_of(req) };
-	int rc = 0;
-
-	if (change.name == NULL)
-		return err_set_memory(err);
-	if (writes && type->check != NULL)
-		rc = type->check(req, change.name, req->in, err);
-	if (rc != 0)
-		return rc;
-	change.full = full_name(type, change.name, req->arena);
-	if (writes)
-		change.value = record_encode(type->fields, req->in, req->arena);
-	if (change.full == NULL || (writes && change.value == NULL))
-		return err_set_memory(err);
-	return req_write(req, make_change, &change, err);
-}
-
-int
-record_write(struct req *req, UNUSED struct reply *reply, struct err *err)
-{
-	return change_record(req, true, err);
+	if (type->on_delete != NULL)
+		rc = type->on_delete(tx, req, change->name, err);
+	return rc != 0 ? rc : kv_delete(tx, space_of(req), change->full, err);
 }
 
 int
 record_delete(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
-	return change_record(req, false, err);
+	struct change change;
+	int rc = begin_change(req, &change, err);
+
+	return rc != 0 ? rc : req_write(req, drop_record, &change, err);
+}
+
+struct existence {
+	struct change change;
+	bool exists;
+};
+
+static int
+look_for_record(struct store_tx *tx, void *ctx, UNUSED struct err *err)
+{
+	struct existence *existence = ctx;
+	const struct change *change = &existence->change;
+
+	existence->exists = kv_exists(tx, space_of(change->req), change->full);
+	return 0;
+}
+
+int
+record_exists(struct req *req, bool *ret_exists, struct err *err)
+{
+	struct existence existence = { .exists = false };
+	int rc = begin_change(req, &existence.change, err);
+
+	if (rc == 0)
+		rc = req_read(req, look_for_record, &existence, err);
+	if (rc == 0)
+		*ret_exists = existence.exists;
+	return rc;
 }

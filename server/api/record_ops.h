@@ -2,7 +2,7 @@
  * Named configuration records (roles, policies, …) have no handlers of their
  * own: a type gives fields and checks, the four operations are made here.
  * Stored as a JSON object of the fields under <prefix><name> of the mount's
- * kv space. A write replaces the whole record.
+ * kv space. A write replaces the whole record, unless the type merges.
  */
 #ifndef SALLYPORT_SERVER_API_RECORD_OPS_H
 #define SALLYPORT_SERVER_API_RECORD_OPS_H
@@ -14,14 +14,19 @@ struct record_type {
 	const char *prefix;  /* "roles/" */
 	const char *capture; /* name of the path capture: "role" */
 	bool lower_case_names;
+	/* A write changes the fields that were sent and keeps the others. */
+	bool merges;
 	const struct field *fields; /* without the capture */
 	size_t size;                /* of the bound struct */
 	/* Check and normalise before anything is stored; or NULL. */
 	int (*check)(struct req *req, const char *name, void *record,
 		struct err *err);
-	/* The same inside the closure, where other records matter; or NULL. */
+	/*
+	 * The same inside the closure, where other records matter, and for
+	 * types that merge, whose whole record is known only there; or NULL.
+	 */
 	int (*check_tx)(struct store_tx *tx, struct req *req, const char *name,
-		const void *record, struct err *err);
+		void *record, struct err *err);
 	/* Fill data of a read; NULL: every field by its type. */
 	void (*show)(struct req *req, const char *name, const void *record,
 		struct reply *reply);
@@ -38,6 +43,9 @@ int record_list(struct req *req, struct reply *reply, struct err *err);
 int record_read(struct req *req, struct reply *reply, struct err *err);
 int record_write(struct req *req, struct reply *reply, struct err *err);
 int record_delete(struct req *req, struct reply *reply, struct err *err);
+
+/* For the rows of a type that tells create from update: .exists. */
+int record_exists(struct req *req, bool *ret_exists, struct err *err);
 
 /* The four rows of a type: RECORD_OPS("roles", "roles/:role", type, …text) */
 #define RECORD_OPS(list_path, one_path, type, what)                            \

@@ -90,7 +90,7 @@ rows_shows(const struct op *op, const struct field *field)
 	const char *path = op->path;
 	struct span name;
 
-	if ((field->flags & FIELD_HIDDEN) != 0)
+	if ((field->flags & (FIELD_HIDDEN | FIELD_STORED)) != 0)
 		return false;
 	while (rows_next_capture(&path, &name)) {
 		if (span_equal(span_str(field->name), name))

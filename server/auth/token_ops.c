@@ -5,7 +5,8 @@
 #include "server/api/reply.h"
 #include "server/api/revoke.h"
 #include "server/auth/auth.h"
-#include "server/auth/token_rules.h"
+#include "server/auth/new_token.h"
+#include "server/auth/token_params.h"
 #include "server/core/expire.h"
 #include "server/core/seal.h"
 
@@ -136,35 +137,20 @@ find_by_accessor(struct req *req, struct subject *ret_subject, struct err *err)
 
 /* ---- create ----------------------------------------------------------- */
 
-struct create_ctx {
-	struct req *req;
-	struct token token;
-	struct token_draft draft;
-	struct token_lifetime life;
-};
-
 static int
 insert_token(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct create_ctx *create = ctx;
-	struct lease *lease = &create->token.lease;
+	struct new_token *made = ctx;
 	struct token maker;
 	int rc;
 
-	rc = token_get(tx, create->req->token->lease.ref, create->req->arena,
-		&maker, err);
+	rc = token_get(
+		tx, made->req->token->lease.ref, made->req->arena, &maker, err);
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return err_set(err, ERR_DENIED, 403, "permission denied");
 	}
-	if (rc != 0)
-		return rc;
-	lease->issue_ns = tx_now_ns(tx);
-	lease->expire_s =
-		create->life.ttl_s == 0 ? 0 : tx_now_s(tx) + create->life.ttl_s;
-	lease->max_s =
-		create->life.max_s == 0 ? 0 : tx_now_s(tx) + create->life.max_s;
-	return token_insert(tx, &create->draft, &create->token, err);
+	return rc != 0 ? rc : new_token_insert(tx, made, err);
 }
 
 static int
@@ -194,64 +180,31 @@ warn_of_missing_policies(
 	return 0;
 }
 
-/* All but what the draft and the closure know. */
-static int
-fill_token(struct create_ctx *create, const struct token_wish *wish,
-	const struct str_list *policies, bool orphan, struct err *err)
+static void
+fill_token(struct new_token *made, const struct token_wish *wish,
+	const struct str_list *policies, bool orphan)
 {
-	struct req *req = create->req;
-	struct token *token = &create->token;
+	struct req *req = made->req;
+	struct token *token = &made->token;
 
-	*token = (struct token){
-		.policies = policies->items,
-		.n_policies = policies->n,
-		.display_name =
-			token_display_name(req->arena, wish->display_name),
-		.path = arena_strdup(req->arena, req->path),
-		.meta = { wish->meta.keys, wish->meta.values, wish->meta.n },
-		.entity_id = "",
-		.num_uses = wish->num_uses,
-		.period_s = wish->period,
-		.explicit_max_s = wish->explicit_max_ttl,
-		.creation_ttl_s = create->life.ttl_s,
-		.orphan = orphan,
-		.no_default_policy = wish->no_default_policy,
-		.lease = { .kind = LEASE_TOKEN,
-			.state = LEASE_LIVE,
-			.ttl_s = create->life.ttl_s,
-			.renewable =
-				wish->renewable && create->life.ttl_s != 0 },
-	};
-	if (token->display_name == NULL || token->path == NULL)
-		return err_set_memory(err);
+	token->policies = policies->items;
+	token->n_policies = policies->n;
+	token->meta = (struct token_meta){ wish->meta.keys, wish->meta.values,
+		wish->meta.n };
+	token->num_uses = wish->num_uses;
+	token->period_s = wish->period;
+	token->explicit_max_s = wish->explicit_max_ttl;
+	token->no_default_policy = wish->no_default_policy;
+	token->lease.renewable = wish->renewable && made->life.ttl_s != 0;
 	if (!orphan)
 		token->lease.owner = req->token->lease.ref;
-	memcpy(token->lease.request_id, req->id, sizeof(req->id));
-	return 0;
 }
 
 static int
-draft_token(struct create_ctx *create, const struct token_wish *wish,
+make_token(struct new_token *made, const struct token_wish *wish, bool orphan,
 	struct err *err)
 {
-	struct req *req = create->req;
-	struct barrier *barrier = seal_hold_barrier(req->server->seal);
-	int rc;
-
-	if (barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = token_draft(req->server->store, barrier, req->mount->uuid,
-		req->mount_path_rest, span_of(wish->id.data, wish->id.len),
-		&create->draft, err);
-	seal_release_barrier(req->server->seal);
-	return rc;
-}
-
-static int
-make_token(struct create_ctx *create, const struct token_wish *wish,
-	bool orphan, struct err *err)
-{
-	struct req *req = create->req;
+	struct req *req = made->req;
 	const struct token_maker maker = { req->token, req->has_sudo };
 	const struct token_limits limits = { .default_s = mount_default_ttl_s(
 						     req->server, req->mount),
@@ -265,40 +218,33 @@ make_token(struct create_ctx *create, const struct token_wish *wish,
 			wish, &maker, req->arena, &policies, err);
 	if (rc == 0)
 		rc = token_choose_lifetime(
-			wish, &maker, &policies, &limits, &create->life, err);
+			wish, &maker, &policies, &limits, &made->life, err);
 	if (rc == 0)
 		rc = warn_of_missing_policies(req, &policies, err);
-	if (rc == 0)
-		rc = fill_token(create, wish, &policies, orphan, err);
-	if (rc == 0)
-		rc = draft_token(create, wish, err);
 	if (rc != 0)
 		return rc;
-	if (create->life.capped)
-		req_warn_cap(req, create->life.asked_s, create->life.max_s);
-	return req_write(req, insert_token, create, err);
+	fill_token(made, wish, &policies, orphan);
+	made->token.display_name =
+		token_display_name(req->arena, wish->display_name);
+	if (made->token.display_name == NULL)
+		return err_set_memory(err);
+	rc = new_token_draft(made, wish->id, err);
+	return rc != 0 ? rc : req_write(req, insert_token, made, err);
 }
 
 static int
 create_and_reply(
 	struct req *req, struct reply *reply, bool orphan, struct err *err)
 {
-	struct create_ctx *create = ARENA_NEW(req->arena, struct create_ctx);
+	struct new_token *made = new_token_start(req);
 	int rc;
 
-	if (create == NULL)
+	if (made == NULL)
 		return err_set_memory(err);
-	create->req = req;
-	rc = make_token(create, req->in, orphan, err);
-	if (rc != 0)
-		return rc;
-	if (create->token.lease.expire_s != 0)
-		expire_notice(
-			req->server->expire, create->token.lease.expire_s);
-	reply_auth(reply, &create->token,
-		secret_view_of(create->draft.text, strlen(create->draft.text)),
-		create->life.ttl_s);
-	return 0;
+	rc = make_token(made, req->in, orphan, err);
+	if (rc == 0)
+		new_token_reply(made, reply);
+	return rc;
 }
 
 static int
@@ -388,6 +334,12 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 	reply_str(reply, "path", token->path);
 	reply_value(reply, "policies",
 		text_list(arena, token->policies, token->n_policies));
+	if (token->role[0] != '\0')
+		reply_str(reply, "role", token->role);
+	if (token->n_bound_cidrs > 0)
+		reply_value(reply, "bound_cidrs",
+			text_list(arena, token->bound_cidrs,
+				token->n_bound_cidrs));
 	reply_bool(reply, "renewable", token->lease.renewable);
 	reply_str(reply, "type", "service");
 	reply_times(reply, token, req_now_s(req));
@@ -445,9 +397,31 @@ lookup_accessor(struct req *req, struct reply *reply, struct err *err)
 struct renew_ctx {
 	struct req *req;
 	struct rowref ref;
+	const struct token_params *params; /* of the login's role, or NULL */
+	struct token_limits limits;        /* with params */
 	struct lease_renewal renewal;
 	struct token token;
 };
+
+/* The rules of today's role go before those that the token was made by. */
+static void
+apply_params(struct renew_ctx *renew)
+{
+	const struct token_params *params = renew->params;
+	struct lease *lease = &renew->token.lease;
+	const struct token_ask ask = { .ttl_s = params->ttl,
+		.explicit_max_s = renew->token.explicit_max_s,
+		.period_s = params->period };
+	struct token_lifetime life;
+
+	token_cut_lifetime(&ask, &renew->limits, &life);
+	renew->token.period_s = params->period;
+	renew->renewal.period_s = params->period;
+	renew->renewal.default_s = life.asked_s;
+	lease->max_s = life.max_s == 0
+		? 0
+		: lease->issue_ns / CLOCK_NS_PER_S + life.max_s;
+}
 
 static int
 renew_row(struct store_tx *tx, void *ctx, struct err *err)
@@ -468,8 +442,34 @@ renew_row(struct store_tx *tx, void *ctx, struct err *err)
 	renew->renewal = (struct lease_renewal){ .increment_s = in->increment,
 		.default_s = old.lease.ttl_s,
 		.period_s = old.period_s };
+	if (renew->params != NULL)
+		apply_params(renew);
 	rc = lease_renew(tx, &renew->token.lease, &renew->renewal, err);
 	return rc != 0 ? rc : token_update(tx, &old, &renew->token, err);
+}
+
+/* Ask the auth method that made the token whether it would do so again. */
+static int
+ask_method(struct renew_ctx *renew, const struct token *token, struct err *err)
+{
+	struct req *req = renew->req;
+	struct mount *mount = mounts_find(req->server->mounts, token->path);
+	int rc = 0;
+
+	if (mount == NULL || !mount->type->is_auth)
+		rc = err_set(err, ERR_INPUT, 400, "token not found");
+	else if (mount->type->renew != NULL)
+		rc = mount->type->renew(req, mount, token, &renew->params, err);
+	if (rc == 0)
+		renew->limits = (struct token_limits){
+			.default_s = mount_default_ttl_s(req->server, mount),
+			.max_s = mount_max_ttl_s(req->server, mount),
+		};
+	if (rc == 0 && renew->params != NULL)
+		renew->limits.max_s = token_smaller_limit(
+			renew->limits.max_s, renew->params->max_ttl);
+	mount_unref(req->server->mounts, &mount);
+	return rc;
 }
 
 static int
@@ -483,7 +483,9 @@ renew_subject(struct req *req, struct reply *reply,
 		return err_set_memory(err);
 	renew->req = req;
 	renew->ref = subject->token->lease.ref;
-	rc = req_write(req, renew_row, renew, err);
+	rc = ask_method(renew, subject->token, err);
+	if (rc == 0)
+		rc = req_write(req, renew_row, renew, err);
 	if (rc != 0)
 		return rc;
 	req_warn_renewal_cap(req, &renew->token.lease, &renew->renewal);

@@ -121,9 +121,8 @@ clean_name(struct arena *arena, const char *text)
 	return name;
 }
 
-/* Clean, drop empties and repeats, sort; "root" swallows the rest. */
-static int
-clean_policies(const struct str_list *given, const char *extra,
+int
+token_clean_policies(const struct str_list *given, const char *extra,
 	struct arena *arena, struct str_list *ret_policies, struct err *err)
 {
 	struct str_list clean = { .n = 0 };
@@ -192,15 +191,16 @@ token_choose_policies(const struct token_wish *wish,
 	struct str_list chosen;
 	int rc;
 
-	rc = clean_policies(inherited ? &parent : &wish->policies, NULL, arena,
-		&chosen, err);
+	rc = token_clean_policies(inherited ? &parent : &wish->policies, NULL,
+		arena, &chosen, err);
 	if (rc != 0)
 		return rc;
 	if (!maker->sudo && !is_subset(&chosen, &parent))
 		return err_set(err, ERR_INPUT, 400,
 			"child policies must be subset of parent");
 	if (adds_default(wish, maker, &parent)) {
-		rc = clean_policies(&chosen, DEFAULT, arena, &chosen, err);
+		rc = token_clean_policies(
+			&chosen, DEFAULT, arena, &chosen, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -236,12 +236,29 @@ token_display_name(struct arena *arena, const char *wanted)
 	return name;
 }
 
-static int64_t
-smaller_limit(int64_t a_s, int64_t b_s)
+int64_t
+token_smaller_limit(int64_t a_s, int64_t b_s)
 {
 	if (a_s == 0 || b_s == 0)
 		return a_s == 0 ? b_s : a_s;
 	return a_s < b_s ? a_s : b_s;
+}
+
+void
+token_cut_lifetime(const struct token_ask *ask,
+	const struct token_limits *limits, struct token_lifetime *ret_life)
+{
+	const bool periodic = ask->period_s > 0;
+	struct token_lifetime life = { .max_s = ask->explicit_max_s };
+
+	if (!periodic)
+		life.max_s = token_smaller_limit(life.max_s, limits->max_s);
+	life.asked_s = periodic ? ask->period_s : ask->ttl_s;
+	if (life.asked_s == 0)
+		life.asked_s = limits->default_s;
+	life.ttl_s = token_smaller_limit(life.asked_s, life.max_s);
+	life.capped = life.ttl_s < life.asked_s;
+	*ret_life = life;
 }
 
 int
@@ -250,26 +267,20 @@ token_choose_lifetime(const struct token_wish *wish,
 	const struct token_limits *limits, struct token_lifetime *ret_life,
 	struct err *err)
 {
-	const bool root = str_list_has(policies, ROOT);
-	const bool periodic = wish->period > 0;
-	struct token_lifetime life = { .max_s = wish->explicit_max_ttl };
+	const struct token_ask ask = {
+		.ttl_s = wish->ttl != 0 ? wish->ttl : wish->lease,
+		.explicit_max_s = wish->explicit_max_ttl,
+		.period_s = wish->period,
+	};
 
-	life.asked_s = wish->ttl != 0 ? wish->ttl : wish->lease;
-	if (root && life.asked_s == 0 && !periodic && life.max_s == 0) {
-		if (maker->token->lease.expire_s != 0)
-			return err_set(err, ERR_INPUT, 400,
-				"expiring root tokens cannot create non-expiring root tokens");
-		*ret_life = life;
+	if (!str_list_has(policies, ROOT) || ask.ttl_s != 0 ||
+		ask.period_s > 0 || ask.explicit_max_s != 0) {
+		token_cut_lifetime(&ask, limits, ret_life);
 		return 0;
 	}
-	if (!periodic)
-		life.max_s = smaller_limit(life.max_s, limits->max_s);
-	if (periodic)
-		life.asked_s = wish->period;
-	else if (life.asked_s == 0)
-		life.asked_s = limits->default_s;
-	life.ttl_s = smaller_limit(life.asked_s, life.max_s);
-	life.capped = life.ttl_s < life.asked_s;
-	*ret_life = life;
+	if (maker->token->lease.expire_s != 0)
+		return err_set(err, ERR_INPUT, 400,
+			"expiring root tokens cannot create non-expiring root tokens");
+	*ret_life = (struct token_lifetime){ .ttl_s = 0 };
 	return 0;
 }

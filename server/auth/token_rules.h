@@ -34,11 +34,22 @@ int token_choose_policies(const struct token_wish *wish,
 	const struct token_maker *maker, struct arena *arena,
 	struct str_list *ret_policies, struct err *err);
 
+/*
+ * Names cleaned: trimmed, lower case, no empties or repeats, extra (or NULL)
+ * added, sorted; "root" swallows the rest.
+ */
+int token_clean_policies(const struct str_list *given, const char *extra,
+	struct arena *arena, struct str_list *ret_policies, struct err *err);
+
 /* "token", or "token-<name>" with '-' for all but letters, digits, '-'. */
 char *token_display_name(struct arena *arena, const char *wanted);
 
 struct token_limits {
 	int64_t default_s, max_s; /* of the mount */
+};
+
+struct token_ask {
+	int64_t ttl_s, explicit_max_s, period_s; /* 0: not asked for */
 };
 
 struct token_lifetime {
@@ -48,7 +59,14 @@ struct token_lifetime {
 	int64_t asked_s;
 };
 
-/* How long it lives. Refuses a non-expiring root from an expiring one. */
+/* The smaller one; 0 is no limit. */
+int64_t token_smaller_limit(int64_t a_s, int64_t b_s);
+
+/* How long what has an end lives. */
+void token_cut_lifetime(const struct token_ask *ask,
+	const struct token_limits *limits, struct token_lifetime *ret_life);
+
+/* The same for a wish. Refuses a non-expiring root from an expiring one. */
 int token_choose_lifetime(const struct token_wish *wish,
 	const struct token_maker *maker, const struct str_list *policies,
 	const struct token_limits *limits, struct token_lifetime *ret_life,

@@ -290,7 +290,7 @@ static const struct builtin {
 	{ "system", "sys/",
 		"system endpoints used for control, policy and debugging",
 		"Accept" },
-	{ "token", "auth/token/", "token based credentials", NULL },
+	{ "token", MOUNT_TOKENS, "token based credentials", NULL },
 };
 
 static int

@@ -13,10 +13,17 @@
 #include "storage/kv.h"
 #include "storage/lease.h"
 
+struct mount;
 struct mounts;
 struct op;
 struct record_type;
+struct req;
 struct server;
+struct token;
+struct token_params;
+
+/* Where the token store is. */
+#define MOUNT_TOKENS "auth/token/"
 
 /* An engine or auth method, as a table. One static instance each. */
 struct mount_type {
@@ -28,6 +35,14 @@ struct mount_type {
 		*tables; /* ends with NULL; see server/api/op.h */
 	const struct record_type *const *records; /* ends with NULL; or NULL */
 	int64_t default_ttl_s; /* of its leases where nobody says; 0: system */
+	/*
+	 * Auth methods: whether a token of theirs may be renewed, and by which
+	 * rules now: those of the user or role that it came from (server/auth/
+	 * token_params.h), copied into the request's arena. NULL: its own.
+	 */
+	int (*renew)(struct req *req, const struct mount *mount,
+		const struct token *token,
+		const struct token_params **ret_params, struct err *err);
 	/* Prepare a new mount's records, inside its closure; or NULL. */
 	int (*on_mount)(
 		struct store_tx *tx, const struct kv *kv, struct err *err);

@@ -816,12 +816,13 @@ draft_root_token(struct init *init, struct barrier *barrier,
 	static const char *root_policies[] = { "root" };
 
 	struct server *server = init->seal->server;
-	struct mount *mount = mounts_find(server->mounts, "auth/token/");
+	struct mount *mount = mounts_find(server->mounts, MOUNT_TOKENS);
 	int rc;
 
 	if (mount == NULL)
 		return err_set(err, ERR_INTERNAL, 500, "internal error");
-	rc = token_draft(server->store, barrier, mount->uuid, "root",
+	rc = token_draft(server->store, barrier,
+		&(struct token_place){ mount->uuid, mount->uuid, "root" },
 		span_str(root_token_id), &init->draft, err);
 	mount_unref(server->mounts, &mount);
 	init->token = (struct token){
@@ -830,6 +831,7 @@ draft_root_token(struct init *init, struct barrier *barrier,
 		.display_name = "root",
 		.path = "auth/token/root",
 		.entity_id = "",
+		.role = "",
 	};
 	return rc;
 }

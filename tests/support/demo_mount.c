@@ -259,7 +259,7 @@ check_card(struct req *req, const char *name, void *record, struct err *err)
 
 static int
 check_card_tx(struct store_tx *tx, struct req *req, const char *name,
-	const void *record, struct err *err)
+	void *record, struct err *err)
 {
 	const struct card *card = record;
 

@@ -204,6 +204,7 @@ rows_insert_token(struct rows *rows, struct rowref owner, int64_t ttl_s,
 			.path = "auth/token/create",
 			.meta = { keys, values, 1 },
 			.entity_id = "",
+			.role = "",
 			.num_uses = num_uses,
 			.creation_ttl_s = ttl_s,
 		},
@@ -216,9 +217,10 @@ rows_insert_token(struct rows *rows, struct rowref owner, int64_t ttl_s,
 	new.token.lease.max_s = now_s + 10 * ttl_s;
 	new.token.lease.ttl_s = ttl_s;
 	new.token.lease.owner = owner;
-	rc = token_draft(rows->store, rows->barrier, MOUNT_TOKENS,
-		"auth/token/create", span_str(custom_id), &new.draft,
-		rows_err(rows));
+	rc = token_draft(rows->store, rows->barrier,
+		&(struct token_place){
+			MOUNT_TOKENS, MOUNT_TOKENS, "auth/token/create" },
+		span_str(custom_id), &new.draft, rows_err(rows));
 	if (rc == 0)
 		rc = store_write(
 			rows->store, insert_token, &new, rows_err(rows));

@@ -289,11 +289,13 @@ only_root_has_no_end(void **state)
 					       .n_policies = 1,
 					       .display_name = "",
 					       .path = "",
-					       .entity_id = "" } };
+					       .entity_id = "",
+					       .role = "" } };
 
-	assert_int_equal(
-		token_draft(rows->store, rows->barrier, MOUNT_TOKENS,
-			"auth/token/root", SPAN_NONE, &inserting.draft, NULL),
+	assert_int_equal(token_draft(rows->store, rows->barrier,
+				 &(struct token_place){ MOUNT_TOKENS,
+					 MOUNT_TOKENS, "auth/token/root" },
+				 SPAN_NONE, &inserting.draft, NULL),
 		0);
 	assert_int_equal(
 		store_write(rows->store, insert, &inserting, rows_err(rows)),

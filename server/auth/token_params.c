@@ -1,0 +1,159 @@
+/* Checks, twins of old names, and addresses. */
+#include "server/auth/token_params.h"
+
+#include <string.h>
+
+#define LISTED_MAX 1024 /* blocks of addresses of one record */
+
+/* Old name of a setting, and its bit in old_names. */
+struct twin {
+	const char *name, *old;
+};
+
+static const struct twin twins[] = {
+	{ "token_ttl", "ttl" },
+	{ "token_max_ttl", "max_ttl" },
+	{ "token_policies", "policies" },
+	{ "token_bound_cidrs", "bound_cidrs" },
+	{ "token_period", "period" },
+};
+
+static void
+note_old_names(const struct req *req, struct token_params *params)
+{
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
+		const int64_t bit = INT64_C(1) << i;
+
+		if (value_find(req->data, twins[i].name) != NULL)
+			params->old_names &= ~bit;
+		else if (value_find(req->data, twins[i].old) != NULL)
+			params->old_names |= bit;
+	}
+}
+
+static int
+check_type(struct token_params *params, struct err *err)
+{
+	const char *type = params->type;
+
+	if (type[0] == '\0')
+		params->type = "default";
+	else if (strcmp(type, "batch") == 0)
+		return err_set(err, ERR_INPUT, 400,
+			"batch tokens are not supported yet; use \"service\"");
+	else if (strcmp(type, "default") != 0 && strcmp(type, "service") != 0)
+		return err_set(err, ERR_INPUT, 400,
+			"invalid 'token_type' value \"%.64s\"", type);
+	return 0;
+}
+
+static int
+check_cidrs(struct req *req, struct str_list *cidrs, struct err *err)
+{
+	char text[CIDR_TEXT_MAX];
+	struct cidr cidr;
+
+	if (cidrs->n > LISTED_MAX)
+		return err_set(err, ERR_INPUT, 400,
+			"'token_bound_cidrs' has more than %d blocks",
+			LISTED_MAX);
+	for (size_t i = 0; i < cidrs->n; i++) {
+		if (cidr_parse_any(span_str(cidrs->items[i]), &cidr) != 0)
+			return err_set(err, ERR_INPUT, 400,
+				"\"%.64s\" in 'token_bound_cidrs' is no CIDR block, such as 10.0.0.0/8",
+				cidrs->items[i]);
+		cidr_format(&cidr, text);
+		cidrs->items[i] = arena_strdup(req->arena, text);
+		if (cidrs->items[i] == NULL)
+			return err_set_memory(err);
+	}
+	return 0;
+}
+
+int
+token_params_check(
+	struct req *req, struct token_params *params, struct err *err)
+{
+	int rc;
+
+	note_old_names(req, params);
+	if (params->ttl < 0 || params->max_ttl < 0 || params->period < 0 ||
+		params->explicit_max_ttl < 0)
+		return err_set(err, ERR_INPUT, 400,
+			"durations of tokens cannot be negative");
+	if (params->max_ttl != 0 && params->ttl > params->max_ttl)
+		return err_set(err, ERR_INPUT, 400,
+			"'token_ttl' cannot be greater than 'token_max_ttl'");
+	if (params->num_uses < 0)
+		return err_set(err, ERR_INPUT, 400,
+			"'token_num_uses' cannot be negative");
+	rc = check_type(params, err);
+	return rc != 0 ? rc : check_cidrs(req, &params->bound_cidrs, err);
+}
+
+static struct value *
+list_value(struct arena *arena, const struct str_list *strings)
+{
+	struct value *list = value_list(arena);
+
+	for (size_t i = 0; i < strings->n; i++) {
+		if (!value_add(list, value_string(arena, strings->items[i])))
+			return NULL;
+	}
+	return list;
+}
+
+void
+token_params_show(const struct token_params *params, struct reply *reply)
+{
+	struct arena *arena = reply->req->arena;
+	struct value *values[ARRAY_LEN(twins)] = {
+		value_int(arena, params->ttl),
+		value_int(arena, params->max_ttl),
+		list_value(arena, &params->policies),
+		list_value(arena, &params->bound_cidrs),
+		value_int(arena, params->period),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
+		reply_value(reply, twins[i].name, values[i]);
+		if ((params->old_names >> i & 1) != 0)
+			reply_value(reply, twins[i].old,
+				value_copy(arena, values[i]));
+	}
+	reply_int(reply, "token_explicit_max_ttl", params->explicit_max_ttl);
+	reply_bool(reply, "token_no_default_policy", params->no_default_policy);
+	reply_int(reply, "token_num_uses", params->num_uses);
+	reply_str(reply, "token_type", params->type);
+}
+
+static bool
+dup_list(struct str_list *list, struct arena *arena)
+{
+	const char **items = ARENA_ARRAY(arena, const char *, list->n + 1);
+
+	if (items == NULL)
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		items[i] = arena_strdup(arena, list->items[i]);
+		if (items[i] == NULL)
+			return false;
+	}
+	list->items = items;
+	return true;
+}
+
+const struct token_params *
+token_params_dup(const struct token_params *params, struct arena *arena)
+{
+	struct token_params *copy = ARENA_NEW(arena, struct token_params);
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *params;
+	copy->type = arena_strdup(arena, params->type);
+	if (copy->type == NULL || !dup_list(&copy->policies, arena) ||
+		!dup_list(&copy->bound_cidrs, arena))
+		return NULL;
+	return copy;
+}
