@@ -12,6 +12,14 @@ struct login {
 	const char *display_name;          /* "userpass-bob" */
 	struct str_map meta;               /* shown in look-ups and the log */
 	/*
+	 * The caller's name as this method proved it, the same at each login:
+	 * "bob", a role id, a subject. (mount accessor, alias) leads to its
+	 * entity. NULL: the token has no entity. What the method knows of the
+	 * caller beyond the name, for templates; none: what was known stays.
+	 */
+	const char *alias;
+	struct str_map alias_meta;
+	/*
 	 * What the proof takes with it, in the token's own transaction and
 	 * before it: a use of a secret id, a nonce. Its error is the answer's.
 	 * NULL: nothing.
