@@ -305,6 +305,48 @@ static const struct record_type card_record = {
 	.on_delete = keep_last,
 };
 
+/* A record that merges, with a field only sent and one only stored. */
+struct badge {
+	const char *color, *mark;
+	struct secret_view pin;
+	int64_t size;
+};
+
+static const struct field badge_fields[] = {
+	FIELD_STR(struct badge, color, .initial = "red", .doc = "Colour."),
+	FIELD_INT(struct badge, size, .alias = "width", .doc = "Size."),
+	FIELD_SECRET(
+		struct badge, pin, .flags = FIELD_SENT, .doc = "A secret."),
+	FIELD_STR(struct badge, mark, .flags = FIELD_STORED,
+		.doc = "Whether a pin was ever sent."),
+	FIELD_END,
+};
+
+static int
+check_badge_tx(struct store_tx *tx, struct req *req, const char *name,
+	void *record, struct err *err)
+{
+	struct badge *badge = record;
+
+	(void)tx;
+	(void)req;
+	(void)name;
+	if (badge->pin.len > 0)
+		badge->mark = "pinned";
+	if (badge->mark[0] == '\0')
+		return err_set(err, ERR_INPUT, 400, "missing pin");
+	return 0;
+}
+
+static const struct record_type badge_record = {
+	.prefix = "badges/",
+	.capture = "badge",
+	.merges = true,
+	.fields = badge_fields,
+	.size = sizeof(struct badge),
+	.check_tx = check_badge_tx,
+};
+
 #define ROW(pattern, what, fn, ...)                                            \
 	{                                                                      \
 		.path = pattern, .verb = what, .handler = fn,                  \
@@ -370,6 +412,9 @@ static const struct op demo_ops[] = {
 	ROW("sudo", OP_UPDATE, do_nothing, .flags = OP_SUDO),
 	ROW("made/:name", OP_UPDATE, do_nothing, .flags = OP_EXISTENCE,
 		.exists = exists_a),
+	ROW("badges/:badge", OP_UPDATE, record_write, .flags = OP_EXISTENCE,
+		.exists = record_exists, .record = &badge_record),
+	ROW("badges/:badge", OP_READ, record_read, .record = &badge_record),
 	RECORD_OPS("cards", "cards/:card", &card_record, "card"),
 	OP_END,
 };

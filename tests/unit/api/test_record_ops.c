@@ -97,6 +97,41 @@ a_write_replaces_the_whole_record(void **state)
 }
 
 static void
+call_badge(enum op_verb verb, const char *body, int status)
+{
+	api_call(fixture, verb, "demo/badges/b", body, &reply);
+	assert_int_equal(reply.status, status);
+}
+
+static void
+a_type_that_merges_keeps_what_was_not_sent(void **state)
+{
+	(void)state;
+	call_badge(OP_UPDATE, "{\"color\":\"blue\"}", 400);
+	call_badge(OP_UPDATE, "{\"color\":\"blue\",\"pin\":\"1\"}", 204);
+	call_badge(OP_UPDATE, "{\"width\":7}", 204);
+	call_badge(OP_READ, NULL, 200);
+	assert_string_equal(value_find_str(reply.data, "color", ""), "blue");
+	assert_int_equal(value_find_int(reply.data, "size", 0), 7);
+	/* An empty text resets; null is not sent. */
+	call_badge(OP_UPDATE, "{\"color\":\"\",\"size\":null}", 204);
+	call_badge(OP_READ, NULL, 200);
+	assert_string_equal(value_find_str(reply.data, "color", ""), "red");
+	assert_int_equal(value_find_int(reply.data, "size", 0), 7);
+}
+
+static void
+what_is_only_sent_or_only_stored_stays_apart(void **state)
+{
+	(void)state;
+	call_badge(OP_UPDATE, "{\"mark\":\"pinned\"}", 400);
+	call_badge(OP_UPDATE, "{\"pin\":\"1\"}", 204);
+	call_badge(OP_READ, NULL, 200);
+	assert_null(value_find(reply.data, "pin"));
+	assert_null(value_find(reply.data, "mark"));
+}
+
+static void
 checks_run_before_and_inside_the_write(void **state)
 {
 	(void)state;
@@ -243,6 +278,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_record_reads_back_as_written),
 		CASE(a_write_replaces_the_whole_record),
+		CASE(a_type_that_merges_keeps_what_was_not_sent),
+		CASE(what_is_only_sent_or_only_stored_stays_apart),
 		CASE(checks_run_before_and_inside_the_write),
 		CASE(names_are_lowered_where_the_type_says_so),
 		CASE(absent_records_read_404_and_delete_204),

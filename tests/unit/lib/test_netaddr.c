@@ -122,6 +122,38 @@ loose_blocks_are_refused(void **state)
 }
 
 static void
+blocks_of_one_address_may_leave_out_the_prefix(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} good[] = { { "10.1.2.3", "10.1.2.3" }, { "10.1.2.3/32", "10.1.2.3" },
+		{ "10.1.2.3/8", "10.0.0.0/8" }, { "::1/128", "::1" },
+		{ "fe80::1/10", "fe80::/10" }, { "0.0.0.0/0", "0.0.0.0/0" },
+		{ "::ffff:10.0.0.1", "10.0.0.1" } };
+
+	static const char *const some[] = { "10.0.0.0/8", "::1" };
+	struct netaddr in = { 0 }, out = { 0 }, unset = { 0 };
+	char text[CIDR_TEXT_MAX];
+	struct cidr cidr;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(
+			cidr_parse_any(span_str(good[i].text), &cidr), 0);
+		cidr_format(&cidr, text);
+		assert_string_equal(text, good[i].shown);
+	}
+	assert_int_equal(cidr_parse_any(span_str("10.0.0"), &cidr), ERR_INPUT);
+	assert_int_equal(cidr_parse_any(SPAN_NONE, &cidr), ERR_INPUT);
+	assert_int_equal(netaddr_parse(span_str("10.9.9.9"), &in), 0);
+	assert_int_equal(netaddr_parse(span_str("::2"), &out), 0);
+	assert_true(cidr_any_contains(some, 2, &in));
+	assert_false(cidr_any_contains(some, 2, &out));
+	assert_false(cidr_any_contains(some, 2, &unset));
+	assert_false(cidr_any_contains(some, 0, &in));
+}
+
+static void
 blocks_contain_and_cover(void **state)
 {
 	struct cidr ten = cidr_of("10.0.0.0/8"), all = cidr_of("0.0.0.0/0");
@@ -231,6 +263,8 @@ main(void)
 		cmocka_unit_test(loose_addresses_are_refused),
 		cmocka_unit_test(blocks_are_masked_and_mapped_ones_folded),
 		cmocka_unit_test(loose_blocks_are_refused),
+		cmocka_unit_test(
+			blocks_of_one_address_may_leave_out_the_prefix),
 		cmocka_unit_test(blocks_contain_and_cover),
 		cmocka_unit_test(special_ranges_are_known),
 		cmocka_unit_test(socket_addresses_are_folded),
