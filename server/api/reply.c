@@ -77,8 +77,8 @@ reply_lease(struct reply *reply, const char *lease_id, bool renewable,
 		reply->out_of_memory = true;
 }
 
-static struct value *
-string_list(struct arena *arena, const char *const *items, size_t n)
+struct value *
+reply_strings(struct arena *arena, const char *const *items, size_t n)
 {
 	struct value *list = value_list(arena);
 	size_t i;
@@ -121,10 +121,10 @@ reply_auth(struct reply *reply, const struct token *token,
 		value_append(arena, auth, "accessor",
 			value_string(arena, token->accessor)) &&
 		value_append(arena, auth, "policies",
-			string_list(
+			reply_strings(
 				arena, token->policies, token->n_policies)) &&
 		value_append(arena, auth, "token_policies",
-			string_list(
+			reply_strings(
 				arena, token->policies, token->n_policies)) &&
 		value_append(arena, auth, "metadata",
 			reply_metadata(arena, token)) &&

@@ -50,6 +50,10 @@ void reply_lease(struct reply *reply, const char *lease_id, bool renewable,
 void reply_auth(struct reply *reply, const struct token *token,
 	struct secret_view text, int64_t duration_s);
 
+/* A list value of strings; NULL: no memory. */
+struct value *reply_strings(
+	struct arena *arena, const char *const *items, size_t n);
+
 /* A token's metadata as an object, or null where it has none. */
 struct value *reply_metadata(struct arena *arena, const struct token *token);
 

@@ -91,18 +91,6 @@ token_params_check(
 	return rc != 0 ? rc : check_cidrs(req, &params->bound_cidrs, err);
 }
 
-static struct value *
-list_value(struct arena *arena, const struct str_list *strings)
-{
-	struct value *list = value_list(arena);
-
-	for (size_t i = 0; i < strings->n; i++) {
-		if (!value_add(list, value_string(arena, strings->items[i])))
-			return NULL;
-	}
-	return list;
-}
-
 void
 token_params_show(const struct token_params *params, struct reply *reply)
 {
@@ -110,8 +98,10 @@ token_params_show(const struct token_params *params, struct reply *reply)
 	struct value *values[ARRAY_LEN(twins)] = {
 		value_int(arena, params->ttl),
 		value_int(arena, params->max_ttl),
-		list_value(arena, &params->policies),
-		list_value(arena, &params->bound_cidrs),
+		reply_strings(
+			arena, params->policies.items, params->policies.n),
+		reply_strings(arena, params->bound_cidrs.items,
+			params->bound_cidrs.n),
 		value_int(arena, params->period),
 	};
 
