@@ -88,34 +88,44 @@ struct field {
 
 /*
  * Rows of a table of fields: FIELD_STR(struct in, member, .doc = "…"). The
- * field's name is the member's; give .name to differ.
+ * field's name is the member's; FIELD_AS(STR, struct in, member, "name", …)
+ * gives another one.
  */
-#define FIELD_ROW(kind, ctype, record, member, ...)                            \
+#define FIELD_ROW(kind, ctype, record, member, text, ...)                      \
 	{                                                                      \
-		.name = #member, .type = kind,                                 \
+		.name = (text), .type = kind,                                  \
 		.offset = FIELD_OFFSET(ctype, record, member), __VA_ARGS__     \
 	}
+#define FIELD_CTYPE_STR const char *
+#define FIELD_CTYPE_INT int64_t
+#define FIELD_CTYPE_BOOL bool
+#define FIELD_CTYPE_DURATION int64_t
+#define FIELD_CTYPE_LIST struct str_list
+#define FIELD_CTYPE_NAMES struct str_list
+#define FIELD_CTYPE_MAP struct str_map
+#define FIELD_CTYPE_OBJECT const struct value *
+#define FIELD_CTYPE_SECRET struct secret_view
+#define FIELD_AS(kind, record, member, text, ...)                              \
+	FIELD_ROW(FIELD_TYPE_##kind, FIELD_CTYPE_##kind, record, member, text, \
+		__VA_ARGS__)
 #define FIELD_STR(record, member, ...)                                         \
-	FIELD_ROW(FIELD_TYPE_STR, const char *, record, member, __VA_ARGS__)
+	FIELD_AS(STR, record, member, #member, __VA_ARGS__)
 #define FIELD_INT(record, member, ...)                                         \
-	FIELD_ROW(FIELD_TYPE_INT, int64_t, record, member, __VA_ARGS__)
+	FIELD_AS(INT, record, member, #member, __VA_ARGS__)
 #define FIELD_BOOL(record, member, ...)                                        \
-	FIELD_ROW(FIELD_TYPE_BOOL, bool, record, member, __VA_ARGS__)
+	FIELD_AS(BOOL, record, member, #member, __VA_ARGS__)
 #define FIELD_DURATION(record, member, ...)                                    \
-	FIELD_ROW(FIELD_TYPE_DURATION, int64_t, record, member, __VA_ARGS__)
+	FIELD_AS(DURATION, record, member, #member, __VA_ARGS__)
 #define FIELD_LIST(record, member, ...)                                        \
-	FIELD_ROW(FIELD_TYPE_LIST, struct str_list, record, member, __VA_ARGS__)
+	FIELD_AS(LIST, record, member, #member, __VA_ARGS__)
 #define FIELD_NAMES(record, member, ...)                                       \
-	FIELD_ROW(FIELD_TYPE_NAMES, struct str_list, record, member,           \
-		__VA_ARGS__)
+	FIELD_AS(NAMES, record, member, #member, __VA_ARGS__)
 #define FIELD_MAP(record, member, ...)                                         \
-	FIELD_ROW(FIELD_TYPE_MAP, struct str_map, record, member, __VA_ARGS__)
+	FIELD_AS(MAP, record, member, #member, __VA_ARGS__)
 #define FIELD_OBJECT(record, member, ...)                                      \
-	FIELD_ROW(FIELD_TYPE_OBJECT, const struct value *, record, member,     \
-		__VA_ARGS__)
+	FIELD_AS(OBJECT, record, member, #member, __VA_ARGS__)
 #define FIELD_SECRET(record, member, ...)                                      \
-	FIELD_ROW(FIELD_TYPE_SECRET, struct secret_view, record, member,       \
-		__VA_ARGS__)
+	FIELD_AS(SECRET, record, member, #member, __VA_ARGS__)
 #define FIELD_END                                                              \
 	{                                                                      \
 		.name = NULL                                                   \

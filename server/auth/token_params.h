@@ -19,36 +19,50 @@ struct token_params {
 	int64_t old_names;
 };
 
-/* Rows of the fields of member, which is a struct token_params. */
-#define TOKEN_PARAMS_FIELDS(record, member)                                                            \
-	FIELD_DURATION(record, member.ttl, .name = "token_ttl",                                        \
-		.alias = "ttl",                                                                        \
-		.doc = "Lifetime of a new token; 0 is the mount's."),                                  \
-		FIELD_DURATION(record, member.max_ttl,                                                 \
-			.name = "token_max_ttl", .alias = "max_ttl",                                   \
-			.doc = "Longest life by renewals; 0 is the mount's."),                         \
-		FIELD_LIST(record, member.policies, .name = "token_policies",                          \
-			.alias = "policies", .len_max = 16384,                                         \
-			.doc = "Policies of a new token."),                                            \
-		FIELD_LIST(record, member.bound_cidrs,                                                 \
-			.name = "token_bound_cidrs", .alias = "bound_cidrs",                           \
-			.len_max = 16384,                                                              \
-			.doc = "Blocks of addresses that may log in and use the token; none is any."), \
-		FIELD_DURATION(record, member.explicit_max_ttl,                                        \
-			.name = "token_explicit_max_ttl",                                              \
-			.doc = "Longest life that no later change lengthens."),                        \
-		FIELD_BOOL(record, member.no_default_policy,                                           \
-			.name = "token_no_default_policy",                                             \
-			.doc = "Leaves out the default policy."),                                      \
-		FIELD_INT(record, member.num_uses, .name = "token_num_uses",                           \
-			.doc = "How many requests a token is good for; 0 is any number."),             \
-		FIELD_DURATION(record, member.period, .name = "token_period",                          \
-			.alias = "period",                                                             \
-			.doc = "Makes tokens periodic: each renewal gives this long."),                \
-		FIELD_STR(record, member.type, .name = "token_type",                                   \
-			.len_max = 32, .initial = "default",                                           \
-			.doc = "\"default\", \"service\" or \"batch\"."),                              \
-		FIELD_INT(record, member.old_names, .name = "token_old_names",                         \
+/*
+ * Rows of fields of member, which is a struct token_params: one by one, for
+ * paths of their own, and all.
+ */
+#define TOKEN_PARAMS_TTL(record, member)                                       \
+	FIELD_AS(DURATION, record, member.ttl, "token_ttl", .alias = "ttl",    \
+		.doc = "Lifetime of a new token; 0 is the mount's.")
+#define TOKEN_PARAMS_MAX_TTL(record, member)                                   \
+	FIELD_AS(DURATION, record, member.max_ttl, "token_max_ttl",            \
+		.alias = "max_ttl",                                            \
+		.doc = "Longest life by renewals; 0 is the mount's.")
+#define TOKEN_PARAMS_POLICIES(record, member)                                  \
+	FIELD_AS(LIST, record, member.policies, "token_policies",              \
+		.alias = "policies", .len_max = 16384,                         \
+		.doc = "Policies of a new token.")
+#define TOKEN_PARAMS_BOUND_CIDRS(record, member)                               \
+	FIELD_AS(LIST, record, member.bound_cidrs, "token_bound_cidrs",        \
+		.alias = "bound_cidrs", .len_max = 16384,                      \
+		.doc = "Blocks of addresses that may log in and use the token; none is any.")
+#define TOKEN_PARAMS_NUM_USES(record, member)                                  \
+	FIELD_AS(INT, record, member.num_uses, "token_num_uses",               \
+		.doc = "How many requests a token is good for; 0 is any number.")
+#define TOKEN_PARAMS_PERIOD(record, member)                                    \
+	FIELD_AS(DURATION, record, member.period, "token_period",              \
+		.alias = "period",                                             \
+		.doc = "Makes tokens periodic: each renewal gives this long.")
+
+#define TOKEN_PARAMS_FIELDS(record, member)                                     \
+	TOKEN_PARAMS_TTL(record, member),                                       \
+		TOKEN_PARAMS_MAX_TTL(record, member),                           \
+		TOKEN_PARAMS_POLICIES(record, member),                          \
+		TOKEN_PARAMS_BOUND_CIDRS(record, member),                       \
+		FIELD_AS(DURATION, record, member.explicit_max_ttl,             \
+			"token_explicit_max_ttl",                               \
+			.doc = "Longest life that no later change lengthens."), \
+		FIELD_AS(BOOL, record, member.no_default_policy,                \
+			"token_no_default_policy",                              \
+			.doc = "Leaves out the default policy."),               \
+		TOKEN_PARAMS_NUM_USES(record, member),                          \
+		TOKEN_PARAMS_PERIOD(record, member),                            \
+		FIELD_AS(STR, record, member.type, "token_type",                \
+			.len_max = 32, .initial = "default",                    \
+			.doc = "\"default\", \"service\" or \"batch\"."),       \
+		FIELD_AS(INT, record, member.old_names, "token_old_names",      \
 			.flags = FIELD_STORED, .doc = "Kept for reads.")
 
 /*
