@@ -514,8 +514,12 @@ begin(struct req *req)
 		end_work(run);
 		return;
 	}
+	if (!workers_park(req->server->workers)) {
+		(void)err_set(&run->err, ERR_BUSY, 503, "overloaded");
+		end_work(run);
+		return;
+	}
 	req->run = run;
-	workers_park(req->server->workers);
 	req_begin_write(req, &run->err);
 }
 

@@ -306,12 +306,19 @@ workers_have_more(const struct workers *workers)
 	return atomic_load(&workers->quick.n_waiting) > 0;
 }
 
-void
+bool
 workers_park(struct workers *workers)
 {
+	struct pool *pool = &workers->quick;
+	bool has_thread;
+
 	pthread_mutex_lock(&workers->mutex);
-	workers->quick.n_parked++;
+	/* A slow job may find that the last idle quick thread has ended. */
+	has_thread = pool->n_threads > 0 || start_thread(pool);
+	if (has_thread)
+		pool->n_parked++;
 	pthread_mutex_unlock(&workers->mutex);
+	return has_thread;
 }
 
 void

@@ -35,11 +35,12 @@ int workers_submit(
 bool workers_have_more(const struct workers *workers);
 
 /*
- * For an ordinary job that waits for something without a thread: it parks, and
- * is given back later by any thread; it is then run before those that are new.
- * Never refused; workers_stop waits for it.
+ * For a job that waits for something without a thread: it parks, and is given
+ * back later by any thread; an ordinary one runs it then, before those that are
+ * new. False where there is no such thread and none could be started, which
+ * cannot be for a job that an ordinary one runs; workers_stop waits for it.
  */
-void workers_park(struct workers *workers);
+bool workers_park(struct workers *workers);
 void workers_resume(struct workers *workers, struct job *job);
 
 #endif

@@ -16,7 +16,7 @@
 #include "server/sys/sys.h"
 
 static const struct mount_type *const types[] = { &sys_mount_type,
-	&token_mount_type, &ssh_mount_type };
+	&token_mount_type, &userpass_mount_type, &ssh_mount_type };
 
 typedef void row_fn(const struct mount_type *type, const struct op *op);
 
@@ -87,8 +87,6 @@ check_existence(const struct mount_type *type, const struct op *op)
 	rule((op->flags & (OP_UNAUTHENTICATED | OP_SUDO)) !=
 			(OP_UNAUTHENTICATED | OP_SUDO),
 		type, op, "sudo of nobody", "");
-	rule((op->flags & (OP_ONE_WRITE | OP_SLOW)) != (OP_ONE_WRITE | OP_SLOW),
-		type, op, "its write would go on with the quick workers", "");
 }
 
 static void

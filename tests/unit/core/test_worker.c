@@ -206,7 +206,7 @@ park(struct job *job)
 {
 	struct parked_job *parked = (struct parked_job *)job;
 
-	workers_park(parked->workers);
+	assert_true(workers_park(parked->workers));
 	job->fn = pass_gate;
 	pthread_mutex_lock(&parked->gated.gate->mutex);
 	parked->gated.gate->n_waiting++;
@@ -215,13 +215,13 @@ park(struct job *job)
 }
 
 static void
-submit_parking(
-	struct workers *workers, struct parked_job *parked, struct gate *gate)
+submit_parking(struct workers *workers, struct parked_job *parked,
+	struct gate *gate, bool slow)
 {
 	*parked = (struct parked_job){ .workers = workers,
 		.gated = { .gate = gate, .job = { .fn = park } } };
 	assert_int_equal(
-		workers_submit(workers, &parked->gated.job, false, NULL), 0);
+		workers_submit(workers, &parked->gated.job, slow, NULL), 0);
 }
 
 static void
@@ -236,12 +236,30 @@ parked_jobs_hold_no_thread(void **state)
 	gate_init(&gate);
 	open_gate(&gate);
 	for (i = 0; i < ARRAY_LEN(jobs); i++)
-		submit_parking(workers, &jobs[i], &gate);
+		submit_parking(workers, &jobs[i], &gate, false);
 	wait_for_waiting(&gate, ARRAY_LEN(jobs));
 	assert_int_equal(gate.n_done, 0);
 	for (i = 0; i < ARRAY_LEN(jobs); i++)
 		workers_resume(workers, &jobs[i].gated.job);
 	wait_for_done(&gate, ARRAY_LEN(jobs));
+	workers_free(&workers);
+}
+
+/* No ordinary job has come yet: nobody is there to take it up again. */
+static void
+a_slow_job_that_parks_is_taken_up_again(void **state)
+{
+	struct workers *workers = new_workers(1, 10);
+	struct parked_job parked;
+	struct gate gate;
+
+	(void)state;
+	gate_init(&gate);
+	open_gate(&gate);
+	submit_parking(workers, &parked, &gate, true);
+	wait_for_waiting(&gate, 1);
+	workers_resume(workers, &parked.gated.job);
+	wait_for_done(&gate, 1);
 	workers_free(&workers);
 }
 
@@ -266,7 +284,7 @@ resumed_jobs_come_before_new_ones(void **state)
 	(void)state;
 	gate_init(&gate);
 	gate_init(&closed);
-	submit_parking(workers, &parked, &gate);
+	submit_parking(workers, &parked, &gate, false);
 	wait_for_waiting(&gate, 1);
 	assert_int_equal(submit(workers, &holder, &closed, false), 0);
 	wait_for_waiting(&closed, 1);
@@ -299,7 +317,7 @@ the_end_waits_for_what_is_parked(void **state)
 	(void)state;
 	gate_init(&gate);
 	open_gate(&gate);
-	submit_parking(workers, &parked, &gate);
+	submit_parking(workers, &parked, &gate, false);
 	wait_for_waiting(&gate, 1);
 	assert_int_equal(
 		pthread_create(&thread, NULL, stop_workers, workers), 0);
@@ -322,6 +340,7 @@ main(void)
 		cmocka_unit_test(slow_work_does_not_hold_up_the_rest),
 		cmocka_unit_test(idle_threads_are_used_again),
 		cmocka_unit_test(parked_jobs_hold_no_thread),
+		cmocka_unit_test(a_slow_job_that_parks_is_taken_up_again),
 		cmocka_unit_test(resumed_jobs_come_before_new_ones),
 		cmocka_unit_test(the_end_waits_for_what_is_parked),
 	};
