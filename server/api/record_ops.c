@@ -451,13 +451,22 @@ begin_change(struct req *req, struct change *change, struct err *err)
 	return change->full != NULL ? 0 : err_set_memory(err);
 }
 
+/* The fields that a write may change: the row's own, or all of the type. */
+static const struct field *
+fields_of(const struct req *req)
+{
+	return req->op->fields != NULL ? req->op->fields
+				       : req->op->record->fields;
+}
+
 /* Whether field was sent; an empty text counts: it resets the field. */
 static bool
-was_sent(const struct req *req, size_t i)
+was_sent(const struct req *req, const struct field *field, size_t i)
 {
-	const struct field *field = &req->op->record->fields[i];
 	const struct value *value = value_find(req->data, field->name);
 
+	if ((field->flags & FIELD_STORED) != 0)
+		return false;
 	if (value == NULL && field->alias != NULL)
 		value = value_find(req->data, field->alias);
 	return (req->given >> i & 1) != 0 ||
@@ -482,6 +491,13 @@ slot_size(enum field_type type)
 	return sizes[type];
 }
 
+static void
+copy_slot(void *to, const void *from, const struct field *field)
+{
+	memcpy((char *)to + field->offset, (const char *)from + field->offset,
+		slot_size(field->type));
+}
+
 /* What the record will be: what was sent, over what stands there. */
 static int
 merge(struct store_tx *tx, const struct change *change, void **ret_record,
@@ -489,47 +505,36 @@ merge(struct store_tx *tx, const struct change *change, void **ret_record,
 {
 	struct req *req = change->req;
 	const struct record_type *type = req->op->record;
-	const struct field *fields = type->fields;
+	const struct field *fields = fields_of(req);
 	struct value *stored = NULL;
-	char *record = NULL;
-	void *decoded = NULL;
+	void *record = NULL;
 	int rc;
 
 	rc = kv_get(tx, space_of(req), change->full, req->arena, &stored, err);
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		*ret_record = req->in;
-		return 0;
-	}
 	if (rc == 0)
-		rc = record_decode(
-			fields, type->size, stored, req->arena, &decoded, err);
+		rc = record_decode(type->fields, type->size, stored, req->arena,
+			&record, err);
 	if (rc != 0)
 		return rc;
-	record = decoded;
 	for (size_t i = 0; fields[i].name != NULL; i++) {
-		if (was_sent(req, i))
-			memcpy(record + fields[i].offset,
-				(const char *)req->in + fields[i].offset,
-				slot_size(fields[i].type));
+		if (was_sent(req, &fields[i], i))
+			copy_slot(record, req->in, &fields[i]);
 	}
 	*ret_record = record;
 	return 0;
 }
 
+/* Check what the record will be, and store it. */
 static int
-put_record(struct store_tx *tx, void *ctx, struct err *err)
+settle_record(struct store_tx *tx, const struct change *change, void *record,
+	struct err *err)
 {
-	const struct change *change = ctx;
 	struct req *req = change->req;
 	const struct record_type *type = req->op->record;
 	struct value *value = NULL;
-	void *record = req->in;
 	int rc = 0;
 
-	if (type->merges)
-		rc = merge(tx, change, &record, err);
-	if (rc == 0 && type->check_tx != NULL)
+	if (type->check_tx != NULL)
 		rc = type->check_tx(tx, req, change->name, record, err);
 	if (rc != 0)
 		return rc;
@@ -537,6 +542,23 @@ put_record(struct store_tx *tx, void *ctx, struct err *err)
 	return value == NULL
 		? err_set_memory(err)
 		: kv_put(tx, space_of(req), change->full, value, err);
+}
+
+static int
+put_record(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct change *change = ctx;
+	struct req *req = change->req;
+	void *record = req->in;
+	int rc = 0;
+
+	if (req->op->record->merges)
+		rc = merge(tx, change, &record, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		rc = 0;
+	}
+	return rc != 0 ? rc : settle_record(tx, change, record, err);
 }
 
 int
@@ -599,4 +621,74 @@ record_exists(struct req *req, bool *ret_exists, struct err *err)
 	if (rc == 0)
 		*ret_exists = existence.exists;
 	return rc;
+}
+
+/* ---- a part of a record ------------------------------------------------ */
+
+int
+record_part_read(struct req *req, struct reply *reply, struct err *err)
+{
+	const char *name = name_of(req);
+	struct compiled *ref = NULL;
+	const void *record = NULL;
+	int rc;
+
+	if (name == NULL)
+		return err_set_memory(err);
+	rc = record_find(req->server->store, space_of(req), req->op->record,
+		name, &ref, &record, err);
+	if (rc == 0)
+		show_all(reply, req->path_ops[OP_UPDATE]->fields, record);
+	compiled_unref(&ref);
+	return rc;
+}
+
+static int
+put_part(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct change *change = ctx;
+	void *record = NULL;
+	int rc = merge(tx, change, &record, err);
+
+	return rc != 0 ? rc : settle_record(tx, change, record, err);
+}
+
+int
+record_part_write(struct req *req, UNUSED struct reply *reply, struct err *err)
+{
+	struct change change;
+	int rc = begin_change(req, &change, err);
+
+	return rc != 0 ? rc : req_write(req, put_part, &change, err);
+}
+
+static int
+reset_part(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct change *change = ctx;
+	struct req *req = change->req;
+	const struct record_type *type = req->op->record;
+	const struct field *fields = req->path_ops[OP_UPDATE]->fields;
+	void *initial = arena_alloc(req->arena, 1, type->size), *record = NULL;
+	int rc;
+
+	if (initial == NULL)
+		return err_set_memory(err);
+	rc = bind_defaults(fields, initial, req->arena, err);
+	if (rc == 0)
+		rc = merge(tx, change, &record, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; fields[i].name != NULL; i++)
+		copy_slot(record, initial, &fields[i]);
+	return settle_record(tx, change, record, err);
+}
+
+int
+record_part_delete(struct req *req, UNUSED struct reply *reply, struct err *err)
+{
+	struct change change;
+	int rc = begin_change(req, &change, err);
+
+	return rc != 0 ? rc : req_write(req, reset_part, &change, err);
 }

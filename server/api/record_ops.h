@@ -47,6 +47,16 @@ int record_delete(struct req *req, struct reply *reply, struct err *err);
 /* For the rows of a type that tells create from update: .exists. */
 int record_exists(struct req *req, bool *ret_exists, struct err *err);
 
+/*
+ * Some of a record's fields at a path of their own (users/:user/policies). Its
+ * update row has .record, those .fields and the record's size as .in_size; what
+ * was sent of them is merged into the record, which must be there (ERR_ABSENT,
+ * 404). A delete puts them back to their defaults.
+ */
+int record_part_read(struct req *req, struct reply *reply, struct err *err);
+int record_part_write(struct req *req, struct reply *reply, struct err *err);
+int record_part_delete(struct req *req, struct reply *reply, struct err *err);
+
 /* The four rows of a type: RECORD_OPS("roles", "roles/:role", type, …text) */
 #define RECORD_OPS(list_path, one_path, type, what)                            \
 	{ .path = list_path,                                                   \

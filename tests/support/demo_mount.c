@@ -322,6 +322,11 @@ static const struct field badge_fields[] = {
 	FIELD_END,
 };
 
+static const struct field badge_color_fields[] = {
+	FIELD_STR(struct badge, color, .initial = "red", .doc = "Colour."),
+	FIELD_END,
+};
+
 static int
 check_badge_tx(struct store_tx *tx, struct req *req, const char *name,
 	void *record, struct err *err)
@@ -415,6 +420,13 @@ static const struct op demo_ops[] = {
 	ROW("badges/:badge", OP_UPDATE, record_write, .flags = OP_EXISTENCE,
 		.exists = record_exists, .record = &badge_record),
 	ROW("badges/:badge", OP_READ, record_read, .record = &badge_record),
+	ROW("badges/:badge/color", OP_READ, record_part_read,
+		.record = &badge_record),
+	ROW("badges/:badge/color", OP_UPDATE, record_part_write,
+		.record = &badge_record, .in_size = sizeof(struct badge),
+		.fields = badge_color_fields),
+	ROW("badges/:badge/color", OP_DELETE, record_part_delete,
+		.record = &badge_record),
 	RECORD_OPS("cards", "cards/:card", &card_record, "card"),
 	OP_END,
 };

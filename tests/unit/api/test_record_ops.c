@@ -8,6 +8,7 @@
 
 #include "server/auth/auth.h"
 #include "tests/support/api_call.h"
+#include "tests/support/api_steps.h"
 #include "tests/support/demo_mount.h"
 
 static const struct mount_type *const types[] = { &token_mount_type,
@@ -129,6 +130,32 @@ what_is_only_sent_or_only_stored_stays_apart(void **state)
 	call_badge(OP_READ, NULL, 200);
 	assert_null(value_find(reply.data, "pin"));
 	assert_null(value_find(reply.data, "mark"));
+	/* What is stored is none of the caller's to reset. */
+	call_badge(OP_UPDATE, "{\"mark\":\"\"}", 204);
+}
+
+static void
+a_part_of_a_record_has_a_path_of_its_own(void **state)
+{
+	static const struct api_step steps[] = {
+		{ "GET", "demo/badges/c/color", NULL, 404, NULL, NULL },
+		{ "POST", "demo/badges/c/color", "{\"color\":\"blue\"}", 404,
+			NULL, NULL },
+		{ "DELETE", "demo/badges/c/color", NULL, 404, NULL, NULL },
+		{ "POST", "demo/badges/c", "{\"size\":3,\"pin\":\"1\"}", 204,
+			NULL, NULL },
+		{ "POST", "demo/badges/c/color",
+			"{\"color\":\"blue\",\"size\":9}", 204, NULL, NULL },
+		{ "GET", "demo/badges/c/color", NULL, 200, NULL,
+			"\"data\":{\"color\":\"blue\"}" },
+		{ "GET", "demo/badges/c", NULL, 200, NULL, "\"size\":3" },
+		{ "DELETE", "demo/badges/c/color", NULL, 204, NULL, NULL },
+		{ "GET", "demo/badges/c/color", NULL, 200, NULL, "red" },
+		{ "GET", "demo/badges/c", NULL, 200, NULL, "\"size\":3" },
+	};
+
+	(void)state;
+	API_RUN_STEPS(fixture, steps);
 }
 
 static void
@@ -280,6 +307,7 @@ main(void)
 		CASE(a_write_replaces_the_whole_record),
 		CASE(a_type_that_merges_keeps_what_was_not_sent),
 		CASE(what_is_only_sent_or_only_stored_stays_apart),
+		CASE(a_part_of_a_record_has_a_path_of_its_own),
 		CASE(checks_run_before_and_inside_the_write),
 		CASE(names_are_lowered_where_the_type_says_so),
 		CASE(absent_records_read_404_and_delete_204),
