@@ -120,6 +120,8 @@ static int
 check_free(struct mounts *mounts, const char *path, const char *what,
 	const char *quote, struct err *err)
 {
+	/* Callers name an auth mount without "auth/", and so is it shown. */
+	const size_t skip = strncmp(path, "auth/", 5) == 0 ? 5 : 0;
 	size_t i, len = strlen(path);
 	int rc = 0;
 
@@ -131,13 +133,26 @@ check_free(struct mounts *mounts, const char *path, const char *what,
 		if (strncmp(path, other, len < other_len ? len : other_len) ==
 			0)
 			rc = err_set(err, ERR_EXISTS, 400, "%s %s%s%s", what,
-				quote, other, quote);
+				quote, other + skip, quote);
 	}
 	pthread_rwlock_unlock(&mounts->lock);
 	return rc;
 }
 
 /* ---- adding ----------------------------------------------------------- */
+
+static int
+check_token_type(const char *type, struct err *err)
+{
+	if (type == NULL || type[0] == '\0' ||
+		strcmp(type, "default-service") == 0 ||
+		strcmp(type, "service") == 0)
+		return 0;
+	if (strcmp(type, "default-batch") == 0 || strcmp(type, "batch") == 0)
+		return err_set(err, ERR_INPUT, 400,
+			"batch tokens are not supported yet; use \"service\"");
+	return err_set(err, ERR_INPUT, 400, "invalid value for 'token_type'");
+}
 
 static int
 check_visibility(const char *visibility, struct err *err)
@@ -148,6 +163,14 @@ check_visibility(const char *visibility, struct err *err)
 		return 0;
 	return err_set(err, ERR_INPUT, 400, "invalid listing_visibility %.64s",
 		visibility);
+}
+
+static int
+check_texts(const struct mount_wanted *wanted, struct err *err)
+{
+	int rc = check_visibility(wanted->listing_visibility, err);
+
+	return rc != 0 ? rc : check_token_type(wanted->token_type, err);
 }
 
 /* What does not depend on the table, in the peer's order. */
@@ -173,7 +196,7 @@ check_wanted(const struct mounts *mounts, const struct mount_wanted *wanted,
 		return err_set(err, ERR_INPUT, 400,
 			"secrets engine \"%.64s\" does not allow setting a version",
 			wanted->type);
-	return check_visibility(wanted->listing_visibility, err);
+	return check_texts(wanted, err);
 }
 
 static int
@@ -182,6 +205,10 @@ check_type(const struct mounts *mounts, const struct mount_wanted *wanted,
 {
 	const struct mount_type *type = mounts_type(mounts, wanted->type);
 
+	if (type != NULL && type->builtin && wanted->is_auth && type->is_auth)
+		return err_set(err, ERR_INPUT, 400,
+			"%s credential backend cannot be instantiated",
+			wanted->type);
 	if (type != NULL && type->builtin)
 		return err_set(err, ERR_INPUT, 400,
 			"mount type of \"%s\" is not mountable", wanted->type);
@@ -393,7 +420,7 @@ check_tune(const struct mount *mount, const struct mount_wanted *changes,
 	if (changes->token_type != NULL && !mount->type->is_auth)
 		return err_set(err, ERR_INPUT, 400,
 			"'token_type' can only be modified on auth mounts");
-	return check_visibility(changes->listing_visibility, err);
+	return check_texts(changes, err);
 }
 
 static bool

@@ -6,6 +6,8 @@
 #include "server/sys/mount_value.h"
 #include "server/sys/tables.h"
 
+#define AUTH "auth/"
+
 struct mount_in {
 	const char *type, *description, *plugin_name;
 	const struct value *config, *options;
@@ -14,7 +16,7 @@ struct mount_in {
 
 static const struct field mount_fields[] = {
 	FIELD_STR(struct mount_in, type, .len_max = 64,
-		.doc = "Kind of engine: \"ssh\"."),
+		.doc = "Kind of engine or auth method: \"ssh\", \"userpass\"."),
 	FIELD_STR(struct mount_in, description, .len_max = 1024,
 		.doc = "A text for people."),
 	FIELD_OBJECT(struct mount_in, config,
@@ -77,7 +79,14 @@ list_auth_mounts(struct req *req, struct reply *reply, struct err *err)
 	return mounts_each(req->server->mounts, add_mount, &list, err);
 }
 
-/* The captured path with the one trailing slash that mounts have. */
+/* sys/auth/… names a mount without the "auth/" that its path begins with. */
+static const char *
+prefix_of(const struct req *req)
+{
+	return strncmp(req->op->path, AUTH, strlen(AUTH)) == 0 ? AUTH : "";
+}
+
+/* The whole path of the mount, with the one trailing slash that mounts have. */
 static char *
 mount_path(const struct req *req)
 {
@@ -86,7 +95,8 @@ mount_path(const struct req *req)
 
 	while (len > 0 && path[len - 1] == '/')
 		len--;
-	return arena_printf(req->arena, "%.*s/", (int)len, path);
+	return arena_printf(
+		req->arena, "%s%.*s/", prefix_of(req), (int)len, path);
 }
 
 /* The mount at exactly the captured path, held; texts as for tune. */
@@ -220,7 +230,8 @@ static int
 write_mount(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct mount_in *in = req->in;
-	struct mount_wanted wanted = { .path = mount_path(req),
+	struct mount_wanted wanted = { .path = req_capture(req, "path"),
+		.is_auth = prefix_of(req)[0] != '\0',
 		.type = in->type,
 		.description = in->description,
 		.local = in->local,
@@ -230,8 +241,6 @@ write_mount(struct req *req, struct reply *reply, struct err *err)
 	int rc;
 
 	(void)reply;
-	if (wanted.path == NULL)
-		return err_set_memory(err);
 	if (in->type[0] == '\0')
 		return err_set(err, ERR_INPUT, 400,
 			"backend type must be specified as a string");
@@ -252,6 +261,17 @@ delete_mount(struct req *req, struct reply *reply, struct err *err)
 		return err_set_memory(err);
 	rc = req_announce(req, err);
 	return rc != 0 ? rc : mounts_remove(req->server->mounts, path, err);
+}
+
+static int
+delete_auth_mount(struct req *req, struct reply *reply, struct err *err)
+{
+	const char *path = mount_path(req);
+
+	if (path != NULL && strcmp(path, MOUNT_TOKENS) == 0)
+		return err_set(err, ERR_INPUT, 400,
+			"token credential backend cannot be disabled");
+	return delete_mount(req, reply, err);
 }
 
 /* "" leaves a TTL as it is; only "system" resets it (spec/cli.md 3.8). */
@@ -309,7 +329,7 @@ write_remount(struct req *req, struct reply *reply, struct err *err)
 /* What tune takes; read from the data as sent, since absent is not empty. */
 struct tune_in {
 	const char *default_lease_ttl, *max_lease_ttl;
-	const char *description, *listing_visibility;
+	const char *description, *listing_visibility, *token_type;
 };
 
 static const struct field tune_fields[] = {
@@ -320,6 +340,8 @@ static const struct field tune_fields[] = {
 	FIELD_STR(struct tune_in, description, .doc = "A text for people."),
 	FIELD_STR(struct tune_in, listing_visibility,
 		.doc = "\"\", \"hidden\" or \"unauth\"."),
+	FIELD_STR(struct tune_in, token_type,
+		.doc = "Of an auth method: \"default-service\" or \"service\"."),
 	FIELD_END,
 };
 
@@ -383,6 +405,51 @@ const struct op sys_mounts_ops[] = {
 		.flags = OP_DOUBLED,
 		.handler = list_auth_mounts,
 		.summary = "List the mounts of auth methods.",
+	},
+	{
+		.path = "auth/:path",
+		.verb = OP_READ,
+		.flags = OP_SUDO | OP_DOUBLED | OP_REST,
+		.handler = read_mount,
+		.summary = "Read the mount of an auth method.",
+		.errors = { { 400, "no such mount" } },
+	},
+	{
+		.path = "auth/:path",
+		.verb = OP_UPDATE,
+		.flags = OP_SUDO | OP_DOUBLED | OP_REST,
+		.in_size = sizeof(struct mount_in),
+		.fields = mount_fields,
+		.handler = write_mount,
+		.summary = "Enable an auth method at a path below auth/.",
+		.errors = { { 400, "in use, unknown type, or reserved path" } },
+	},
+	{
+		.path = "auth/:path",
+		.verb = OP_DELETE,
+		.flags = OP_SUDO | OP_DOUBLED | OP_REST,
+		.handler = delete_auth_mount,
+		.summary = "Disable an auth method: its tokens are revoked.",
+		.errors = { { 400, "the token store" } },
+	},
+	{
+		.path = "auth/:path/tune",
+		.verb = OP_READ,
+		.flags = OP_SUDO | OP_DOUBLED | OP_REST,
+		.handler = read_tune,
+		.summary = "Read an auth method's settings in force.",
+		.errors = { { 400, "no such mount" } },
+	},
+	{
+		.path = "auth/:path/tune",
+		.verb = OP_UPDATE,
+		.flags = OP_SUDO | OP_DOUBLED | OP_REST,
+		.in_size = sizeof(struct tune_in),
+		.fields = tune_fields,
+		.handler = write_tune,
+		.summary = "Change an auth method's settings.",
+		.text = "What is left out stays as it is.",
+		.errors = { { 400, "no such mount, or an impossible value" } },
 	},
 	{
 		.path = "remount",

@@ -144,6 +144,11 @@ class Server:
         assert answer.status == 204, answer
         return self
 
+    def mount_auth(self, kind, path=None, **config):
+        answer = self.api().post(f'sys/auth/{path or kind}', {'type': kind, 'config': config})
+        assert answer.status == 204, answer
+        return self
+
     def enable_audit(self, name='file', file='audit.log', **options):
         path = self.audit_directory / file
         answer = self.api().put(f'sys/audit/{name}', {'type': 'file', 'options': {'file_path': str(path), **options}})

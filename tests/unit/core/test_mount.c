@@ -177,7 +177,7 @@ settings_are_checked_with_the_peers_texts(void **state)
 			"mount type of \"system\" is not mountable" },
 		{ { .path = "sys", .type = "ssh" }, "cannot mount \"sys/\"" },
 		{ { .path = "token", .type = "userpass", .is_auth = true },
-			"path is already in use at auth/token/" },
+			"path is already in use at token/" },
 		{ { .path = "a",
 			  .type = "ssh",
 			  .default_lease_ttl_s = 20,
