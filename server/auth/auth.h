@@ -5,5 +5,6 @@
 #include "server/core/mount.h"
 
 extern const struct mount_type token_mount_type;
+extern const struct mount_type userpass_mount_type;
 
 #endif

@@ -1,6 +1,9 @@
 /* The token of a login, made with what the method claims in one write. */
 #include "server/auth/login.h"
 
+#include <string.h>
+
+#include "lib/json.h"
 #include "server/auth/new_token.h"
 
 #define POLICY_DEFAULT "default"
@@ -8,6 +11,7 @@
 
 struct granting {
 	struct new_token *made;
+	const struct login_record *by;
 	store_fn *claim;
 	void *claim_ctx;
 };
@@ -24,14 +28,100 @@ login_check_address(const struct req *req, const struct token_params *params,
 	return err_set(err, ERR_DENIED, 403, "permission denied");
 }
 
+/* ---- the record behind a login ------------------------------------------ */
+
+struct finding {
+	struct req *req;
+	struct login_record *by;
+};
+
+static int
+read_bytes(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct finding *finding = ctx;
+	struct login_record *by = finding->by;
+
+	return tx_get(
+		tx, span_str(by->key), finding->req->arena, &by->seen, err);
+}
+
+static int
+decode(struct req *req, const struct record_type *type, struct login_record *by,
+	struct err *err)
+{
+	struct value *tree = NULL;
+	void *record = NULL;
+	int rc = json_parse(
+		by->seen, &json_limits_trusted, req->arena, &tree, err);
+
+	if (rc == 0)
+		rc = record_decode(type->fields, type->size, tree, req->arena,
+			&record, err);
+	by->record = record;
+	return rc;
+}
+
+int
+login_record_find(struct req *req, const struct record_type *type,
+	const char *name, struct login_record *ret_by, struct err *err)
+{
+	const char *const parts[] = { type->prefix, name };
+	char full[KV_KEY_MAX], key[KV_KEY_MAX];
+	struct login_record by = { .key = NULL };
+	struct finding finding = { .req = req, .by = &by };
+	int rc = ERR_ABSENT;
+
+	/* A name too long to be stored names nothing. */
+	if (str_join(full, sizeof(full), parts, ARRAY_LEN(parts)) &&
+		kv_key(&req->mount->kv, full, key, NULL) == 0)
+		rc = 0;
+	if (rc != 0)
+		return err_set(err, rc, 404, "%s", "");
+	by.key = arena_strdup(req->arena, key);
+	if (by.key == NULL)
+		return err_set_memory(err);
+	rc = req_read(req, read_bytes, &finding, err);
+	if (rc == 0)
+		rc = decode(req, type, &by, err);
+	if (rc == 0)
+		*ret_by = by;
+	return rc;
+}
+
+static int
+check_unchanged(struct store_tx *tx, const struct login_record *by,
+	struct arena *arena, struct err *err)
+{
+	struct span now = SPAN_NONE;
+	int rc = tx_get(tx, span_str(by->key), arena, &now, err);
+
+	if (rc != 0 && rc != ERR_ABSENT)
+		return rc;
+	if (rc == 0 && span_equal(now, by->seen))
+		return 0;
+	err_clear(err);
+	return err_set(
+		err, ERR_BUSY, 503, "the login's role changed, try again");
+}
+
+/* ---- what the token is to be -------------------------------------------- */
+
+static int
+list_policies(const struct token_params *params, struct arena *arena,
+	struct str_list *ret_policies, struct err *err)
+{
+	const char *extra = params->no_default_policy ? NULL : POLICY_DEFAULT;
+
+	return token_clean_policies(
+		&params->policies, extra, arena, ret_policies, err);
+}
+
 static int
 choose_policies(struct new_token *made, const struct token_params *params,
 	struct err *err)
 {
-	const char *extra = params->no_default_policy ? NULL : POLICY_DEFAULT;
 	struct str_list policies;
-	int rc = token_clean_policies(
-		&params->policies, extra, made->req->arena, &policies, err);
+	int rc = list_policies(params, made->req->arena, &policies, err);
 
 	if (rc != 0)
 		return rc;
@@ -94,7 +184,10 @@ claim_and_insert(struct store_tx *tx, void *ctx, struct err *err)
 	const struct granting *granting = ctx;
 	int rc = 0;
 
-	if (granting->claim != NULL)
+	if (granting->by != NULL)
+		rc = check_unchanged(
+			tx, granting->by, granting->made->req->arena, err);
+	if (rc == 0 && granting->claim != NULL)
 		rc = granting->claim(tx, granting->claim_ctx, err);
 	return rc != 0 ? rc : new_token_insert(tx, granting->made, err);
 }
@@ -118,9 +211,11 @@ login_grant(struct req *req, const struct login *login, struct err *err)
 
 	if (granting == NULL)
 		return err_set_memory(err);
-	*granting = (struct granting){ .made = new_token_start(req),
-		.claim = login->claim,
-		.claim_ctx = login->claim_ctx };
+	*granting =
+		(struct granting){ .made = new_token_start(req, login->path),
+			.by = login->by,
+			.claim = login->claim,
+			.claim_ctx = login->claim_ctx };
 	if (granting->made == NULL)
 		return err_set_memory(err);
 	rc = login_check_address(req, login->params, err);
@@ -132,4 +227,54 @@ login_grant(struct req *req, const struct login *login, struct err *err)
 	return rc != 0
 		? rc
 		: req_write_then(req, claim_and_insert, granting, answer, err);
+}
+
+const char *
+login_display_name(const struct req *req, const char *name)
+{
+	const char *mount = req->mount->path + strlen("auth/");
+	char *text = arena_printf(req->arena, "%s%s", mount, name);
+
+	if (text == NULL)
+		return NULL;
+	for (size_t i = 0; mount[i] != '\0'; i++) {
+		if (text[i] == '/')
+			text[i] = '-';
+	}
+	/* The mount's path ends in '/', which stands before no name. */
+	if (name[0] == '\0')
+		text[strlen(text) - 1] = '\0';
+	return text;
+}
+
+/* ---- renewals --------------------------------------------------------------
+ */
+
+static bool
+has_policies(const struct token *token, const struct str_list *policies)
+{
+	if (token->n_policies != policies->n)
+		return false;
+	for (size_t i = 0; i < policies->n; i++) {
+		if (strcmp(token->policies[i], policies->items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+int
+login_check_renewal(struct req *req, const struct token *token,
+	const struct token_params *params,
+	const struct token_params **ret_params, struct err *err)
+{
+	struct str_list policies;
+	int rc = list_policies(params, req->arena, &policies, err);
+
+	if (rc != 0)
+		return rc;
+	if (!has_policies(token, &policies))
+		return err_set(err, ERR_INPUT, 500,
+			"failed to renew entry: policies have changed, not renewing");
+	*ret_params = token_params_dup(params, req->arena);
+	return *ret_params != NULL ? 0 : err_set_memory(err);
 }

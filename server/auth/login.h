@@ -5,12 +5,34 @@
 #ifndef SALLYPORT_SERVER_AUTH_LOGIN_H
 #define SALLYPORT_SERVER_AUTH_LOGIN_H
 
+#include "server/api/record_ops.h"
 #include "server/auth/token_params.h"
 
+/*
+ * The user or role that a login is by, as it was read. The token is made only
+ * while the record still is what it was then: changed or removed meanwhile is
+ * 503, "the login's role changed, try again".
+ */
+struct login_record {
+	const char *key;    /* of the store */
+	struct span seen;   /* its bytes */
+	const void *record; /* of the type's struct */
+};
+
+/* Read one of the mount's records for login, into req's arena. ERR_ABSENT. */
+int login_record_find(struct req *req, const struct record_type *type,
+	const char *name, struct login_record *ret_by, struct err *err);
+
 struct login {
+	const struct login_record *by; /* NULL: no record stands behind it */
 	const struct token_params *params; /* of the user or role */
 	const char *display_name;          /* "userpass-bob" */
-	struct str_map meta;               /* shown in look-ups and the log */
+	/*
+	 * What its lease is listed under, "login/bob", where names of the path
+	 * have several spellings. NULL: the request's path.
+	 */
+	const char *path;
+	struct str_map meta; /* shown in look-ups and the log */
 	/*
 	 * The caller's name as this method proved it, the same at each login:
 	 * "bob", a role id, a subject. (mount accessor, alias) leads to its
@@ -45,5 +67,20 @@ int login_grant(struct req *req, const struct login *login, struct err *err);
  */
 int login_check_address(const struct req *req,
 	const struct token_params *params, struct err *err);
+
+/*
+ * The display name of a login at this mount: "userpass-bob" for bob, or the
+ * mount alone where name is "". NULL: no memory.
+ */
+const char *login_display_name(const struct req *req, const char *name);
+
+/*
+ * For renew hooks: whether the role of a token still gives the policies that it
+ * has; 500 "failed to renew entry: policies have changed, not renewing". The
+ * params become the arena's own, as the hook hands them on.
+ */
+int login_check_renewal(struct req *req, const struct token *token,
+	const struct token_params *params,
+	const struct token_params **ret_params, struct err *err);
 
 #endif

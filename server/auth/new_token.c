@@ -9,16 +9,18 @@
 #include "server/core/seal.h"
 
 struct new_token *
-new_token_start(struct req *req)
+new_token_start(struct req *req, const char *path)
 {
 	struct new_token *made = ARENA_NEW(req->arena, struct new_token);
 
 	if (made == NULL)
 		return NULL;
 	made->req = req;
+	made->path = path != NULL ? path : req->mount_path_rest;
 	made->token = (struct token){
 		.display_name = "",
-		.path = arena_strdup(req->arena, req->path),
+		.path = arena_printf(
+			req->arena, "%s%s", req->mount->path, made->path),
 		.entity_id = "",
 		.role = "",
 		.lease = { .kind = LEASE_TOKEN, .state = LEASE_LIVE },
@@ -35,7 +37,7 @@ draft(struct new_token *made, const struct mount *tokens,
 	const struct req *req = made->req;
 	const struct token_place place = { .tokens = tokens->uuid,
 		.mount = req->mount->uuid,
-		.path = req->mount_path_rest };
+		.path = made->path };
 
 	return token_draft(req->server->store, barrier, &place,
 		span_of(custom_id.data, custom_id.len), &made->draft, err);

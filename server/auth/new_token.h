@@ -9,6 +9,7 @@
 
 struct new_token {
 	struct req *req;
+	const char *path;   /* of its lease, below the request's mount */
 	struct token token; /* filled by the maker but for times and names */
 	struct token_draft draft;
 	struct token_lifetime life;
@@ -16,9 +17,10 @@ struct new_token {
 
 /*
  * A token for req in the request's arena, with what all have in common filled
- * in; its lease is listed under the request's mount and path. NULL: no memory.
+ * in; its lease is listed under the request's mount, and path below it: NULL is
+ * the request's. NULL: no memory.
  */
-struct new_token *new_token_start(struct req *req);
+struct new_token *new_token_start(struct req *req, const char *path);
 
 /* Draw row, names and text; custom_id empty: a text of our own. */
 int new_token_draft(

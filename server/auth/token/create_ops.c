@@ -134,7 +134,7 @@ static int
 create_and_reply(
 	struct req *req, struct reply *reply, bool orphan, struct err *err)
 {
-	struct new_token *made = new_token_start(req);
+	struct new_token *made = new_token_start(req, NULL);
 	int rc;
 
 	if (made == NULL)
