@@ -60,7 +60,7 @@ def state(wire):
               for role in (data('LIST', 'sys/leases/lookup/ssh/creds') or {}).get('keys', [])}
     accessors = sorted(data('LIST', 'auth/token/accessors')['keys'])
     return {'mounts': data('GET', 'sys/mounts'), 'tune': data('GET', 'sys/mounts/ssh/tune'), 'devices': devices,
-            'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'leases': leases, 'accessors': accessors,
+            'auth': data('GET', 'sys/auth'), 'users': each('auth/userpass/users'), 'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
@@ -242,7 +242,7 @@ def test_odd_paths(table):
 
 METHODS = ('GET', 'LIST', 'POST', 'DELETE')
 # Another row takes the rest of a path, these words too: the mount "ssh/tune" (as in the peer).
-OTHER_ROWS = {'DELETE sys/mounts/{path}/tune'}
+OTHER_ROWS = {'DELETE sys/mounts/{path}/tune', 'DELETE sys/auth/{path}/tune'}
 
 
 def test_methods_that_are_not_for_the_path(table):
@@ -410,7 +410,7 @@ def test_wrong_types_and_ranges(table):
 
 # ---- read -------------------------------------------------------------------------------
 
-RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/']
+RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/']
 
 
 def test_absent_records(table):
@@ -447,6 +447,11 @@ ROWS = {
     'POST sys/init': [({'secret_shares': 1, 'secret_threshold': 1}, 'Vault is already initialized'),
                       ({'secret_shares': 1, 'secret_threshold': 2}, 'invalid seal configuration'), ({}, '')],
     'POST sys/audit/{path}': [({'type': 'wood'}, 'unknown backend type'), ({'type': 'file'}, 'file_path is required')],
+    'POST sys/auth/{path}': [({'type': 'wood'}, ''), ({}, ''), ({'type': 'ssh'}, ''), ({'type': 'token'}, ''),
+                             ({'type': 'userpass', 'config': {'token_type': 'wood'}}, '')],
+    'POST auth/userpass/users/{username}': [({}, 'missing password'), ({'password': 'x', 'token_bound_cidrs': '10.0.0.0/33'}, ''),
+                                            ({'password': 'x', 'token_num_uses': -1}, ''), ({'password': 'x', 'token_type': 'wood'}, '')],
+    'POST auth/userpass/login/{username}': [({}, 'missing password'), ({'password': 'wrong'}, 'invalid username or password')],
     'POST auth/token/create': [({'ttl': '-1h'}, ''), ({'id': 's.x'}, ''), ({'type': 'wood'}, '')],
 }
 

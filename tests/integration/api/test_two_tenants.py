@@ -15,6 +15,7 @@ from support.server import Server
 
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role'}
+POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
           'sys/remount': {'from': 'mount', 'to': 'mount'}, 'sys/internal/ui/mounts/{path}': {'path': 'mount'},
@@ -23,6 +24,9 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'auth/token/create-orphan': {'policies': 'policy', 'id': 'token'},
           'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
           'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
+          'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
+          **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
+              'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
           'sys/audit/{path}': {'path': 'device'}, 'sys/audit-hash/{path}': {'path': 'device'}}
 # Fields that name nothing of anybody's.
 PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
@@ -31,7 +35,8 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'period', 'num_uses', 'renewable', 'no_parent', 'no_default_policy', 'display_name', 'entity_alias', 'after', 'limit',
          'activecode', 'standbycode', 'sealedcode', 'uninitcode', 'drsecondarycode', 'performancestandbycode', 'standbyok',
          'perfstandbyok', 'key_type', 'default_user', 'cidr_list', 'exclude_cidr_list', 'port', 'allowed_users', 'admin_user',
-         'max_ttl', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host'}
+         'max_ttl', 'token_type', 'token_ttl', 'token_max_ttl', 'token_bound_cidrs', 'token_explicit_max_ttl', 'token_no_default_policy',
+         'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host'}
 
 NAMES = ('red', 'blue')
 MARK = {'red': 'RedsOwn', 'blue': 'BluesOwn'}
@@ -40,11 +45,11 @@ EVERY = '"create", "read", "update", "delete", "list"'
 
 def policy_of(name):
     """All that a tenant needs, and nothing beside."""
-    mine = [f'{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*', f'sys/policy/{name}-*',
+    mine = [f'{name}/*', f'auth/{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*', f'sys/policy/{name}-*',
             f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
     sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
     sudo += [f'sys/{one}/{name}/*' for one in ('revoke-prefix', 'revoke-force', 'revoke', 'renew')]
-    sudo += [f'sys/audit/{name}-*', f'sys/audit-hash/{name}-*']
+    sudo += [f'sys/auth/{name}', f'sys/auth/{name}/tune', f'sys/audit/{name}-*', f'sys/audit-hash/{name}-*']
     return ''.join(f'path "{one}" {{ capabilities = [{EVERY}] }}\n' for one in mine) + ''.join(
         f'path "{one}" {{ capabilities = [{EVERY}, "sudo"] }}\n' for one in sudo)
 
@@ -65,6 +70,10 @@ class Tenant:
         self.other_token, self.other_accessor = self.new_token()
         made = server.otp(role=self.role, mount=name, token=self.token)
         self.otp, self.lease = made['data']['key'], made['lease_id']
+        server.mount_auth('userpass', name)
+        self.user, self.password = f'{self.mark}User'.lower(), f'{self.mark}Password'
+        for user in (self.user, 'same'):
+            assert self.root.post(f'auth/{name}/users/{user}', {'password': self.password}).status == 204
 
     def new_token(self):
         auth = self.root.post('auth/token/create', {
@@ -76,7 +85,8 @@ class Tenant:
         return {'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
                 'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
-                'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device']}[kind]
+                'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
+                'user': [self.user], 'password': [self.password]}[kind]
 
     def state(self):
         """What the tenant has, as root sees it."""
@@ -84,6 +94,8 @@ class Tenant:
         return {'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
+                'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,
+                'user': root.get(f'auth/{name}/users/{self.user}').data,
                 'options': root.get(f'{name}/config/options').data, 'device': f'{name}-device/' in root.get('sys/audit').data,
                 'lease': {k: v for k, v in root.put('sys/leases/lookup', {'lease_id': self.lease}).data.items() if k != 'ttl'},
                 'tokens': [(one.get('policies'), one.get('expire_time'), one.get('meta')) for one in (
@@ -94,13 +106,21 @@ class Tenant:
 def tenants():
     server = Server(dev=False).start()
     one = {name: Tenant(server, name) for name in NAMES}
-    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red'))
+    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red'))
     server.clean()
 
 
-def kinds_of(route, mount='red'):
+def split(template):
+    """The mount of a tenant's route without the tenant's name, and what stands behind it; None: a route of all."""
+    for before in ('', 'auth/'):
+        if template.startswith(f'{before}red/'):
+            return before, template[len(f'{before}red/'):]
+    return None, template
+
+
+def kinds_of(route):
     """{name: kind} of the ids that a route takes; KeyError where one is not classified."""
-    template = route.template[len(mount) + 1:] if route.template.startswith(mount + '/') else route.template
+    template = split(route.template)[1]
     found = {}
     for name in (*route.captures, *route.fields):
         kind = IDS_OF.get(template, {}).get(name) or IDS.get(name)
@@ -138,10 +158,11 @@ def attempts(route, mine, victim):
     kinds = kinds_of(route)
     names = [one for one in route.captures if one in kinds]
     templates = [route.template]
-    if route.template.startswith('red/'):
-        templates = [f'{one}/{route.template[4:]}' for one in (mine.name, victim.name)]
+    before, rest = split(route.template)
+    if before is not None:
+        templates = [f'{before}{one}/{rest}' for one in (mine.name, victim.name)]
     if not kinds:
-        templates = [one for one in templates if one.startswith(victim.name + '/')]
+        templates = templates[1:]
     for template in templates:
         fixed = {**{one: 'same' for one in route.captures}, **{one: victim.ids(kinds[one])[0] for one in names}}
         path = type(route)(route.method, template, {}).path(fixed)
@@ -153,7 +174,7 @@ def attempts(route, mine, victim):
                     yield type(route)(route.method, template, {}).path({**fixed, name: value}), good_body(route)
                     # Mine in the path, the victim's in the body under the same name.
                     own = {**fixed, **{one: mine.ids(kinds[one])[0] for one in names}}
-                    if mine.name + '/' in template or not route.template.startswith('red/'):
+                    if mine.name + '/' in template or before is None:
                         if not changes(route):
                             yield type(route)(route.method, template, {}).path(own), {name: value}
                 else:
@@ -199,7 +220,7 @@ def test_no_id_of_the_other_is_of_use(tenants, attacker, victim):
         if str(route) in OPEN_TO_ALL:
             continue
         for path, body in attempts(route, mine, other):
-            if route.is_open and path.startswith(other.name + '/'):
+            if route.is_open and path.startswith((f'{other.name}/', f'auth/{other.name}/')):
                 continue  # whoever has an OTP may spend it where it belongs: that is what verify is
             got = mine.api.call(route.method, path, body if route.method == 'POST' else None)
             tries += 1

@@ -57,6 +57,16 @@ class World:
         self.server.mount_ssh(name)
         return name
 
+    def new_method(self):
+        name = fresh('method')
+        self.server.mount_auth('userpass', name)
+        return name
+
+    def user(self):
+        name = fresh('user')
+        assert self.api.post(f'auth/userpass/users/{name}', {'password': 'right'}).status == 204
+        return name
+
     def device(self):
         name = fresh('device')
         self.server.enable_audit(name, fresh('log'))
@@ -92,6 +102,11 @@ GOOD = {
     'DELETE sys/mounts/{path}': named('path', 'new_mount'),
     'GET sys/mounts/{path}/tune': named('path', lambda world: world.mount),
     'POST sys/mounts/{path}/tune': named('path', 'new_mount', {'description': 'hosts'}),
+    'GET sys/auth/{path}': named('path', lambda world: 'token'),
+    'POST sys/auth/{path}': named('path', lambda world: fresh('method'), {'type': 'userpass'}),
+    'DELETE sys/auth/{path}': named('path', 'new_method'),
+    'GET sys/auth/{path}/tune': named('path', lambda world: 'token'),
+    'POST sys/auth/{path}/tune': named('path', 'new_method', {'description': 'people'}),
     'POST sys/remount': body(lambda world: {'from': world.new_mount(), 'to': fresh('mount')}),
     'GET sys/policies/acl/{name}': named('name', 'policy'),
     'POST sys/policies/acl/{name}': named('name', 'policy', POLICY),
@@ -133,6 +148,13 @@ GOOD = {
     'POST auth/token/revoke': TOKEN,
     'POST auth/token/revoke-accessor': ACCESSOR,
     'POST auth/token/revoke-orphan': TOKEN,
+    'LIST auth/userpass/users': lambda world: world.user() and ({}, None),
+    'GET auth/userpass/users/{username}': named('username', 'user'),
+    'POST auth/userpass/users/{username}': named('username', lambda world: fresh('user'), {'password': 'right'}),
+    'DELETE auth/userpass/users/{username}': named('username', 'user'),
+    'POST auth/userpass/users/{username}/password': named('username', 'user', {'password': 'other'}),
+    'POST auth/userpass/users/{username}/policies': named('username', 'user', {'token_policies': ['a']}),
+    'POST auth/userpass/login/{username}': named('username', 'user', {'password': 'right'}),
     'GET {ssh}/roles/{role}': named('role', 'role'),
     'POST {ssh}/roles/{role}': named('role', lambda world: fresh('role'), ROLE),
     'DELETE {ssh}/roles/{role}': named('role', 'role'),

@@ -58,8 +58,21 @@ def of_operation(template, verb, operation):
     return found
 
 
-def all_routes(server, mounts=('sys', 'auth/token', 'ssh')):
+# The auth methods, each at its usual path.
+METHODS = ('userpass',)
+
+
+def enable_methods(server):
+    """What of them is not there yet."""
+    there = server.api().get('sys/auth').data
+    for kind in METHODS:
+        if f'{kind}/' not in there:
+            server.mount_auth(kind)
+
+
+def all_routes(server, mounts=('sys', 'auth/token', 'ssh', *(f'auth/{kind}' for kind in METHODS))):
     """Each operation of these mounts."""
+    enable_methods(server)
     found = []
     for path, item in server.api().get('sys/internal/specs/openapi').json['paths'].items():
         if not path.lstrip('/').startswith(tuple(one + '/' for one in mounts)):
