@@ -147,3 +147,11 @@ reply_raw(struct reply *reply, const char *content_type, struct span bytes)
 	reply->raw_type = content_type;
 	reply->raw = bytes;
 }
+
+void
+reply_tidy_started(struct reply *reply)
+{
+	reply->status = 202;
+	req_warn(reply->req,
+		"Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs.");
+}

@@ -57,6 +57,9 @@ struct value *reply_strings(
 /* A token's metadata as an object, or null where it has none. */
 struct value *reply_metadata(struct arena *arena, const struct token *token);
 
+/* 202: the store keeps itself tidy, and old clients wait for no more. */
+void reply_tidy_started(struct reply *reply);
+
 /* Raw bytes with a content type, as public_key. */
 void reply_raw(
 	struct reply *reply, const char *content_type, struct span bytes);

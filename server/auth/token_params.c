@@ -5,12 +5,8 @@
 
 #define LISTED_MAX 1024 /* blocks of addresses of one record */
 
-/* Old name of a setting, and its bit in old_names. */
-struct twin {
-	const char *name, *old;
-};
-
-static const struct twin twins[] = {
+/* Their places are the bits in old_names. */
+static const struct token_twin twins[] = {
 	{ "token_ttl", "ttl" },
 	{ "token_max_ttl", "max_ttl" },
 	{ "token_policies", "policies" },
@@ -18,16 +14,17 @@ static const struct twin twins[] = {
 	{ "token_period", "period" },
 };
 
-static void
-note_old_names(const struct req *req, struct token_params *params)
+void
+token_note_old_names(const struct req *req, const struct token_twin *pairs,
+	size_t n, int64_t *bits)
 {
-	for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const int64_t bit = INT64_C(1) << i;
 
-		if (value_find(req->data, twins[i].name) != NULL)
-			params->old_names &= ~bit;
-		else if (value_find(req->data, twins[i].old) != NULL)
-			params->old_names |= bit;
+		if (value_find(req->data, pairs[i].name) != NULL)
+			*bits &= ~bit;
+		else if (value_find(req->data, pairs[i].old) != NULL)
+			*bits |= bit;
 	}
 }
 
@@ -47,21 +44,21 @@ check_type(struct token_params *params, struct err *err)
 	return 0;
 }
 
-static int
-check_cidrs(struct req *req, struct str_list *cidrs, struct err *err)
+int
+token_check_cidrs(struct req *req, const char *field, struct str_list *cidrs,
+	struct err *err)
 {
 	char text[CIDR_TEXT_MAX];
 	struct cidr cidr;
 
 	if (cidrs->n > LISTED_MAX)
 		return err_set(err, ERR_INPUT, 400,
-			"'token_bound_cidrs' has more than %d blocks",
-			LISTED_MAX);
+			"'%s' has more than %d blocks", field, LISTED_MAX);
 	for (size_t i = 0; i < cidrs->n; i++) {
 		if (cidr_parse_any(span_str(cidrs->items[i]), &cidr) != 0)
 			return err_set(err, ERR_INPUT, 400,
-				"\"%.64s\" in 'token_bound_cidrs' is no CIDR block, such as 10.0.0.0/8",
-				cidrs->items[i]);
+				"\"%.64s\" in '%s' is no CIDR block, such as 10.0.0.0/8",
+				cidrs->items[i], field);
 		cidr_format(&cidr, text);
 		cidrs->items[i] = arena_strdup(req->arena, text);
 		if (cidrs->items[i] == NULL)
@@ -76,7 +73,7 @@ token_params_check(
 {
 	int rc;
 
-	note_old_names(req, params);
+	token_note_old_names(req, twins, ARRAY_LEN(twins), &params->old_names);
 	if (params->ttl < 0 || params->max_ttl < 0 || params->period < 0 ||
 		params->explicit_max_ttl < 0)
 		return err_set(err, ERR_INPUT, 400,
@@ -88,7 +85,9 @@ token_params_check(
 		return err_set(err, ERR_INPUT, 400,
 			"'token_num_uses' cannot be negative");
 	rc = check_type(params, err);
-	return rc != 0 ? rc : check_cidrs(req, &params->bound_cidrs, err);
+	return rc != 0 ? rc
+		       : token_check_cidrs(req, "token_bound_cidrs",
+				 &params->bound_cidrs, err);
 }
 
 void

@@ -72,6 +72,22 @@ struct token_params {
 int token_params_check(
 	struct req *req, struct token_params *params, struct err *err);
 
+/*
+ * The parts of it that a token role has too. Blocks of addresses in the form
+ * that they are shown and compared in: 400 names field.
+ */
+int token_check_cidrs(struct req *req, const char *field,
+	struct str_list *cidrs, struct err *err);
+
+/* A setting with an old name. */
+struct token_twin {
+	const char *name, *old;
+};
+
+/* Bit i of *bits: twins[i] was last given by its old name. */
+void token_note_old_names(const struct req *req, const struct token_twin *twins,
+	size_t n, int64_t *bits);
+
 /* Members of data, old names where those were given last. */
 void token_params_show(const struct token_params *params, struct reply *reply);
 

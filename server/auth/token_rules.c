@@ -5,14 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/glob.h"
+
 #define ROOT "root"
 #define DEFAULT "default"
+#define LIST_TEXT_MAX 300 /* bytes of a list in a refusal */
 
 bool
 str_list_has(const struct str_list *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		if (strcmp(list->items[i], text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether one of the patterns matches, whatever its letters' case. */
+static bool
+matches_any(const struct str_list *globs, const char *text)
+{
+	for (size_t i = 0; i < globs->n; i++) {
+		if (glob_matches_folded(
+			    span_str(globs->items[i]), span_str(text)))
 			return true;
 	}
 	return false;
@@ -65,6 +80,22 @@ check_type(const char *type, struct err *err)
 	return err_set(err, ERR_INPUT, 400, "invalid 'token_type' value");
 }
 
+static int
+check_entity_alias(const struct token_wish *wish, const struct token_role *role,
+	struct err *err)
+{
+	if (wish->entity_alias[0] == '\0')
+		return 0;
+	if (role == NULL)
+		return err_set(err, ERR_INPUT, 400,
+			"'entity_alias' is only allowed in combination with token role");
+	if (!matches_any(&role->allowed_entity_aliases, wish->entity_alias))
+		return err_set(
+			err, ERR_INPUT, 400, "invalid 'entity_alias' value");
+	return err_set(err, ERR_INPUT, 400,
+		"'entity_alias' is not supported by this server");
+}
+
 int
 token_check_wish(const struct token_wish *wish, const struct token_maker *maker,
 	struct err *err)
@@ -79,9 +110,9 @@ token_check_wish(const struct token_wish *wish, const struct token_maker *maker,
 		rc = check_id(wish, maker, err);
 	if (rc != 0)
 		return rc;
-	if (wish->entity_alias[0] != '\0')
-		return err_set(err, ERR_INPUT, 400,
-			"'entity_alias' is only allowed in combination with token role");
+	rc = check_entity_alias(wish, maker->role, err);
+	if (rc != 0)
+		return rc;
 	if (wish->num_uses < 0)
 		return err_set(err, ERR_INPUT, 400,
 			"number of uses cannot be negative");
@@ -176,15 +207,116 @@ static bool
 adds_default(const struct token_wish *wish, const struct token_maker *maker,
 	const struct str_list *parent)
 {
-	if (wish->no_default_policy || wish->policies.n == 0)
+	if (wish->no_default_policy || wish->policies.n == 0 ||
+		(maker->role != NULL && maker->role->no_default_policy))
 		return false;
 	return maker->sudo || str_list_has(parent, DEFAULT);
 }
 
-int
-token_choose_policies(const struct token_wish *wish,
-	const struct token_maker *maker, struct arena *arena,
-	struct str_list *ret_policies, struct err *err)
+/* ["a" "b"], as the peer writes lists; cut where it gets long. */
+static const char *
+list_text(struct arena *arena, const struct str_list *list)
+{
+	struct buf text;
+	const char *copy;
+
+	buf_init(&text, LIST_TEXT_MAX * 2);
+	(void)buf_add_char(&text, '[');
+	for (size_t i = 0; i < list->n && text.len < LIST_TEXT_MAX; i++)
+		(void)buf_addf(
+			&text, "%s\"%.64s\"", i > 0 ? " " : "", list->items[i]);
+	(void)buf_add_char(&text, ']');
+	copy = arena_strdup(arena, buf_str(&text));
+	buf_clear(&text);
+	return copy != NULL ? copy : "";
+}
+
+/* A role that says which policies are allowed, or which are not. */
+static bool
+rules_policies(const struct token_role *role)
+{
+	return role != NULL &&
+		(role->allowed_policies.n > 0 ||
+			role->allowed_policies_glob.n > 0 ||
+			role->disallowed_policies.n > 0 ||
+			role->disallowed_policies_glob.n > 0);
+}
+
+static bool
+is_disallowed(const struct token_role *role, const char *policy)
+{
+	return str_list_has(&role->disallowed_policies, policy) ||
+		matches_any(&role->disallowed_policies_glob, policy);
+}
+
+static int
+check_allowed(const struct token_role *role, const struct str_list *allowed,
+	const struct str_list *chosen, struct arena *arena, struct err *err)
+{
+	for (size_t i = 0; i < chosen->n; i++) {
+		const char *policy = chosen->items[i];
+
+		if (str_list_has(allowed, policy) ||
+			matches_any(&role->allowed_policies_glob, policy))
+			continue;
+		return err_set(err, ERR_INPUT, 400,
+			"token policies (%s) must be subset of the role's allowed policies (%s)",
+			list_text(arena, chosen), list_text(arena, allowed));
+	}
+	return 0;
+}
+
+static int
+check_disallowed(const struct token_role *role, const struct str_list *chosen,
+	struct err *err)
+{
+	for (size_t i = 0; i < chosen->n; i++) {
+		if (is_disallowed(role, chosen->items[i]))
+			return err_set(err, ERR_INPUT, 400,
+				"token policy \"%.64s\" is disallowed by this role",
+				chosen->items[i]);
+	}
+	return 0;
+}
+
+/*
+ * What the role allows, whatever the maker has: all of it where no policy was
+ * asked for. A role that only forbids leaves the maker's own to choose from
+ * where none was asked for, and any other where some were.
+ */
+static int
+choose_by_role(const struct token_wish *wish, const struct token_maker *maker,
+	struct arena *arena, struct str_list *ret_policies, struct err *err)
+{
+	const struct token_role *role = maker->role;
+	const struct str_list parent = policies_of(maker->token);
+	const bool limits = role->allowed_policies.n > 0 ||
+		role->allowed_policies_glob.n > 0;
+	const bool adds = !wish->no_default_policy &&
+		!role->no_default_policy && !is_disallowed(role, DEFAULT);
+	const char *extra = adds ? DEFAULT : NULL;
+	const struct str_list *asked = &wish->policies;
+	struct str_list chosen, allowed;
+	int rc;
+
+	if (asked->n == 0)
+		asked = limits ? &role->allowed_policies : &parent;
+	rc = token_clean_policies(asked, extra, arena, &chosen, err);
+	if (rc == 0 && limits)
+		rc = token_clean_policies(
+			&role->allowed_policies, extra, arena, &allowed, err);
+	if (rc == 0 && limits)
+		rc = check_allowed(role, &allowed, &chosen, arena, err);
+	if (rc == 0)
+		rc = check_disallowed(role, &chosen, err);
+	if (rc == 0)
+		*ret_policies = chosen;
+	return rc;
+}
+
+static int
+choose_by_maker(const struct token_wish *wish, const struct token_maker *maker,
+	struct arena *arena, struct str_list *ret_policies, struct err *err)
 {
 	const struct str_list parent = policies_of(maker->token);
 	const bool inherited = wish->policies.n == 0;
@@ -198,12 +330,28 @@ token_choose_policies(const struct token_wish *wish,
 	if (!maker->sudo && !is_subset(&chosen, &parent))
 		return err_set(err, ERR_INPUT, 400,
 			"child policies must be subset of parent");
-	if (adds_default(wish, maker, &parent)) {
+	if (adds_default(wish, maker, &parent))
 		rc = token_clean_policies(
 			&chosen, DEFAULT, arena, &chosen, err);
-		if (rc != 0)
-			return rc;
-	}
+	if (rc == 0)
+		*ret_policies = chosen;
+	return rc;
+}
+
+int
+token_choose_policies(const struct token_wish *wish,
+	const struct token_maker *maker, struct arena *arena,
+	struct str_list *ret_policies, struct err *err)
+{
+	const struct str_list parent = policies_of(maker->token);
+	struct str_list chosen;
+	int rc;
+
+	rc = rules_policies(maker->role)
+		? choose_by_role(wish, maker, arena, &chosen, err)
+		: choose_by_maker(wish, maker, arena, &chosen, err);
+	if (rc != 0)
+		return rc;
 	if (wish->no_default_policy)
 		drop_name(&chosen, DEFAULT);
 	if (str_list_has(&chosen, "response-wrapping"))
@@ -261,17 +409,28 @@ token_cut_lifetime(const struct token_ask *ask,
 	*ret_life = life;
 }
 
+void
+token_narrow_ask(const struct token_role *role, struct token_ask *ask)
+{
+	ask->explicit_max_s = token_smaller_limit(
+		ask->explicit_max_s, role->explicit_max_ttl);
+	ask->period_s = token_smaller_limit(ask->period_s, role->period);
+}
+
 int
 token_choose_lifetime(const struct token_wish *wish,
 	const struct token_maker *maker, const struct str_list *policies,
 	const struct token_limits *limits, struct token_lifetime *ret_life,
 	struct err *err)
 {
-	const struct token_ask ask = {
+	struct token_ask ask = {
 		.ttl_s = wish->ttl != 0 ? wish->ttl : wish->lease,
 		.explicit_max_s = wish->explicit_max_ttl,
 		.period_s = wish->period,
 	};
+
+	if (maker->role != NULL)
+		token_narrow_ask(maker->role, &ask);
 
 	if (!str_list_has(policies, ROOT) || ask.ttl_s != 0 ||
 		ask.period_s > 0 || ask.explicit_max_s != 0) {

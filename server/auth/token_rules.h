@@ -6,6 +6,7 @@
 #define SALLYPORT_SERVER_AUTH_TOKEN_RULES_H
 
 #include "server/api/req.h"
+#include "server/auth/token/role.h"
 
 struct token_wish {
 	struct secret_view id;
@@ -19,6 +20,7 @@ struct token_wish {
 
 struct token_maker {
 	const struct token *token;
+	const struct token_role *role; /* that it makes the token by, or NULL */
 	bool sudo;
 };
 
@@ -28,7 +30,8 @@ int token_check_wish(const struct token_wish *wish,
 
 /*
  * The policies of the new token: lower case, trimmed, sorted, no repeats,
- * `root` alone; a subset of the maker's unless it has sudo.
+ * `root` alone; a subset of the maker's unless it has sudo, or its role says
+ * which ones are allowed or not.
  */
 int token_choose_policies(const struct token_wish *wish,
 	const struct token_maker *maker, struct arena *arena,
@@ -65,6 +68,9 @@ int64_t token_smaller_limit(int64_t a_s, int64_t b_s);
 /* How long what has an end lives. */
 void token_cut_lifetime(const struct token_ask *ask,
 	const struct token_limits *limits, struct token_lifetime *ret_life);
+
+/* The smaller of what was asked for and what the role gives, each of both. */
+void token_narrow_ask(const struct token_role *role, struct token_ask *ask);
 
 /* The same for a wish. Refuses a non-expiring root from an expiring one. */
 int token_choose_lifetime(const struct token_wish *wish,

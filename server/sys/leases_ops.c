@@ -227,12 +227,9 @@ revoke_prefix(struct req *req, struct reply *reply, struct err *err)
 /* ---- the rest --------------------------------------------------------- */
 
 static int
-tidy_leases(struct req *req, struct reply *reply, struct err *err)
+tidy_leases(UNUSED struct req *req, struct reply *reply, UNUSED struct err *err)
 {
-	(void)err;
-	reply->status = 202;
-	req_warn(req,
-		"Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs.");
+	reply_tidy_started(reply);
 	return 0;
 }
 

@@ -1,8 +1,10 @@
-/* create, create-orphan: new tokens by whoever holds one. */
+/* create, create-orphan, create/:role_name: new tokens by who holds one. */
 #include <string.h>
 
 #include "server/auth/new_token.h"
 #include "server/auth/token/tables.h"
+
+#define ORPHAN_PATH "create-orphan"
 
 static const struct field create_fields[] = {
 	FIELD_SECRET(struct token_wish, id, .len_max = 255,
@@ -78,11 +80,42 @@ warn_of_missing_policies(
 	return 0;
 }
 
+/* Not a child of its maker: it lives on when that is gone. */
+static bool
+is_orphan(const struct new_token *made, const struct token_wish *wish,
+	const struct token_role *role)
+{
+	if (role != NULL && role->orphan)
+		return true;
+	return wish->no_parent || strcmp(made->req->op->path, ORPHAN_PATH) == 0;
+}
+
+/*
+ * What the maker's token is bound to binds the new one, unless a role says
+ * otherwise: reliability.md L14.
+ */
+static void
+bind_token(struct new_token *made, const struct token_maker *maker)
+{
+	const struct token_role *role = maker->role;
+	struct token *token = &made->token;
+
+	token->bound_cidrs = maker->token->bound_cidrs;
+	token->n_bound_cidrs = maker->token->n_bound_cidrs;
+	if (role == NULL)
+		return;
+	token->num_uses = token_smaller_limit(token->num_uses, role->num_uses);
+	token->lease.renewable = token->lease.renewable && role->renewable;
+	if (role->bound_cidrs.n == 0)
+		return;
+	token->bound_cidrs = role->bound_cidrs.items;
+	token->n_bound_cidrs = role->bound_cidrs.n;
+}
+
 static void
 fill_token(struct new_token *made, const struct token_wish *wish,
-	const struct str_list *policies, bool orphan)
+	const struct token_maker *maker, const struct str_list *policies)
 {
-	struct req *req = made->req;
 	struct token *token = &made->token;
 
 	token->policies = policies->items;
@@ -94,16 +127,19 @@ fill_token(struct new_token *made, const struct token_wish *wish,
 	token->explicit_max_s = wish->explicit_max_ttl;
 	token->no_default_policy = wish->no_default_policy;
 	token->lease.renewable = wish->renewable && made->life.ttl_s != 0;
-	if (!orphan)
-		token->lease.owner = req->token->lease.ref;
+	bind_token(made, maker);
+	if (is_orphan(made, wish, maker->role))
+		return;
+	token->lease.owner = maker->token->lease.ref;
+	token->entity_id = maker->token->entity_id;
 }
 
 static int
-make_token(struct new_token *made, const struct token_wish *wish, bool orphan,
-	struct err *err)
+make_token(struct new_token *made, const struct token_wish *wish,
+	const struct token_role *role, struct err *err)
 {
 	struct req *req = made->req;
-	const struct token_maker maker = { req->token, req->has_sudo };
+	const struct token_maker maker = { req->token, role, req->has_sudo };
 	const struct token_limits limits = { .default_s = mount_default_ttl_s(
 						     req->server, req->mount),
 		.max_s = mount_max_ttl_s(req->server, req->mount) };
@@ -121,7 +157,7 @@ make_token(struct new_token *made, const struct token_wish *wish, bool orphan,
 		rc = warn_of_missing_policies(req, &policies, err);
 	if (rc != 0)
 		return rc;
-	fill_token(made, wish, &policies, orphan);
+	fill_token(made, wish, &maker, &policies);
 	made->token.display_name =
 		token_display_name(req->arena, wish->display_name);
 	if (made->token.display_name == NULL)
@@ -131,35 +167,56 @@ make_token(struct new_token *made, const struct token_wish *wish, bool orphan,
 }
 
 static int
-create_and_reply(
-	struct req *req, struct reply *reply, bool orphan, struct err *err)
+create_token(struct req *req, struct reply *reply, struct err *err)
 {
 	struct new_token *made = new_token_start(req, NULL);
 	int rc;
 
 	if (made == NULL)
 		return err_set_memory(err);
-	rc = make_token(made, req->in, orphan, err);
+	rc = make_token(made, req->in, NULL, err);
+	if (rc == 0)
+		new_token_reply(made, reply);
+	return rc;
+}
+
+/* ---- by a role -------------------------------------------------------- */
+
+static int
+make_by_role(struct req *req, const struct token_role *role,
+	struct reply *reply, struct err *err)
+{
+	const char *suffix = role->path_suffix;
+	struct new_token *made = NULL;
+	/* Name and suffix are in the path, for revoking by prefix. */
+	const char *path = req->mount_path_rest;
+	int rc;
+
+	if (suffix[0] != '\0')
+		path = arena_printf(req->arena, "%s/%s", path, suffix);
+	if (path != NULL)
+		made = new_token_start(req, path);
+	if (made == NULL)
+		return err_set_memory(err);
+	made->token.role = req_capture(req, "role_name");
+	rc = make_token(made, req->in, role, err);
 	if (rc == 0)
 		new_token_reply(made, reply);
 	return rc;
 }
 
 static int
-create_token(struct req *req, struct reply *reply, struct err *err)
+create_by_role(struct req *req, struct reply *reply, struct err *err)
 {
-	const struct token_wish *wish = req->in;
+	const char *name = req_capture(req, "role_name");
+	const struct token_role *role = NULL;
+	int rc = token_role_find(req, req->mount, name, &role, err);
 
-	return create_and_reply(req, reply, wish->no_parent, err);
-}
-
-static int
-create_orphan(struct req *req, struct reply *reply, struct err *err)
-{
-	struct token_wish *wish = req->in;
-
-	wish->no_parent = false;
-	return create_and_reply(req, reply, true, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return err_set(err, ERR_INPUT, 400, "unknown role %.64s", name);
+	}
+	return rc != 0 ? rc : make_by_role(req, role, reply, err);
 }
 
 const struct op token_create_ops[] = {
@@ -174,14 +231,24 @@ const struct op token_create_ops[] = {
 			"a right or a policy that the caller lacks" } },
 	},
 	{
-		.path = "create-orphan",
+		.path = ORPHAN_PATH,
 		.verb = OP_UPDATE,
 		.in_size = sizeof(struct token_wish),
 		.fields = create_fields,
-		.handler = create_orphan,
+		.handler = create_token,
 		.summary = "Create a token without a parent.",
 		.errors = { { 400,
 			"a right or a policy that the caller lacks" } },
+	},
+	{
+		.path = "create/:role_name",
+		.verb = OP_UPDATE,
+		.in_size = sizeof(struct token_wish),
+		.fields = create_fields,
+		.handler = create_by_role,
+		.summary = "Create a token by the rules of a role.",
+		.errors = { { 400,
+			"no such role, or what it does not allow" } },
 	},
 	OP_END,
 };

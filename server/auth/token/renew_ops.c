@@ -32,7 +32,7 @@ static const struct field renew_accessor_fields[] = {
 struct renew_ctx {
 	struct req *req;
 	struct rowref ref;
-	const struct token_params *params; /* of the login's role, or NULL */
+	const struct token_params *params; /* of its role today, or NULL */
 	struct token_limits limits;        /* with params */
 	struct lease_renewal renewal;
 	struct token token;
@@ -45,12 +45,15 @@ apply_params(struct renew_ctx *renew)
 	const struct token_params *params = renew->params;
 	struct lease *lease = &renew->token.lease;
 	const struct token_ask ask = { .ttl_s = params->ttl,
-		.explicit_max_s = renew->token.explicit_max_s,
+		.explicit_max_s = token_smaller_limit(
+			renew->token.explicit_max_s, params->explicit_max_ttl),
 		.period_s = params->period };
 	struct token_lifetime life;
 
 	token_cut_lifetime(&ask, &renew->limits, &life);
-	renew->token.period_s = params->period;
+	/* A token role is read again each time, and so stays the role's. */
+	if (renew->token.role[0] == '\0')
+		renew->token.period_s = params->period;
 	renew->renewal.period_s = params->period;
 	renew->renewal.default_s = life.asked_s;
 	lease->max_s = life.max_s == 0

@@ -17,5 +17,6 @@ extern const struct op token_create_ops[];
 extern const struct op token_lookup_ops[];
 extern const struct op token_renew_ops[];
 extern const struct op token_revoke_ops[];
+extern const struct op token_role_ops[];
 
 #endif

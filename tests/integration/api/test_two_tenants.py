@@ -22,6 +22,8 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'sys/policies/acl/{name}': {'name': 'policy'}, 'sys/policy/{name}': {'name': 'policy'},
           'auth/token/create': {'policies': 'policy', 'id': 'token'},
           'auth/token/create-orphan': {'policies': 'policy', 'id': 'token'},
+          'auth/token/create/{role_name}': {'policies': 'policy', 'id': 'token', 'role_name': 'token_role'},
+          'auth/token/roles/{role_name}': {'role_name': 'token_role'},
           'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
           'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
@@ -36,7 +38,9 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'activecode', 'standbycode', 'sealedcode', 'uninitcode', 'drsecondarycode', 'performancestandbycode', 'standbyok',
          'perfstandbyok', 'key_type', 'default_user', 'cidr_list', 'exclude_cidr_list', 'port', 'allowed_users', 'admin_user',
          'max_ttl', 'token_type', 'token_ttl', 'token_max_ttl', 'token_bound_cidrs', 'token_explicit_max_ttl', 'token_no_default_policy',
-         'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host'}
+         'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host',
+         'allowed_policies', 'allowed_policies_glob', 'disallowed_policies', 'disallowed_policies_glob', 'allowed_entity_aliases',
+         'orphan', 'path_suffix'}
 
 NAMES = ('red', 'blue')
 MARK = {'red': 'RedsOwn', 'blue': 'BluesOwn'}
@@ -45,7 +49,8 @@ EVERY = '"create", "read", "update", "delete", "list"'
 
 def policy_of(name):
     """All that a tenant needs, and nothing beside."""
-    mine = [f'{name}/*', f'auth/{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*', f'sys/policy/{name}-*',
+    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
+            f'sys/policy/{name}-*',
             f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
     sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
     sudo += [f'sys/{one}/{name}/*' for one in ('revoke-prefix', 'revoke-force', 'revoke', 'renew')]
@@ -64,6 +69,9 @@ class Tenant:
         server.write_role(self.role, mount=name, default_user=self.mark)
         server.write_role('same', mount=name, default_user=self.mark)
         assert self.root.put(f'sys/policies/acl/{name}-own', {'policy': policy_of(name) + f'# {self.mark}'}).status == 204
+        self.token_role = f'{name}-tokens'
+        assert self.root.post(f'auth/token/roles/{self.token_role}', {
+            'allowed_policies': f'{name}-own', 'path_suffix': self.mark}).status == 204
         server.enable_audit(f'{name}-device', f'{name}.log')
         self.token, self.accessor = self.new_token()
         self.api = server.api(self.token)
@@ -86,7 +94,7 @@ class Tenant:
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
                 'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
-                'user': [self.user], 'password': [self.password]}[kind]
+                'token_role': [self.token_role], 'user': [self.user], 'password': [self.password]}[kind]
 
     def state(self):
         """What the tenant has, as root sees it."""
@@ -94,6 +102,7 @@ class Tenant:
         return {'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
+                'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
                 'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,
                 'user': root.get(f'auth/{name}/users/{self.user}').data,
                 'options': root.get(f'{name}/config/options').data, 'device': f'{name}-device/' in root.get('sys/audit').data,

@@ -47,6 +47,11 @@ class World:
         """So that there is one to read."""
         assert self.api.post(f'{self.mount}/config/zeroaddress', {'roles': [self.role()]}).status == 204
 
+    def token_role(self):
+        name = fresh('tokens')
+        assert self.api.post(f'auth/token/roles/{name}', {'allowed_policies': 'default'}).status == 204
+        return name
+
     def policy(self):
         name = fresh('policy')
         assert self.api.put(f'sys/policies/acl/{name}', {'policy': 'path "a" { capabilities = ["read"] }'}).status == 204
@@ -140,6 +145,11 @@ GOOD = {
     'GET sys/internal/ui/mounts/{path}': named('path', lambda world: world.mount),
     'POST auth/token/create': body(lambda world: {'ttl': '1h'}),
     'POST auth/token/create-orphan': body(lambda world: {'ttl': '1h'}),
+    'POST auth/token/create/{role_name}': named('role_name', 'token_role', {'ttl': '1h'}),
+    'GET auth/token/roles/{role_name}': named('role_name', 'token_role'),
+    'POST auth/token/roles/{role_name}': named('role_name', lambda world: fresh('tokens'), {'allowed_policies': 'default'}),
+    'DELETE auth/token/roles/{role_name}': named('role_name', 'token_role'),
+    'LIST auth/token/roles': body(lambda world: world.token_role() and None),
     'GET auth/token/lookup': TOKEN,
     'POST auth/token/lookup': TOKEN,
     'POST auth/token/lookup-accessor': ACCESSOR,

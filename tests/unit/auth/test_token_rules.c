@@ -104,7 +104,7 @@ wishes_beyond_ones_rights_are_refused(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct token token = { .num_uses = cases[i].maker_uses };
-		const struct token_maker maker = { &token, cases[i].sudo };
+		const struct token_maker maker = { &token, NULL, cases[i].sudo };
 		struct token_wish wish = plain_wish();
 		struct err err = { 0 };
 		int rc;
@@ -174,7 +174,7 @@ policies_are_cleaned_then_bounded_by_the_maker(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct token token = token_of(cases[i].maker);
-		const struct token_maker maker = { &token, cases[i].sudo };
+		const struct token_maker maker = { &token, NULL, cases[i].sudo };
 		struct token_wish wish = plain_wish();
 		struct str_list chosen = { .n = 0 };
 		struct err err = { 0 };
@@ -232,7 +232,7 @@ lifetimes_are_cut_at_the_smallest_limit(void **state)
 	};
 	static const struct token_limits limits = { 100, 1000 };
 	const struct token token = { .num_uses = 0 };
-	const struct token_maker maker = { &token, true };
+	const struct token_maker maker = { &token, NULL, true };
 	size_t i;
 
 	(void)state;
@@ -262,7 +262,7 @@ an_expiring_root_makes_no_lasting_one(void **state)
 {
 	static const struct token_limits limits = { 100, 1000 };
 	const struct token token = { .lease = { .expire_s = 9 } };
-	const struct token_maker maker = { &token, true };
+	const struct token_maker maker = { &token, NULL, true };
 	const struct str_list policies = names("root");
 	struct token_wish wish = plain_wish();
 	struct token_lifetime life;
