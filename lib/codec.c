@@ -93,7 +93,9 @@ base64_encode(struct span data, struct buf *out)
 	return 0;
 }
 
-/* The six bits of a base64 digit; -1 where c is none. */
+/* The six bits of a digit of one of the two alphabets; -1: it is none. */
+typedef int digit_fn(uint8_t c);
+
 static int
 base64_value(uint8_t c)
 {
@@ -108,26 +110,63 @@ base64_value(uint8_t c)
 	return c == '/' ? 63 : -1;
 }
 
-/* One group of four digits, of which the last pad are '='. */
 static int
-decode_group(const uint8_t *in, size_t pad, uint8_t out[3])
+base64url_value(uint8_t c)
+{
+	if (c == '-')
+		return 62;
+	if (c == '_')
+		return 63;
+	return c == '+' || c == '/' ? -1 : base64_value(c);
+}
+
+/* One group of n digits, two to four, which stand for n - 1 bytes. */
+static int
+decode_group(const uint8_t *in, size_t n, digit_fn *value_of, uint8_t out[3])
 {
 	uint32_t group = 0;
-	size_t i;
 
-	for (i = 0; i < 4; i++) {
-		int value = i < 4 - pad ? base64_value(in[i]) : 0;
+	for (size_t i = 0; i < 4; i++) {
+		int value = i < n ? value_of(in[i]) : 0;
 
 		if (value < 0)
 			return ERR_INPUT;
 		group = group << 6 | (uint32_t)value;
 	}
 	/* Spare bits must be zero, so that each text has one meaning. */
-	if ((group & ((1U << (8 * pad)) - 1)) != 0)
+	if ((group & ((1U << (8 * (4 - n))) - 1)) != 0)
 		return ERR_INPUT;
 	out[0] = (uint8_t)(group >> 16);
 	out[1] = (uint8_t)(group >> 8);
 	out[2] = (uint8_t)group;
+	return 0;
+}
+
+/* Digits alone, without padding. */
+static int
+decode_digits(struct span digits, digit_fn *value_of, struct buf *out)
+{
+	size_t len = digits.len / 4 * 3, rest = digits.len % 4;
+	uint8_t group[3], *room = NULL;
+
+	if (rest == 1)
+		return ERR_INPUT;
+	len += rest > 0 ? rest - 1 : 0;
+	room = buf_reserve(out, len);
+	if (room == NULL)
+		return out->rc;
+	for (size_t i = 0; i < digits.len; i += 4) {
+		size_t n = digits.len - i < 4 ? digits.len - i : 4;
+
+		if (decode_group(digits.data + i, n, value_of, group) != 0) {
+			secret_wipe(out->data + out->len, len);
+			return ERR_INPUT;
+		}
+		for (size_t k = 0; k < n - 1; k++)
+			*room++ = group[k];
+	}
+	secret_wipe(group, sizeof(group));
+	out->len += len;
 	return 0;
 }
 
@@ -142,28 +181,14 @@ count_padding(struct span text)
 int
 base64_decode(struct span text, struct buf *out)
 {
-	size_t pad, len, i;
-	uint8_t group[3], *room = NULL;
-
 	if (text.len % 4 != 0)
 		return ERR_INPUT;
-	pad = count_padding(text);
-	len = text.len / 4 * 3 - pad;
-	room = buf_reserve(out, len);
-	if (room == NULL)
-		return out->rc;
-	for (i = 0; i < text.len; i += 4) {
-		bool last = i + 4 == text.len;
-		size_t n = last ? 3 - pad : 3, k;
+	return decode_digits(span_of(text.data, text.len - count_padding(text)),
+		base64_value, out);
+}
 
-		if (decode_group(text.data + i, last ? pad : 0, group) != 0) {
-			secret_wipe(out->data + out->len, len);
-			return ERR_INPUT;
-		}
-		for (k = 0; k < n; k++)
-			*room++ = group[k];
-	}
-	secret_wipe(group, sizeof(group));
-	out->len += len;
-	return 0;
+int
+base64url_decode(struct span text, struct buf *out)
+{
+	return decode_digits(text, base64url_value, out);
 }

@@ -245,11 +245,13 @@ to_duration(struct bind *bind, const struct value *value, void *slot)
 	int64_t *s = slot, found = 0;
 	struct span text = value_text(value);
 	int rc = duration_of(bind, value, &found);
+	bool has_minus;
 
 	if (rc != 0)
 		return rc;
 	/* "-500ms" is cut to 0 seconds and still is not a length of time. */
-	if (found < 0 || (text.len > 0 && text.data[0] == '-')) {
+	has_minus = found < 0 || (text.len > 0 && text.data[0] == '-');
+	if (has_minus && (bind->field->min >= 0 || found >= 0)) {
 		(void)snprintf(bind->why, sizeof(bind->why),
 			"cannot provide negative value '%.*s'",
 			(int)(text.len < SHOWN_MAX ? text.len : SHOWN_MAX),

@@ -79,14 +79,17 @@ field_schema(struct doc *doc, const struct field *field)
 	struct value *schema = type_schema(doc, field->type);
 
 	put_str(doc, schema, "description", field->doc);
-	if (field->type == FIELD_TYPE_INT &&
+	if ((field->type == FIELD_TYPE_INT ||
+		    field->type == FIELD_TYPE_DURATION) &&
 		(field->min != 0 || field->max != 0)) {
 		put(doc, schema, "minimum", value_int(doc->arena, field->min));
 		if (field->max != 0)
 			put(doc, schema, "maximum",
 				value_int(doc->arena, field->max));
 	}
-	if (field->type == FIELD_TYPE_STR && field->len_max != 0)
+	if ((field->type == FIELD_TYPE_STR ||
+		    field->type == FIELD_TYPE_SECRET) &&
+		field->len_max != 0)
 		put(doc, schema, "maxLength",
 			value_int(doc->arena, (int64_t)field->len_max));
 	if (field->initial != NULL)

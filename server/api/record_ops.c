@@ -276,7 +276,8 @@ static const char *
 name_of(const struct req *req)
 {
 	const struct record_type *type = req->op->record;
-	const char *name = req_capture(req, type->capture);
+	const char *name = type->only != NULL ? type->only
+					      : req_capture(req, type->capture);
 
 	return type->lower_case_names ? arena_strlower(req->arena, name) : name;
 }
@@ -396,9 +397,8 @@ record_list(struct req *req, struct reply *reply, struct err *err)
 	return 0;
 }
 
-/* Every field by its type; secrets and old names stay out. */
-static void
-show_all(struct reply *reply, const struct field *fields, const void *record)
+void
+record_show(struct reply *reply, const struct field *fields, const void *record)
 {
 	size_t i;
 
@@ -431,7 +431,7 @@ record_read(struct req *req, struct reply *reply, struct err *err)
 	if (type->show != NULL)
 		type->show(req, name, record, reply);
 	else
-		show_all(reply, type->fields, record);
+		record_show(reply, type->fields, record);
 	compiled_unref(&ref);
 	return 0;
 }
@@ -638,7 +638,7 @@ record_part_read(struct req *req, struct reply *reply, struct err *err)
 	rc = record_find(req->server->store, space_of(req), req->op->record,
 		name, &ref, &record, err);
 	if (rc == 0)
-		show_all(reply, req->path_ops[OP_UPDATE]->fields, record);
+		record_show(reply, req->path_ops[OP_UPDATE]->fields, record);
 	compiled_unref(&ref);
 	return rc;
 }

@@ -13,6 +13,7 @@
 struct record_type {
 	const char *prefix;  /* "roles/" */
 	const char *capture; /* name of the path capture: "role" */
+	const char *only;    /* the one name of a type without captures */
 	bool lower_case_names;
 	/* A write changes the fields that were sent and keeps the others. */
 	bool merges;
@@ -43,6 +44,13 @@ int record_list(struct req *req, struct reply *reply, struct err *err);
 int record_read(struct req *req, struct reply *reply, struct err *err);
 int record_write(struct req *req, struct reply *reply, struct err *err);
 int record_delete(struct req *req, struct reply *reply, struct err *err);
+
+/*
+ * Every field of a record by its type, as a read without .show gives them;
+ * secrets and old names stay out.
+ */
+void record_show(
+	struct reply *reply, const struct field *fields, const void *record);
 
 /* For the rows of a type that tells create from update: .exists. */
 int record_exists(struct req *req, bool *ret_exists, struct err *err);

@@ -278,3 +278,30 @@ login_check_renewal(struct req *req, const struct token *token,
 	*ret_params = token_params_dup(params, req->arena);
 	return *ret_params != NULL ? 0 : err_set_memory(err);
 }
+
+static const char *
+find_meta(const struct token *token, const char *name)
+{
+	for (size_t i = 0; i < token->meta.n; i++) {
+		if (strcmp(token->meta.keys[i], name) == 0)
+			return token->meta.values[i];
+	}
+	return "";
+}
+
+int
+login_find_role(struct req *req, const struct mount *mount,
+	const struct token *token, const char *meta_name,
+	const struct record_type *type, struct compiled **ret_ref,
+	const void **ret_record, struct err *err)
+{
+	const char *name = find_meta(token, meta_name);
+	int rc = record_find(req->server->store, &mount->kv, type, name,
+		ret_ref, ret_record, err);
+
+	if (rc != ERR_ABSENT)
+		return rc;
+	err_clear(err);
+	return err_set(err, ERR_INPUT, 400,
+		"role %.64s does not exist during renewal", name);
+}

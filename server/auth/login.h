@@ -83,4 +83,13 @@ int login_check_renewal(struct req *req, const struct token *token,
 	const struct token_params *params,
 	const struct token_params **ret_params, struct err *err);
 
+/*
+ * For the renew hook: the record of mount, held, that a login left the name of
+ * in its token's metadata. 400 where it is gone.
+ */
+int login_find_role(struct req *req, const struct mount *mount,
+	const struct token *token, const char *meta_name,
+	const struct record_type *type, struct compiled **ret_ref,
+	const void **ret_record, struct err *err);
+
 #endif

@@ -90,26 +90,45 @@ token_params_check(
 				 &params->bound_cidrs, err);
 }
 
+/* What twins[i] is, as a value. */
+static struct value *
+twin_value(struct arena *arena, const struct token_params *params, size_t i)
+{
+	const struct str_list *policies = &params->policies;
+	const struct str_list *cidrs = &params->bound_cidrs;
+
+	switch (i) {
+	case 0:
+		return value_int(arena, params->ttl);
+	case 1:
+		return value_int(arena, params->max_ttl);
+	case 2:
+		return reply_strings(arena, policies->items, policies->n);
+	case 3:
+		return reply_strings(arena, cidrs->items, cidrs->n);
+	default:
+		return value_int(arena, params->period);
+	}
+}
+
+void
+token_params_show_old_names(
+	const struct token_params *params, struct reply *reply)
+{
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
+		if ((params->old_names >> i & 1) != 0)
+			reply_value(reply, twins[i].old,
+				twin_value(reply->req->arena, params, i));
+	}
+}
+
 void
 token_params_show(const struct token_params *params, struct reply *reply)
 {
-	struct arena *arena = reply->req->arena;
-	struct value *values[ARRAY_LEN(twins)] = {
-		value_int(arena, params->ttl),
-		value_int(arena, params->max_ttl),
-		reply_strings(
-			arena, params->policies.items, params->policies.n),
-		reply_strings(arena, params->bound_cidrs.items,
-			params->bound_cidrs.n),
-		value_int(arena, params->period),
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
-		reply_value(reply, twins[i].name, values[i]);
-		if ((params->old_names >> i & 1) != 0)
-			reply_value(reply, twins[i].old,
-				value_copy(arena, values[i]));
-	}
+	for (size_t i = 0; i < ARRAY_LEN(twins); i++)
+		reply_value(reply, twins[i].name,
+			twin_value(reply->req->arena, params, i));
+	token_params_show_old_names(params, reply);
 	reply_int(reply, "token_explicit_max_ttl", params->explicit_max_ttl);
 	reply_bool(reply, "token_no_default_policy", params->no_default_policy);
 	reply_int(reply, "token_num_uses", params->num_uses);

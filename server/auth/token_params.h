@@ -91,6 +91,10 @@ void token_note_old_names(const struct req *req, const struct token_twin *twins,
 /* Members of data, old names where those were given last. */
 void token_params_show(const struct token_params *params, struct reply *reply);
 
+/* The old names alone, for who shows all fields by record_show. */
+void token_params_show_old_names(
+	const struct token_params *params, struct reply *reply);
+
 /* A copy in arena, for who lets go of the record. NULL: no memory. */
 const struct token_params *token_params_dup(
 	const struct token_params *params, struct arena *arena);

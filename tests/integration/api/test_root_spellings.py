@@ -2,7 +2,9 @@
 import pytest
 
 from support.figures import figure
+from support.good import ISSUER, JWT_ROLE
 from support.routes import all_routes
+from support.tokens import claims
 
 # Fields whose values become policies of a token.
 POLICY_FIELDS = {'policies', 'token_policies', 'allowed_policies', 'identity_policies'}
@@ -30,8 +32,15 @@ def by_userpass(api, path, fields):
     return written if written.status >= 400 else api.post('auth/userpass/login/route-walk', {'password': 'right'})
 
 
+def by_jwt(api, path, fields):
+    """A token of the role that was given these policies."""
+    assert api.post('auth/jwt/config', {'jwt_validation_pubkeys': ISSUER.pem}).status == 204
+    written = api.post(path, {**JWT_ROLE, **fields, 'token_ttl': '1h'})
+    return written if written.status >= 400 else api.post('auth/jwt/login', {'role': 'route-walk', 'jwt': ISSUER.sign(claims())})
+
+
 # How a policy that was written comes to be a token's.
-WAYS = {'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 2)}
+WAYS = {'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 2), 'auth/jwt/': (by_jwt, 2)}
 
 
 def takes_policies(server):

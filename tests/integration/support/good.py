@@ -7,6 +7,8 @@ import itertools
 import json
 import urllib.parse
 
+from .tokens import Key, claims
+
 COUNTER = itertools.count()
 
 
@@ -72,6 +74,15 @@ class World:
         assert self.api.post(f'auth/userpass/users/{name}', {'password': 'right'}).status == 204
         return name
 
+    def jwt_config(self):
+        assert self.api.post('auth/jwt/config', {'jwt_validation_pubkeys': ISSUER.pem}).status == 204
+
+    def jwt_role(self):
+        self.jwt_config()
+        name = fresh('role')
+        assert self.api.post(f'auth/jwt/role/{name}', JWT_ROLE).status == 204
+        return name
+
     def device(self):
         name = fresh('device')
         self.server.enable_audit(name, fresh('log'))
@@ -84,6 +95,8 @@ class World:
 POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
 ADDRESS = {'ip': '10.1.2.3'}
+ISSUER = Key('ES256')
+JWT_ROLE = {'user_claim': 'user', 'bound_audiences': ['sallyport']}
 
 
 def named(name, make, body=None):
@@ -165,6 +178,13 @@ GOOD = {
     'POST auth/userpass/users/{username}/password': named('username', 'user', {'password': 'other'}),
     'POST auth/userpass/users/{username}/policies': named('username', 'user', {'token_policies': ['a']}),
     'POST auth/userpass/login/{username}': named('username', 'user', {'password': 'right'}),
+    'GET auth/jwt/config': lambda world: world.jwt_config() or ({}, None),
+    'POST auth/jwt/config': body(lambda world: {'jwt_validation_pubkeys': [ISSUER.pem]}),
+    'LIST auth/jwt/role': lambda world: world.jwt_role() and ({}, None),
+    'GET auth/jwt/role/{name}': named('name', 'jwt_role'),
+    'POST auth/jwt/role/{name}': named('name', lambda world: fresh('role'), JWT_ROLE),
+    'DELETE auth/jwt/role/{name}': named('name', 'jwt_role'),
+    'POST auth/jwt/login': body(lambda world: {'role': world.jwt_role(), 'jwt': ISSUER.sign(claims())}),
     'GET {ssh}/roles/{role}': named('role', 'role'),
     'POST {ssh}/roles/{role}': named('role', lambda world: fresh('role'), ROLE),
     'DELETE {ssh}/roles/{role}': named('role', 'role'),

@@ -16,7 +16,8 @@
 #include "server/sys/sys.h"
 
 static const struct mount_type *const types[] = { &sys_mount_type,
-	&token_mount_type, &userpass_mount_type, &ssh_mount_type };
+	&token_mount_type, &userpass_mount_type, &jwt_mount_type,
+	&ssh_mount_type };
 
 typedef void row_fn(const struct mount_type *type, const struct op *op);
 
@@ -173,7 +174,7 @@ check_captures(const struct mount_type *type, const struct op *op)
 		rule(found, type, op, "no capture for", fields[i].name);
 	}
 	if (op->record != NULL && op->verb != OP_LIST) {
-		bool found = false;
+		bool found = op->record->only != NULL;
 
 		path = op->path;
 		while (rows_next_capture(&path, &name))

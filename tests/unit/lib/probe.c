@@ -11,6 +11,7 @@
  *	ed25519		key, message and signature
  *	open		XChaCha20-Poly1305: key, nonce, AAD, sealed: the text
  *	seal		the same, of a text: the sealed bytes
+ *	jws		JSON Web Key Set and token: its payload in hex
  *
  * Those that take several byte strings get them in hex, with ':' behind each.
  */
@@ -25,6 +26,7 @@
 #include "lib/hcl.h"
 #include "lib/json.h"
 #include "lib/jsonw.h"
+#include "lib/jws.h"
 #include "lib/netaddr.h"
 
 /* Every answerer: 0 with the answer added to out, or an error. */
@@ -247,6 +249,32 @@ answer_seal(struct span input, struct arena *arena, struct buf *out,
 	return answer_aead(aead_seal, input, arena, out);
 }
 
+static int
+answer_jws(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct span keys_text = take_bytes(&input, arena);
+	struct span token = take_bytes(&input, arena);
+	struct jwks *keys = jwks_new();
+	struct jws jws = { 0 };
+	char *text = NULL;
+	int rc;
+
+	if (keys == NULL)
+		return ERR_MEMORY;
+	rc = jwks_add_json(keys, keys_text, err);
+	if (rc == 0)
+		rc = jws_parse(token, arena, &jws, err);
+	if (rc == 0)
+		rc = jws_verify(&jws, keys);
+	jwks_free(&keys);
+	if (rc != 0)
+		return rc;
+	text = arena_alloc(arena, 2 * jws.payload.len + 1, 1);
+	hex_encode(jws.payload.data, jws.payload.len, text);
+	return buf_add_str(out, text);
+}
+
 static const struct {
 	const char *what;
 	answer_fn *answer;
@@ -262,6 +290,7 @@ static const struct {
 	{ "ed25519", answer_ed25519 },
 	{ "open", answer_open },
 	{ "seal", answer_seal },
+	{ "jws", answer_jws },
 };
 
 static void

@@ -1,0 +1,51 @@
+/* The method's entry: its tables, and what its tokens may renew by. */
+#include "server/auth/jwt/jwt.h"
+
+#include "server/auth/auth.h"
+#include "server/auth/keyset.h"
+#include "server/auth/login.h"
+
+void
+jwt_key_source(
+	const struct jwt_config *config, struct keyset_source *ret_source)
+{
+	*ret_source = (struct keyset_source){
+		.texts = &config->jwt_validation_pubkeys,
+	};
+}
+
+/* By the role as it stands now; the token in hand is proof enough. */
+static int
+renew_jwt(struct req *req, const struct mount *mount, const struct token *token,
+	const struct token_params **ret_params, struct err *err)
+{
+	struct compiled *ref = NULL;
+	const void *found = NULL;
+	int rc = login_find_role(
+		req, mount, token, "role", &jwt_role_record, &ref, &found, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_params = token_params_dup(
+		&((const struct jwt_role *)found)->token, req->arena);
+	compiled_unref(&ref);
+	return *ret_params != NULL ? 0 : err_set_memory(err);
+}
+
+static const struct op *const jwt_tables[] = { jwt_config_ops, jwt_role_ops,
+	jwt_login_ops, NULL };
+
+static const struct record_type *const jwt_records[] = { &jwt_config_record,
+	&jwt_role_record, NULL };
+
+const struct mount_type jwt_mount_type = {
+	.name = "jwt",
+	.description =
+		"The jwt auth method logs in whoever holds a JSON Web Token that a trusted\n"
+		"issuer signed, such as a job of a CI pipeline. The configuration says whose\n"
+		"keys are trusted; a role says which claims log in, and with which policies.",
+	.is_auth = true,
+	.tables = jwt_tables,
+	.records = jwt_records,
+	.renew = renew_jwt,
+};
