@@ -28,7 +28,7 @@ struct audit_auth {
 	struct secret_view client_token; /* hashed; len 0: none */
 	const char *accessor;            /* hashed unless hmac_accessor=false */
 	const char *display_name;
-	struct audit_strings policies, token_policies;
+	struct audit_strings policies, token_policies, identity_policies;
 	const struct value *metadata; /* object of strings, or NULL */
 	int64_t num_uses, remaining_uses;
 	const char *entity_id;

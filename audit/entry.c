@@ -270,6 +270,7 @@ add_auth(struct render *r, const struct audit_auth *auth)
 	add_text(r, "display_name", auth->display_name);
 	add_strings(r, "policies", auth->policies);
 	add_strings(r, "token_policies", auth->token_policies);
+	add_strings(r, "identity_policies", auth->identity_policies);
 	add_true(r, "no_default_policy", auth->no_default_policy);
 	add_clear(r, "metadata", auth->metadata);
 	add_int(r, "num_uses", auth->num_uses);

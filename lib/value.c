@@ -264,6 +264,74 @@ value_copy(struct arena *arena, const struct value *value)
 	return copy_children(arena, copy, value) ? copy : NULL;
 }
 
+/* ---- plain arrays ------------------------------------------------------- */
+
+struct value *
+value_of_list(struct arena *arena, const struct str_list *list)
+{
+	struct value *value = value_list(arena);
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!value_add(value, value_string(arena, list->items[i])))
+			return NULL;
+	}
+	return value;
+}
+
+struct value *
+value_of_map(struct arena *arena, const struct str_map *map)
+{
+	struct value *value = value_object(arena);
+
+	for (size_t i = 0; i < map->n; i++) {
+		if (!value_append(arena, value, map->keys[i],
+			    value_string(arena, map->values[i])))
+			return NULL;
+	}
+	return value;
+}
+
+bool
+value_to_list(struct arena *arena, const struct value *value,
+	struct str_list *ret_list)
+{
+	struct str_list list = { .n = 0 };
+
+	if (value != NULL && value->type == VALUE_LIST && value->n > 0) {
+		list.items = ARENA_ARRAY(arena, const char *, value->n);
+		if (list.items == NULL)
+			return false;
+		VALUE_EACH (item, value) {
+			if (item->type == VALUE_STRING)
+				list.items[list.n++] = item->str;
+		}
+	}
+	*ret_list = list;
+	return true;
+}
+
+bool
+value_to_map(
+	struct arena *arena, const struct value *value, struct str_map *ret_map)
+{
+	struct str_map map = { .n = 0 };
+
+	if (value != NULL && value->type == VALUE_OBJECT && value->n > 0) {
+		map.keys = ARENA_ARRAY(arena, const char *, value->n);
+		map.values = ARENA_ARRAY(arena, const char *, value->n);
+		if (map.keys == NULL || map.values == NULL)
+			return false;
+		VALUE_EACH (member, value) {
+			if (member->type != VALUE_STRING)
+				continue;
+			map.keys[map.n] = member->key;
+			map.values[map.n++] = member->str;
+		}
+	}
+	*ret_map = map;
+	return true;
+}
+
 /* Take up to n members off the front of *list as a list of their own. */
 static struct value *
 cut_run(struct value **list, size_t n)

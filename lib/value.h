@@ -42,6 +42,18 @@ struct value {
 	int line;           /* where HCL had it; 0 elsewhere */
 };
 
+/* Texts, and texts by name, as plain arrays in an arena. */
+struct str_list {
+	const char **items;
+	size_t n;
+};
+
+struct str_map {
+	const char **keys;
+	const char **values;
+	size_t n;
+};
+
 /* New values; NULL: no memory. Strings are copied into the arena. */
 struct value *value_null(struct arena *arena);
 struct value *value_bool(struct arena *arena, bool on);
@@ -51,6 +63,8 @@ struct value *value_string(struct arena *arena, const char *str);
 struct value *value_span(struct arena *arena, struct span text);
 struct value *value_list(struct arena *arena);
 struct value *value_object(struct arena *arena);
+struct value *value_of_list(struct arena *arena, const struct str_list *list);
+struct value *value_of_map(struct arena *arena, const struct str_map *map);
 
 /*
  * Append child to a list, or to an object under a copy of key. False where
@@ -89,6 +103,15 @@ int64_t value_find_int(
 	const struct value *object, const char *key, int64_t fallback);
 bool value_find_bool(
 	const struct value *object, const char *key, bool fallback);
+
+/*
+ * A list's or an object's texts as arrays; what is no text is left out, and
+ * NULL is empty. False: no memory.
+ */
+bool value_to_list(struct arena *arena, const struct value *value,
+	struct str_list *ret_list);
+bool value_to_map(struct arena *arena, const struct value *value,
+	struct str_map *ret_map);
 
 /* The bytes of a string or number value; empty for other types. */
 struct span value_text(const struct value *value);

@@ -12,6 +12,7 @@
 #include "lib/jsonw.h"
 #include "server/api/help.h"
 #include "server/auth/auth.h"
+#include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/sys/sys.h"
 
@@ -25,6 +26,7 @@ static const struct page {
 	{ "auth-token", { "auth/token/", &token_mount_type } },
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
+	{ "identity", { "identity/", &identity_mount_type } },
 	{ "ssh", { "ssh/", &ssh_mount_type } },
 };
 

@@ -134,7 +134,7 @@ find_mount(struct req *req)
 	if (strncmp(req->path, "sys/", 4) != 0)
 		return NULL;
 	req->mount_path_rest = req->path + 4;
-	return mounts_type(req->server->mounts, "system");
+	return mounts_type(req->server->mounts, "system", false);
 }
 
 /* A '/' that only a row which takes the rest bore with is not there. */

@@ -90,6 +90,24 @@ check_address(const struct req *req, struct err *err)
 	return err_set(err, ERR_DENIED, 403, "permission denied");
 }
 
+/* What the token may do, with what its entity and groups add. */
+static int
+find_rights(struct req *req, struct err *err)
+{
+	const struct token *token = req->token;
+	const struct str_list names = { token->policies, token->n_policies };
+	int rc = 0;
+
+	if (token->entity_id[0] != '\0')
+		rc = identity_load(req->server, token->entity_id, req->arena,
+			&req->who, err);
+	if (rc != 0)
+		return rc;
+	return acl_load(req->server, &names,
+		req->who.entity != NULL ? &req->who : NULL, req->arena,
+		&req->acl, err);
+}
+
 int
 caller_find(struct req *req, bool required, struct err *err)
 {
@@ -102,18 +120,20 @@ caller_find(struct req *req, bool required, struct err *err)
 	rc = take_text(req, err);
 	if (rc == 0)
 		rc = find_token(req, err);
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return required
-			? err_set(err, ERR_DENIED, 403, "permission denied")
-			: 0;
-	}
 	if (rc == 0)
 		rc = check_address(req, err);
-	if (rc != 0)
+	if (rc == 0)
+		rc = find_rights(req, err);
+	if (rc != ERR_ABSENT && rc != ERR_DENIED)
 		return rc;
-	return acl_load(req->server, req->token->policies,
-		req->token->n_policies, req->arena, &req->acl, err);
+	if (rc == ERR_DENIED && required)
+		return rc;
+	err_clear(err);
+	if (required)
+		return err_set(err, ERR_DENIED, 403, "permission denied");
+	/* One that is good for nothing is none: a login needs none. */
+	caller_clear(req);
+	return 0;
 }
 
 /* Whether an update is in truth a create (spec/core-api.md 4.3). */
@@ -170,6 +190,7 @@ void
 caller_clear(struct req *req)
 {
 	acl_clear(&req->acl);
+	identity_clear(&req->who);
 	req->token = NULL;
 	compiled_unref(&req->token_ref);
 }

@@ -58,17 +58,6 @@ enum field_flag {
 	FIELD_STORED = 1 << 5    /* of a record: stored, never taken or shown */
 };
 
-struct str_list {
-	const char **items;
-	size_t n;
-};
-
-struct str_map {
-	const char **keys;
-	const char **values;
-	size_t n;
-};
-
 struct field {
 	const char *name;
 	enum field_type type;

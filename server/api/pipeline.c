@@ -266,7 +266,7 @@ answer_help(struct run *run)
 	int rc;
 
 	/* While sealed there is no mount, but there is help for sys/. */
-	mount.type = mounts_type(req->server->mounts, "system");
+	mount.type = mounts_type(req->server->mounts, "system", false);
 	if (req->mount != NULL) {
 		mount.path = req->mount->path;
 		mount.type = req->mount->type;

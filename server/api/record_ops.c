@@ -42,35 +42,6 @@ record_decode(const struct field *fields, size_t size,
 }
 
 static struct value *
-encode_list(const void *slot, struct arena *arena)
-{
-	const struct str_list *strings = slot;
-	struct value *list = value_list(arena);
-	size_t i;
-
-	for (i = 0; i < strings->n; i++) {
-		if (!value_add(list, value_string(arena, strings->items[i])))
-			return NULL;
-	}
-	return list;
-}
-
-static struct value *
-encode_map(const void *slot, struct arena *arena)
-{
-	const struct str_map *map = slot;
-	struct value *object = value_object(arena);
-	size_t i;
-
-	for (i = 0; i < map->n; i++) {
-		if (!value_append(arena, object, map->keys[i],
-			    value_string(arena, map->values[i])))
-			return NULL;
-	}
-	return object;
-}
-
-static struct value *
 encode_field(const struct field *field, const void *record, struct arena *arena)
 {
 	const void *slot = (const char *)record + field->offset;
@@ -87,9 +58,9 @@ encode_field(const struct field *field, const void *record, struct arena *arena)
 		return value_bool(arena, *(const bool *)slot);
 	case FIELD_TYPE_LIST:
 	case FIELD_TYPE_NAMES:
-		return encode_list(slot, arena);
+		return value_of_list(arena, slot);
 	case FIELD_TYPE_MAP:
-		return encode_map(slot, arena);
+		return value_of_map(arena, slot);
 	case FIELD_TYPE_OBJECT:
 		object = *(const struct value *const *)slot;
 		return object != NULL ? value_copy(arena, object)

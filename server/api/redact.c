@@ -32,17 +32,20 @@ clear_names(struct arena *arena, const struct value *list,
 
 /* A token as the auth object of a line; NULL where memory ran out. */
 static struct audit_auth *
-auth_of(struct arena *arena, const struct token *token, struct secret_view text)
+auth_of(struct arena *arena, const struct token *token,
+	const struct str_list *more, struct secret_view text)
 {
+	struct str_list all = reply_all_policies(arena, token, more);
 	struct audit_auth *auth = ARENA_NEW(arena, struct audit_auth);
 
-	if (auth == NULL)
+	if (auth == NULL || all.n < token->n_policies)
 		return NULL;
 	auth->client_token = text;
 	auth->accessor = token->accessor;
 	auth->display_name = token->display_name;
-	auth->policies = strings_of(token->policies, token->n_policies);
-	auth->token_policies = auth->policies;
+	auth->policies = strings_of(all.items, all.n);
+	auth->token_policies = strings_of(token->policies, token->n_policies);
+	auth->identity_policies = strings_of(more->items, more->n);
 	auth->num_uses = token->num_uses;
 	auth->remaining_uses = token->num_uses;
 	auth->entity_id = token->entity_id;
@@ -110,7 +113,8 @@ redact_request(struct req *req, const char *error,
 	req->audit_common.arena = req->arena;
 
 	if (req->token != NULL) {
-		entry.auth = auth_of(req->arena, req->token, req->own_token);
+		entry.auth = auth_of(req->arena, req->token, &req->who.policies,
+			req->own_token);
 		entry.client_token_accessor = req->token->accessor;
 	}
 	if (entry.remote_address == NULL ||
@@ -177,7 +181,8 @@ redact_response(struct req *req, const struct redact_answer *answer,
 			entry.lease_id = reply->lease_id;
 		if (reply->new_token != NULL)
 			entry.response_auth = auth_of(req->arena,
-				reply->new_token, reply->new_token_text);
+				reply->new_token, &reply->new_policies,
+				reply->new_token_text);
 		if (reply->new_token != NULL && entry.response_auth == NULL)
 			return err_set_memory(err);
 	}

@@ -107,6 +107,79 @@ reply_metadata(struct arena *arena, const struct token *token)
 	return object;
 }
 
+/* What is cached may go when the reference does. */
+static bool
+copy_list(struct arena *arena, const struct str_list *from,
+	struct str_list *ret_to)
+{
+	struct str_list to = { .n = from->n };
+
+	to.items = ARENA_ARRAY(arena, const char *, from->n + 1);
+	if (to.items == NULL)
+		return false;
+	for (size_t i = 0; i < to.n; i++) {
+		to.items[i] = arena_strdup(arena, from->items[i]);
+		if (to.items[i] == NULL)
+			return false;
+	}
+	*ret_to = to;
+	return true;
+}
+
+bool
+reply_identity_policies(struct req *req, const struct token *token,
+	struct str_list *ret_policies)
+{
+	struct identity who = { .entity = NULL };
+	bool ok = true;
+	int rc;
+
+	*ret_policies = (struct str_list){ .n = 0 };
+	if (token->entity_id[0] == '\0')
+		return true;
+	rc = identity_load(
+		req->server, token->entity_id, req->arena, &who, NULL);
+	if (rc != 0)
+		return rc != ERR_MEMORY;
+	if (who.policies.n > 0)
+		ok = copy_list(req->arena, &who.policies, ret_policies);
+	identity_clear(&who);
+	return ok;
+}
+
+struct str_list
+reply_all_policies(struct arena *arena, const struct token *token,
+	const struct str_list *more)
+{
+	struct str_list all = { token->policies, token->n_policies };
+	size_t i = 0, j = 0;
+
+	if (more->n == 0)
+		return all;
+	all.n = 0;
+	all.items =
+		ARENA_ARRAY(arena, const char *, token->n_policies + more->n);
+	while (all.items != NULL && (i < token->n_policies || j < more->n)) {
+		int order = i == token->n_policies ? 1
+			: j == more->n
+			? -1
+			: strcmp(token->policies[i], more->items[j]);
+
+		all.items[all.n++] =
+			order <= 0 ? token->policies[i] : more->items[j];
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return all;
+}
+
+static bool
+set_list(struct arena *arena, struct value *object, const char *name,
+	const struct str_list *list)
+{
+	return value_append(arena, object, name, value_of_list(arena, list));
+}
+
 void
 reply_auth(struct reply *reply, const struct token *token,
 	struct secret_view text, int64_t duration_s)
@@ -114,18 +187,20 @@ reply_auth(struct reply *reply, const struct token *token,
 	struct arena *arena = reply->req->arena;
 	struct value *auth = value_object(arena);
 	struct span shown = span_of(text.data, text.len);
-	bool ok;
+	const struct str_list own = { token->policies, token->n_policies };
+	struct str_list more, all;
+	bool ok = reply_identity_policies(reply->req, token, &more);
 
-	ok = value_append(
-		     arena, auth, "client_token", value_span(arena, shown)) &&
+	all = reply_all_policies(arena, token, &more);
+	ok = ok &&
+		value_append(arena, auth, "client_token",
+			value_span(arena, shown)) &&
 		value_append(arena, auth, "accessor",
 			value_string(arena, token->accessor)) &&
-		value_append(arena, auth, "policies",
-			reply_strings(
-				arena, token->policies, token->n_policies)) &&
-		value_append(arena, auth, "token_policies",
-			reply_strings(
-				arena, token->policies, token->n_policies)) &&
+		all.n >= own.n && set_list(arena, auth, "policies", &all) &&
+		set_list(arena, auth, "token_policies", &own) &&
+		(more.n == 0 ||
+			set_list(arena, auth, "identity_policies", &more)) &&
 		value_append(arena, auth, "metadata",
 			reply_metadata(arena, token)) &&
 		value_set_int(arena, auth, "lease_duration", duration_s) &&
@@ -136,6 +211,7 @@ reply_auth(struct reply *reply, const struct token *token,
 		value_set_bool(arena, auth, "orphan", token->orphan);
 	reply->auth = auth;
 	reply->new_token = token;
+	reply->new_policies = more;
 	reply->new_token_text = text;
 	if (!ok)
 		reply->out_of_memory = true;

@@ -19,6 +19,7 @@ struct reply {
 	const char *raw_type; /* not NULL: raw bytes instead of JSON */
 	struct span raw;
 	const struct token *new_token; /* of auth, for the audit log */
+	struct str_list new_policies;  /* what its entity and groups add */
 	struct secret_view new_token_text;
 	bool out_of_memory; /* a member was lost: the answer is 500 */
 };
@@ -42,6 +43,17 @@ void reply_keys(struct reply *reply, struct value *names);
 /* The lease of this answer (spec/core-api.md 1.7). */
 void reply_lease(struct reply *reply, const char *lease_id, bool renewable,
 	int64_t duration_s);
+
+/*
+ * The policies that the entity of token and its groups add, copied into the
+ * request's arena; none where it may not be used now. False: no memory.
+ */
+bool reply_identity_policies(struct req *req, const struct token *token,
+	struct str_list *ret_policies);
+
+/* Two sorted lists as one; n is 0 where memory ran out. */
+struct str_list reply_all_policies(struct arena *arena,
+	const struct token *token, const struct str_list *more);
 
 /*
  * The auth block of a token; an empty text leaves client_token "". Both live

@@ -11,6 +11,7 @@
 #include "lib/buf.h"
 #include "lib/netaddr.h"
 #include "server/api/op.h"
+#include "server/core/identity.h"
 #include "server/core/mount.h"
 #include "server/core/policy.h"
 #include "server/core/server.h"
@@ -90,6 +91,7 @@ struct req {
 	 * (reliability.md L23).
 	 */
 	struct secret_view own_token;
+	struct identity who; /* behind the token; entity NULL: nobody */
 	struct acl acl;
 	bool has_sudo;        /* the caller holds sudo on this path */
 	bool use_spent;       /* a limited token's use is in a commit */

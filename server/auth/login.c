@@ -12,6 +12,7 @@
 struct granting {
 	struct new_token *made;
 	const struct login_record *by;
+	struct identity_login who; /* name NULL: nobody */
 	store_fn *claim;
 	void *claim_ctx;
 };
@@ -179,6 +180,16 @@ fill(struct new_token *made, const struct login *login, struct err *err)
 }
 
 static int
+find_entity(
+	struct store_tx *tx, const struct granting *granting, struct err *err)
+{
+	struct req *req = granting->made->req;
+
+	return identity_login(tx, &req->server->system, &granting->who,
+		req->arena, &granting->made->token.entity_id, err);
+}
+
+static int
 claim_and_insert(struct store_tx *tx, void *ctx, struct err *err)
 {
 	const struct granting *granting = ctx;
@@ -189,6 +200,8 @@ claim_and_insert(struct store_tx *tx, void *ctx, struct err *err)
 			tx, granting->by, granting->made->req->arena, err);
 	if (rc == 0 && granting->claim != NULL)
 		rc = granting->claim(tx, granting->claim_ctx, err);
+	if (rc == 0 && granting->who.name != NULL)
+		rc = find_entity(tx, granting, err);
 	return rc != 0 ? rc : new_token_insert(tx, granting->made, err);
 }
 
@@ -218,6 +231,12 @@ login_grant(struct req *req, const struct login *login, struct err *err)
 			.claim_ctx = login->claim_ctx };
 	if (granting->made == NULL)
 		return err_set_memory(err);
+	if (login->alias != NULL) {
+		granting->who.accessor = req->mount->accessor;
+		granting->who.name = login->alias;
+		granting->who.metadata = login->alias_meta;
+		identity_login_draw(&granting->who);
+	}
 	rc = login_check_address(req, login->params, err);
 	if (rc == 0)
 		rc = fill(granting->made, login, err);

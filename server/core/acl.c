@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "server/core/identity.h"
 #include "server/core/policy_rules.h"
 #include "server/core/server.h"
 
@@ -650,22 +651,66 @@ load_one(struct server *server, const char *name, struct acl *acl,
 	return 0;
 }
 
-int
-acl_load(struct server *server, const char *const *names, size_t n,
-	struct arena *arena, struct acl *ret_acl, struct err *err)
+/* Those of identity that the token does not name itself. */
+static int
+load_more(struct server *server, const struct str_list *names,
+	const struct str_list *more, struct acl *acl, struct err *err)
 {
-	struct acl acl = { .root = n == 1 && strcmp(names[0], "root") == 0 };
-	size_t i;
 	int rc = 0;
 
-	if (!acl.root) {
-		acl.policies = ARENA_ARRAY(arena, const struct policy *, n);
-		acl.refs = ARENA_ARRAY(arena, struct compiled *, n);
-		if (acl.policies == NULL || acl.refs == NULL)
-			return err_set_memory(err);
-		for (i = 0; i < n && rc == 0; i++)
-			rc = load_one(server, names[i], &acl, err);
+	for (size_t i = 0; i < more->n && rc == 0; i++) {
+		if (!identity_list_has(names, more->items[i]))
+			rc = load_one(server, more->items[i], acl, err);
 	}
+	return rc;
+}
+
+/* The templates of all policies, as one more. */
+static int
+add_rendered(struct acl *acl, const struct identity *identity,
+	struct arena *arena, struct err *err)
+{
+	const struct policy *rendered = NULL;
+	int rc = policy_render(
+		acl->policies, acl->n, identity, arena, &rendered, err);
+
+	if (rc == 0 && rendered != NULL)
+		acl->policies[acl->n++] = rendered;
+	return rc;
+}
+
+static int
+load(struct server *server, const struct str_list *names,
+	const struct identity *identity, struct arena *arena, struct acl *acl,
+	struct err *err)
+{
+	const size_t more = identity == NULL ? 0 : identity->policies.n + 1;
+	int rc = 0;
+
+	acl->policies =
+		ARENA_ARRAY(arena, const struct policy *, names->n + more);
+	acl->refs = ARENA_ARRAY(arena, struct compiled *, names->n + more);
+	if (acl->policies == NULL || acl->refs == NULL)
+		return err_set_memory(err);
+	for (size_t i = 0; i < names->n && rc == 0; i++)
+		rc = load_one(server, names->items[i], acl, err);
+	if (rc != 0 || identity == NULL)
+		return rc;
+	rc = load_more(server, names, &identity->policies, acl, err);
+	return rc != 0 ? rc : add_rendered(acl, identity, arena, err);
+}
+
+int
+acl_load(struct server *server, const struct str_list *names,
+	const struct identity *identity, struct arena *arena,
+	struct acl *ret_acl, struct err *err)
+{
+	struct acl acl = { .root = names->n == 1 &&
+			strcmp(names->items[0], "root") == 0 };
+	int rc = 0;
+
+	if (!acl.root)
+		rc = load(server, names, identity, arena, &acl, err);
 	if (rc != 0)
 		acl_clear(&acl);
 	else

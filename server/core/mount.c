@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "server/core/identity.h"
 #include "server/core/mount_table.h"
 #include "server/core/records.h"
 #include "server/core/server.h"
@@ -17,12 +18,13 @@
 /* ---- the table -------------------------------------------------------- */
 
 const struct mount_type *
-mounts_type(const struct mounts *mounts, const char *name)
+mounts_type(const struct mounts *mounts, const char *name, bool is_auth)
 {
 	const struct mount_type *const *type = NULL;
 
 	for (type = mounts->types; *type != NULL; type++) {
-		if (strcmp((*type)->name, name) == 0)
+		if ((*type)->is_auth == is_auth &&
+			strcmp((*type)->name, name) == 0)
 			return *type;
 	}
 	return NULL;
@@ -280,6 +282,12 @@ mounts_free(struct mounts **mounts)
 	*mounts = NULL;
 }
 
+bool
+mounts_is_auth(const char *path)
+{
+	return strncmp(path, "auth/", strlen("auth/")) == 0;
+}
+
 /* ---- loading ---------------------------------------------------------- */
 
 /* Mounts that are always there, where their type was handed in. */
@@ -291,6 +299,7 @@ static const struct builtin {
 		"system endpoints used for control, policy and debugging",
 		"Accept" },
 	{ "token", MOUNT_TOKENS, "token based credentials", NULL },
+	{ "identity", MOUNT_IDENTITY, "identity store", NULL },
 };
 
 static int
@@ -329,8 +338,8 @@ add_builtins(struct mounts *mounts, struct err *err)
 	int rc = 0;
 
 	for (i = 0; i < ARRAY_LEN(builtins) && rc == 0; i++) {
-		const struct mount_type *type =
-			mounts_type(mounts, builtins[i].type);
+		const struct mount_type *type = mounts_type(mounts,
+			builtins[i].type, mounts_is_auth(builtins[i].path));
 		struct mount *mount =
 			mounts_find_entry(mounts, builtins[i].path);
 

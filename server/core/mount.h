@@ -88,9 +88,12 @@ int mounts_new(struct server *server, const struct mount_type *const *types,
 	struct mounts **ret_mounts, struct err *err);
 void mounts_free(struct mounts **mounts);
 
-/* The type of this name, sealed or not; NULL: none. */
+/*
+ * The type of this name, sealed or not; NULL: none. An auth method may have
+ * the name of an engine.
+ */
 const struct mount_type *mounts_type(
-	const struct mounts *mounts, const char *name);
+	const struct mounts *mounts, const char *name, bool is_auth);
 
 /* After unseal: built-ins are made at first, then all are read. */
 int mounts_load(struct mounts *mounts, struct err *err);

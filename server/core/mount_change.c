@@ -203,12 +203,15 @@ static int
 check_type(const struct mounts *mounts, const struct mount_wanted *wanted,
 	struct err *err)
 {
-	const struct mount_type *type = mounts_type(mounts, wanted->type);
+	const struct mount_type *type =
+		mounts_type(mounts, wanted->type, wanted->is_auth);
 
 	if (type != NULL && type->builtin && wanted->is_auth && type->is_auth)
 		return err_set(err, ERR_INPUT, 400,
 			"%s credential backend cannot be instantiated",
 			wanted->type);
+	if (type == NULL)
+		type = mounts_type(mounts, wanted->type, !wanted->is_auth);
 	if (type != NULL && type->builtin)
 		return err_set(err, ERR_INPUT, 400,
 			"mount type of \"%s\" is not mountable", wanted->type);

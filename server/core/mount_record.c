@@ -136,7 +136,8 @@ decode_into(const struct mounts *mounts, const char *uuid,
 	const char *state = value_find_str(record, "state", "live");
 	size_t i;
 
-	mount->type = mounts_type(mounts, value_find_str(record, "type", ""));
+	mount->type = mounts_type(mounts, value_find_str(record, "type", ""),
+		mounts_is_auth(value_find_str(record, "path", "")));
 	if (mount->type == NULL)
 		return bad_record(uuid, "unknown type", err);
 	if (strlen(uuid) >= sizeof(mount->uuid) ||

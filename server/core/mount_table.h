@@ -40,6 +40,9 @@ void mount_record_name(const char *uuid, char out[MOUNT_RECORD_NAME_MAX]);
 /* ---- mount.c: the table ----------------------------------------------------
  */
 
+/* Whether a mount's path is an auth method's. */
+bool mounts_is_auth(const char *path);
+
 /* Put a mount in, in place of one with its uuid; takes the reference. */
 int mounts_table_put(
 	struct mounts *mounts, struct mount *mount, struct err *err);

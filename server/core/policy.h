@@ -9,6 +9,7 @@
 #include "lib/value.h"
 #include "storage/cache.h"
 
+struct identity;
 struct policy; /* compiled; immutable */
 struct server;
 
@@ -50,15 +51,18 @@ struct acl {
 	bool root;
 	size_t n;
 	const struct policy **policies;
-	struct compiled **refs;
+	struct compiled **refs; /* NULL for one that lies in the arena */
 };
 
 /*
- * Load the policies called names; those that do not exist grant nothing.
- * Memory from arena; release with acl_clear.
+ * Load the policies called names, and those of identity (NULL: nobody), with
+ * templates rendered for it; policies that do not exist grant nothing.
+ * ERR_DENIED (403 "permission denied") where a template may not be rendered
+ * (server/core/template.h). Memory from arena; release with acl_clear.
  */
-int acl_load(struct server *server, const char *const *names, size_t n,
-	struct arena *arena, struct acl *ret_acl, struct err *err);
+int acl_load(struct server *server, const struct str_list *names,
+	const struct identity *identity, struct arena *arena,
+	struct acl *ret_acl, struct err *err);
 void acl_clear(struct acl *acl);
 
 /*

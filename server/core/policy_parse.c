@@ -334,12 +334,12 @@ read_key(struct parse *parse, const struct value *member, struct rule *rule)
  * whom its directive has a value, and is left out for all others.
  */
 static int
-check_template(struct parse *parse, bool *ret_has)
+check_template(struct parse *parse, bool *ret_is)
 {
 	const char *at = parse->path;
 	bool open = false;
 
-	*ret_has = strstr(at, "{{") != NULL;
+	*ret_is = strstr(at, "{{") != NULL;
 	for (; *at != '\0'; at++) {
 		bool opens = at[0] == '{' && at[1] == '{';
 		bool closes = at[0] == '}' && at[1] == '}';
@@ -358,23 +358,6 @@ check_template(struct parse *parse, bool *ret_has)
 		: 0;
 }
 
-/* Count segments that are "+" and find the first; see struct rule. */
-static void
-find_wildcards(struct rule *rule)
-{
-	const uint8_t *data = rule->pattern.data;
-	size_t i, len = rule->pattern.len;
-
-	rule->first_wild = len;
-	for (i = 0; i < len; i++) {
-		if (data[i] != '+' || (i > 0 && data[i - 1] != '/') ||
-			(i + 1 < len && data[i + 1] != '/'))
-			continue;
-		if (rule->n_plus++ == 0)
-			rule->first_wild = i;
-	}
-}
-
 static int
 read_pattern(struct parse *parse, struct rule *rule)
 {
@@ -389,7 +372,7 @@ read_pattern(struct parse *parse, struct rule *rule)
 	}
 	rc = copy_span(parse, text, false, &rule->pattern);
 	if (rc == 0)
-		find_wildcards(rule);
+		rule_find_wildcards(rule);
 	return rc;
 }
 
@@ -415,7 +398,6 @@ static int
 read_path(struct parse *parse, const struct value *block)
 {
 	struct raw_rule *raw = NULL;
-	bool has_template;
 	int rc;
 
 	if (strstr(parse->path, "+*") != NULL)
@@ -428,8 +410,8 @@ read_path(struct parse *parse, const struct value *block)
 		return ERR_MEMORY;
 	rc = read_block(parse, block, &raw->rule);
 	if (rc == 0)
-		rc = check_template(parse, &has_template);
-	if (rc != 0 || has_template)
+		rc = check_template(parse, &raw->rule.is_template);
+	if (rc != 0)
 		return rc;
 	*parse->last = raw;
 	parse->last = &raw->next;
@@ -505,111 +487,31 @@ read_document(struct parse *parse, const struct value *document)
 
 /* ---- tables ----------------------------------------------------------- */
 
-enum rule_kind
-rule_kind(const struct rule *rule)
-{
-	if (rule->n_plus > 0)
-		return RULE_PLUS;
-	return rule->is_prefix ? RULE_PREFIX : RULE_EXACT;
-}
-
-int
-span_compare_folded(struct span a, struct span b)
-{
-	size_t i, len = a.len < b.len ? a.len : b.len;
-
-	for (i = 0; i < len; i++) {
-		int order = ascii_fold(a.data[i]) - ascii_fold(b.data[i]);
-
-		if (order != 0)
-			return order;
-	}
-	return (a.len > b.len) - (a.len < b.len);
-}
-
-static int
-order_entries(const void *a, const void *b)
-{
-	const struct rule_entry *x = a, *y = b;
-
-	return span_compare(x->rule->pattern, y->rule->pattern);
-}
-
-static int
-order_entries_folded(const void *a, const void *b)
-{
-	const struct rule_entry *x = a, *y = b;
-
-	return span_compare_folded(x->rule->pattern, y->rule->pattern);
-}
-
-/*
- * Link each pattern to the longest other one that it begins with. That one is
- * the pattern before it or stands in that one's chain: whatever sorts between
- * a text and one of its beginnings begins with it too.
- */
-static void
-link_shorter(struct rule_table *table, bool fold)
-{
-	size_t i, at;
-
-	for (i = 0; i < table->n; i++) {
-		struct span text = table->entries[i].rule->pattern;
-
-		for (at = i == 0 ? NO_SHORTER : i - 1; at != NO_SHORTER;
-			at = table->entries[at].shorter) {
-			struct span start = table->entries[at].rule->pattern;
-			struct span head = { text.data, start.len };
-
-			if (start.len >= text.len)
-				continue;
-			if (fold ? span_compare_folded(head, start) == 0
-				 : span_equal(head, start))
-				break;
-		}
-		table->entries[i].shorter = at;
-	}
-}
-
-/* Fill a table with the rules of its kind (denials only, where fold). */
-static int
-build_table(struct parse *parse, enum rule_kind kind, bool fold,
-	struct rule_table *table)
-{
-	const struct raw_rule *raw = NULL;
-	size_t n = 0;
-
-	for (raw = parse->first; raw != NULL; raw = raw->next)
-		n++;
-	table->entries = policy_alloc(parse, n, sizeof(*table->entries));
-	if (table->entries == NULL)
-		return ERR_MEMORY;
-	for (raw = parse->first; raw != NULL; raw = raw->next) {
-		if (rule_kind(&raw->rule) == kind &&
-			(!fold || raw->rule.caps == CAP_DENY))
-			table->entries[table->n++].rule = &raw->rule;
-	}
-	if (table->n > 1)
-		qsort(table->entries, table->n, sizeof(*table->entries),
-			fold ? order_entries_folded : order_entries);
-	link_shorter(table, fold);
-	return 0;
-}
-
 static int
 build_tables(struct parse *parse)
 {
-	enum rule_kind kind;
-	int rc = 0;
+	struct policy *policy = parse->policy;
+	const struct raw_rule *raw = NULL;
+	const struct rule **rules = NULL, **templates = NULL;
+	struct rule_entry *entries = NULL;
+	size_t n = 0, n_templates = 0;
 
-	for (kind = RULE_EXACT; kind < RULE_KINDS && rc == 0; kind++) {
-		rc = build_table(
-			parse, kind, false, &parse->policy->rules[kind]);
-		if (rc == 0)
-			rc = build_table(parse, kind, true,
-				&parse->policy->denials[kind]);
+	for (raw = parse->first; raw != NULL; raw = raw->next)
+		*(raw->rule.is_template ? &n_templates : &n) += 1;
+	rules = policy_alloc(parse, n, sizeof(*rules));
+	templates = policy_alloc(parse, n_templates, sizeof(*templates));
+	entries = policy_alloc(parse, POLICY_ENTRIES(n), sizeof(*entries));
+	if (rules == NULL || templates == NULL || entries == NULL)
+		return ERR_MEMORY;
+	policy->templates = templates;
+	for (n = 0, raw = parse->first; raw != NULL; raw = raw->next) {
+		if (raw->rule.is_template)
+			templates[policy->n_templates++] = &raw->rule;
+		else
+			rules[n++] = &raw->rule;
 	}
-	return rc;
+	policy_fill_tables(policy, rules, n, entries);
+	return 0;
 }
 
 /* ---- entry points ----------------------------------------------------- */

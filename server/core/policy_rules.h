@@ -30,6 +30,7 @@ struct rule_params {
 struct rule {
 	struct span pattern; /* without leading '/' and without trailing '*' */
 	bool is_prefix;      /* it had the '*' */
+	bool is_template;    /* the pattern is still to be rendered */
 	size_t n_plus;       /* segments that are "+" */
 	size_t first_wild;   /* where the first "+" or the '*' stands */
 	unsigned caps;       /* enum capability; CAP_DENY stands alone */
@@ -64,9 +65,33 @@ struct policy {
 	size_t size;
 	struct rule_table rules[RULE_KINDS];
 	struct rule_table denials[RULE_KINDS]; /* also in rules; folded order */
+	/* Rules that no table has: policy_render gives them patterns. */
+	size_t n_templates;
+	const struct rule *const *templates;
 };
 
 enum rule_kind rule_kind(const struct rule *rule);
+
+/* Set n_plus and first_wild by the pattern. */
+void rule_find_wildcards(struct rule *rule);
+
+/* Room that the tables over n rules need. */
+#define POLICY_ENTRIES(n) (2 * RULE_KINDS * (n))
+
+/* Make the tables of policy over n rules; entries is their memory. */
+void policy_fill_tables(struct policy *policy, const struct rule *const *rules,
+	size_t n, struct rule_entry *entries);
+
+struct identity;
+
+/*
+ * The templates of n policies as rules for identity (NULL: nobody), in a
+ * policy that lies in arena as a whole. Those without a value are left out.
+ * *ret_policy is NULL where none is left. ERR_DENIED: see template.h.
+ */
+int policy_render(const struct policy *const *policies, size_t n,
+	const struct identity *identity, struct arena *arena,
+	const struct policy **ret_policy, struct err *err);
 
 /* ASCII lower case of a byte. */
 static inline uint8_t

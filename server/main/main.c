@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "server/auth/auth.h"
 #include "server/core/seal.h"
+#include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/http/listener.h"
 #include "server/main/dev.h"
@@ -35,7 +36,7 @@
 
 static const struct mount_type *const mount_types[] = { &sys_mount_type,
 	&token_mount_type, &userpass_mount_type, &jwt_mount_type,
-	&ssh_mount_type, NULL };
+	&identity_mount_type, &ssh_mount_type, NULL };
 
 /* What one run of the process owns. */
 struct run {

@@ -74,14 +74,27 @@ reply_token_paths(struct req *req, struct reply *reply,
 	const struct token *token, const struct str_list *paths,
 	struct err *err)
 {
+	const struct str_list names = { token->policies, token->n_policies };
+	struct identity who = { .entity = NULL };
 	struct acl acl = { .root = false };
-	int rc = acl_load(req->server, token->policies, token->n_policies,
-		req->arena, &acl, err);
+	int rc = 0;
 
-	if (rc != 0)
-		return rc;
-	rc = reply_paths(req, reply, &acl, paths, err);
+	if (token->entity_id[0] != '\0')
+		rc = identity_load(
+			req->server, token->entity_id, req->arena, &who, err);
+	if (rc == 0)
+		rc = acl_load(req->server, &names,
+			who.entity != NULL ? &who : NULL, req->arena, &acl,
+			err);
+	/* A token that any request would be refused with may do nothing. */
+	if (rc == ERR_DENIED) {
+		err_clear(err);
+		rc = 0;
+	}
+	if (rc == 0)
+		rc = reply_paths(req, reply, &acl, paths, err);
 	acl_clear(&acl);
+	identity_clear(&who);
 	return rc;
 }
 

@@ -44,6 +44,7 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 	/* This request's own use is taken with its answer. */
 	const bool self = token->lease.ref.row == req->token->lease.ref.row;
 	const int64_t spent = self && token->num_uses > 0 ? 1 : 0;
+	struct str_list more;
 
 	reply_str(reply, "accessor", token->accessor);
 	reply_str(reply, "display_name", token->display_name);
@@ -55,6 +56,11 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 	reply_str(reply, "path", token->path);
 	reply_value(reply, "policies",
 		reply_strings(arena, token->policies, token->n_policies));
+	if (!reply_identity_policies(req, token, &more))
+		reply->out_of_memory = true;
+	if (more.n > 0)
+		reply_value(reply, "identity_policies",
+			value_of_list(arena, &more));
 	if (token->role[0] != '\0')
 		reply_str(reply, "role", token->role);
 	if (token->n_bound_cidrs > 0)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "server/auth/auth.h"
+#include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/sys/sys.h"
 #include "tests/support/api_call.h"
@@ -134,7 +135,8 @@ static size_t
 send_all(const char *const *tokens, size_t n_tokens, size_t *failures)
 {
 	static const struct mount_type *const types[] = { &sys_mount_type,
-		&token_mount_type, &ssh_mount_type, NULL };
+		&token_mount_type, &identity_mount_type, &ssh_mount_type,
+		NULL };
 	struct api_fixture *fixture = api_fixture_new(types);
 	size_t n = 0;
 

@@ -10,15 +10,16 @@
 #include "tests/unit/core/server_fixture.h"
 
 static unsigned
-capabilities_of(struct server_fixture *fixture, const char *const *names,
-	size_t n, const char *path)
+capabilities_of(struct server_fixture *fixture, const char **names, size_t n,
+	const char *path)
 {
+	const struct str_list list = { names, n };
 	struct acl acl = { 0 };
 	struct err err = { 0 };
 	unsigned caps;
 
-	if (acl_load(fixture->server, names, n, fixture->arena, &acl, &err) !=
-		0)
+	if (acl_load(fixture->server, &list, NULL, fixture->arena, &acl,
+		    &err) != 0)
 		fail_msg("%s %s", err.message, err.detail);
 	caps = acl_capabilities(&acl, path);
 	acl_clear(&acl);
@@ -41,8 +42,8 @@ put_policy(struct server_fixture *fixture, const char *record, const char *text)
 static void
 root_alone_is_all(void **state)
 {
-	static const char *const names[] = { "root", "default" };
-	static const char *const spelled[] = { "Root" };
+	static const char *names[] = { "root", "default" };
+	static const char *spelled[] = { "Root" };
 	struct server_fixture *fixture = server_fixture_open();
 
 	(void)state;
@@ -55,8 +56,8 @@ root_alone_is_all(void **state)
 static void
 a_changed_policy_counts_at_once(void **state)
 {
-	static const char *const names[] = { "default", "absent", "ops" };
-	static const char *const upper[] = { "OPS" };
+	static const char *names[] = { "default", "absent", "ops" };
+	static const char *upper[] = { "OPS" };
 	struct server_fixture *fixture = server_fixture_open();
 
 	(void)state;
@@ -77,14 +78,15 @@ a_changed_policy_counts_at_once(void **state)
 static void
 a_broken_record_is_an_error(void **state)
 {
-	static const char *const names[] = { "default", "broken" };
+	static const char *names[] = { "default", "broken" };
+	const struct str_list list = { names, 2 };
 	struct server_fixture *fixture = server_fixture_open();
 	struct acl acl = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
 	put_policy(fixture, "policies/broken", "path");
-	assert_true(acl_load(fixture->server, names, 2, fixture->arena, &acl,
+	assert_true(acl_load(fixture->server, &list, NULL, fixture->arena, &acl,
 			    &err) < 0);
 	assert_int_equal(acl.n, 0);
 	server_fixture_free(fixture);

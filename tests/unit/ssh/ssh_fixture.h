@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "server/auth/auth.h"
+#include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/sys/sys.h"
 #include "tests/support/api_steps.h"
@@ -28,7 +29,8 @@ static inline int
 setup(void **state)
 {
 	static const struct mount_type *const types[] = { &sys_mount_type,
-		&token_mount_type, &ssh_mount_type, NULL };
+		&token_mount_type, &identity_mount_type, &ssh_mount_type,
+		NULL };
 
 	(void)state;
 	fixture = api_fixture_new(types);
