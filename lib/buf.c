@@ -205,19 +205,6 @@ buf_add_u64be(struct buf *buf, uint64_t n)
 	return buf_add(buf, bytes, sizeof(bytes));
 }
 
-void
-buf_drop(struct buf *buf, size_t n)
-{
-	size_t left;
-
-	if (buf->len == 0)
-		return;
-	left = n < buf->len ? buf->len - n : 0;
-	memmove(buf->data, buf->data + (buf->len - left), left);
-	secret_wipe(buf->data + left, buf->len - left);
-	buf->len = left;
-}
-
 int
 buf_check(const struct buf *buf, struct err *err)
 {

@@ -39,9 +39,6 @@ int buf_add_u64be(struct buf *buf, uint64_t n);
 /* Room for len more bytes at the end; NULL on failure. Add to len by hand. */
 uint8_t *buf_reserve(struct buf *buf, size_t len);
 
-/* Drop the first n bytes, wiping what they leave behind. */
-void buf_drop(struct buf *buf, size_t n);
-
 /* 0 where every add so far worked, else the code, recorded in err. */
 int buf_check(const struct buf *buf, struct err *err) WARN_UNUSED;
 

@@ -183,21 +183,6 @@ mounts_find(struct mounts *mounts, const char *path)
 }
 
 struct mount *
-mounts_find_uuid(struct mounts *mounts, const char *uuid)
-{
-	struct mount *mount = NULL;
-	size_t i;
-
-	pthread_rwlock_rdlock(&mounts->lock);
-	for (i = 0; i < mounts->n && mount == NULL; i++) {
-		if (strcmp(mounts->table[i]->uuid, uuid) == 0)
-			mount = hold_live(mounts->table[i]);
-	}
-	pthread_rwlock_unlock(&mounts->lock);
-	return mount;
-}
-
-struct mount *
 mounts_find_entry(struct mounts *mounts, const char *path)
 {
 	struct mount *mount = NULL;

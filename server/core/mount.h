@@ -87,7 +87,6 @@ void mounts_unload(struct mounts *mounts);
  * two mounts' paths nest. Allocates nothing.
  */
 struct mount *mounts_find(struct mounts *mounts, const char *path);
-struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
 void mount_unref(struct mounts *mounts, struct mount **mount);
 
 /* Every live mount in order of path; fn may not call back into the table. */
