@@ -99,6 +99,12 @@ struct value *value_copy(struct arena *arena, const struct value *value);
 /* Reorder an object's members by name, bytewise; stable; not recursive. */
 void value_sort(struct value *object);
 
+/*
+ * The n members of an object by name, bytewise, which itself stays as it is:
+ * an array for the caller to free. NULL: no memory.
+ */
+const struct value **value_by_name(const struct value *object);
+
 /* for (child of parent) …; parent may be NULL. */
 #define VALUE_EACH(child, parent)                                              \
 	for (const struct value *child = (parent) != NULL ? (parent)->first    \

@@ -7,6 +7,7 @@
 #define SALLYPORT_SERVER_API_OP_H
 
 #include "lib/secret.h"
+#include "lib/str_list.h"
 #include "lib/value.h"
 
 struct record_type;
@@ -54,11 +55,6 @@ enum field_flag {
 	FIELD_PATH = 1 << 1,     /* captured from the path */
 	FIELD_QUERY = 1 << 2,    /* for documentation: usual as a query */
 	FIELD_HIDDEN = 1 << 3    /* accepted, in no documentation (old names) */
-};
-
-struct str_list {
-	const char **items;
-	size_t n;
 };
 
 struct str_map {

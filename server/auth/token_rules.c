@@ -8,16 +8,6 @@
 #define ROOT "root"
 #define DEFAULT "default"
 
-bool
-str_list_has(const struct str_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
 static struct str_list
 policies_of(const struct token *token)
 {

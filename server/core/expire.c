@@ -88,19 +88,6 @@ bring_forward(struct expire *expire, int64_t due_s)
 	return false;
 }
 
-/* One log line when it begins to fail, one when it works again. */
-static void
-note_outcome(struct expire *expire, int rc, const struct err *err)
-{
-	bool fails = rc != 0 && rc != ERR_SEALED;
-
-	if (fails && !expire->failing)
-		log_error("expired leases cannot be taken back", LOG_ERR(err));
-	else if (!fails && expire->failing)
-		log_info("expired leases are taken back again");
-	expire->failing = fails;
-}
-
 /* Take back all that is due now, in bounded steps. */
 static void
 take_back(struct expire *expire)
@@ -115,7 +102,9 @@ take_back(struct expire *expire)
 	while (rc == 0 && more && !is_stopping(expire))
 		rc = lease_expire_due(
 			expire->server->store, STEP, &more, &next_s, &err);
-	note_outcome(expire, rc, &err);
+	log_failing(&expire->failing, rc != 0 && rc != ERR_SEALED ? &err : NULL,
+		"expired leases cannot be taken back",
+		"expired leases are taken back again");
 	if (rc != 0 || more)
 		(void)bring_forward(expire, 0);
 	else if (next_s > 0)
