@@ -13,6 +13,7 @@
 
 #include <openssl/ssl.h>
 
+#include "lib/log.h"
 #include "lib/netaddr.h"
 #include "lib/tls.h"
 
@@ -286,6 +287,22 @@ find_body_max(const struct listener_settings *settings, int64_t server_max)
 	return size < 0 ? SIZE_MAX / 2 : (size_t)size;
 }
 
+/* What others than this host can reach and an operator should know of. */
+static void
+warn_of_reach(const struct endpoint *endpoint)
+{
+	if (endpoint->is_local)
+		return;
+	if (!wants_tls(endpoint))
+		log_warn(
+			"plain HTTP: whoever is on the network reads tokens and passwords",
+			LOG_STR("address", endpoint->settings->address));
+	if (endpoint->settings->unauthenticated_rekey)
+		log_warn(
+			"whoever reaches this address may begin or cancel a rekey",
+			LOG_STR("address", endpoint->settings->address));
+}
+
 int
 endpoint_open(struct endpoint *endpoint,
 	const struct listener_settings *settings, int64_t request_size_max,
@@ -304,7 +321,9 @@ endpoint_open(struct endpoint *endpoint,
 	if (rc == 0)
 		rc = endpoint->is_unix ? open_unix(endpoint, err)
 				       : open_tcp(endpoint, err);
-	if (rc != 0)
+	if (rc == 0)
+		warn_of_reach(endpoint);
+	else
 		endpoint_close(endpoint);
 	return rc;
 }

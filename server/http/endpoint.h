@@ -25,7 +25,10 @@ struct endpoint {
 	SSL_CTX *tls; /* under the lock; NULL: plain */
 };
 
-/* Bind, listen, load certificates. Errors name the address or file. */
+/*
+ * Bind, listen, load certificates. Errors name the address or file. Warns where
+ * others than this host can reach it without TLS, or rekey without a token.
+ */
 int endpoint_open(struct endpoint *endpoint,
 	const struct listener_settings *settings, int64_t request_size_max,
 	struct err *err);
