@@ -77,7 +77,10 @@ void mounts_free(struct mounts **mounts);
 const struct mount_type *mounts_type(
 	const struct mounts *mounts, const char *name);
 
-/* After unseal: built-ins are made at first, then all are read. */
+/*
+ * After unseal: all records are read, built-ins made where they are missing,
+ * removals that were cut off finished.
+ */
 int mounts_load(struct mounts *mounts, struct err *err);
 /* At seal: forget all but the types. */
 void mounts_unload(struct mounts *mounts);
