@@ -46,19 +46,21 @@ def request(method, path, token=None, body=None, more='', version='HTTP/1.1'):
 
 
 def state(wire):
-    """All that a caller with every right can see, in one value."""
+    """All that a caller with every right can see, in one value; the status of what it may not see any more."""
     def data(method, path):
         status, got = wire.call(method, path)
         return got.get('data') if status == 200 else status
 
-    def each(path):
+    def each(path, method='GET'):
         listed = data('LIST', path)
-        return {one: data('GET', f'{path}/{one}') for one in listed['keys']} if isinstance(listed, dict) else listed
+        return {one: data(method, f'{path}/{one}') for one in sorted(listed['keys'])} if isinstance(listed, dict) else listed
 
-    devices = {name: {k: v for k, v in one.items() if k != 'head'} for name, one in data('GET', 'sys/audit').items()}
-    leases = {role: data('LIST', f'sys/leases/lookup/ssh/creds/{role}')
-              for role in (data('LIST', 'sys/leases/lookup/ssh/creds') or {}).get('keys', [])}
-    accessors = sorted(data('LIST', 'auth/token/accessors')['keys'])
+    devices, accessors = data('GET', 'sys/audit'), data('LIST', 'auth/token/accessors')
+    if isinstance(devices, dict):
+        devices = {name: {k: v for k, v in one.items() if k != 'head'} for name, one in devices.items()}
+    if isinstance(accessors, dict):
+        accessors = sorted(accessors['keys'])
+    leases = each('sys/leases/lookup/ssh/creds', 'LIST')
     return {'mounts': data('GET', 'sys/mounts'), 'tune': data('GET', 'sys/mounts/ssh/tune'), 'devices': devices,
             'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),

@@ -55,12 +55,11 @@ they_need_sudo(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_backup_goes_to_an_absolute_path),
-		TEST(resetting_the_clock_tells_the_time),
-		TEST(a_check_counts_the_records),
-		TEST(they_need_sudo),
+		MOUNTED(a_backup_goes_to_an_absolute_path),
+		MOUNTED(resetting_the_clock_tells_the_time),
+		MOUNTED(a_check_counts_the_records),
+		MOUNTED(they_need_sudo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
