@@ -20,9 +20,17 @@ struct writer;
 /* First byte of a record that is not sealed; sealed ones begin with 1. */
 #define FORMAT_CLEAR 0
 
-/* Holds the batch number and the clock mark of the last commit. */
+/*
+ * What each commit writes: its number and clock mark; the key term in use and
+ * how many values it had sealed.
+ */
 #define STATE_KEY "core/state"
-#define STATE_LEN 17 /* format byte, u64 batch, i64 ns */
+#define STATE_NUMBERS 4 /* u64be: batch, ns, term, values sealed */
+
+struct key_use {
+	uint32_t term; /* 0: none yet */
+	uint64_t n;
+};
 
 struct store {
 	struct backend *backend;
@@ -31,6 +39,7 @@ struct store {
 	struct storeclock *clock;
 	pthread_rwlock_t barrier_lock; /* read: a transaction uses barrier */
 	struct barrier *barrier;       /* NULL: sealed */
+	struct key_use key_use;        /* of the last batch; the writer's */
 	_Atomic uint64_t batch;        /* number of the last commit */
 	_Atomic uint64_t durable; /* = batch since the first one made here */
 	atomic_bool failed;
@@ -84,7 +93,7 @@ void tx_keep_owner(struct store_tx *tx, struct span key);
 bool tx_is_owner_kept(const struct store_tx *tx, struct span key);
 void tx_drop_owner(struct store_tx *tx);
 
-/* Write the batch number and the clock mark. */
+/* Write the state record of this commit. */
 int tx_put_state(struct store_tx *tx, struct err *err);
 
 /* The end of the reserved row numbers: no row has this one or a later one. */

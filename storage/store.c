@@ -18,12 +18,12 @@
 
 /* ---- life ------------------------------------------------------------ */
 
-/* The number of the last commit and its time; zeros in a new store. */
+/* What the last commit wrote of itself; zeros in a new store. */
 static int
-read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
+read_state(struct backend *backend, uint64_t ret_numbers[STATE_NUMBERS],
 	struct err *err)
 {
-	uint64_t numbers[2] = { 0, 0 };
+	uint64_t numbers[STATE_NUMBERS] = { 0 };
 	struct backend_reader *reader = NULL;
 	struct buf state;
 	int rc = backend->ops->reader_get(backend, &reader, err);
@@ -34,7 +34,7 @@ read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
 	rc = backend->ops->get(
 		backend, reader, span_str(STATE_KEY), &state, err);
 	backend->ops->reader_put(backend, reader);
-	if (rc == 0 && state.len == STATE_LEN)
+	if (rc == 0 && state.len == 1 + sizeof(numbers))
 		memcpy(numbers, state.data + 1, sizeof(numbers));
 	else if (rc == 0)
 		rc = err_set(err, ERR_CRYPTO, 500,
@@ -44,8 +44,8 @@ read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
 		err_clear(err);
 	if (rc != 0 && rc != ERR_ABSENT)
 		return rc;
-	*ret_batch = be64toh(numbers[0]);
-	*ret_mark_ns = (int64_t)be64toh(numbers[1]);
+	for (size_t i = 0; i < STATE_NUMBERS; i++)
+		ret_numbers[i] = be64toh(numbers[i]);
 	return 0;
 }
 
@@ -80,16 +80,16 @@ static int
 store_start(struct store *store, const struct store_settings *settings,
 	struct err *err)
 {
-	uint64_t batch;
-	int64_t mark_ns;
-	int rc = read_state(store->backend, &batch, &mark_ns, err);
+	uint64_t state[STATE_NUMBERS];
+	int rc = read_state(store->backend, state, err);
 
 	if (rc != 0)
 		return rc;
-	atomic_store(&store->batch, batch);
+	atomic_store(&store->batch, state[0]);
+	store->key_use = (struct key_use){ (uint32_t)state[2], state[3] };
 	store->clock = storeclock_new(
 		settings->clock != NULL ? settings->clock : clock_system(),
-		mark_ns);
+		(int64_t)state[1]);
 	store->cache =
 		cache_new(settings->cache_bytes != 0 ? settings->cache_bytes
 						     : CACHE_DEFAULT);
@@ -215,6 +215,9 @@ store_set_barrier(struct store *store, struct barrier *barrier)
 {
 	pthread_rwlock_wrlock(&store->barrier_lock);
 	store->barrier = barrier;
+	if (barrier != NULL)
+		barrier_count_from(
+			barrier, store->key_use.term, store->key_use.n);
 	cache_wipe(store->cache);
 	pthread_rwlock_unlock(&store->barrier_lock);
 }

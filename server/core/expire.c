@@ -1,6 +1,6 @@
 /*
- * One thread that takes back what is due; it also saves the audit heads and
- * looks for damage. It wakes for the next due second, or
+ * One thread that takes back what is due; it also saves the audit heads, looks
+ * for damage and renews the store's key. It wakes for the next due second, or
  * after a second at the latest, since the audit heads move meanwhile and the
  * store's clock is not the one that threads sleep by.
  */
@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "server/core/audit_devices.h"
+#include "server/core/key_watch.h"
 #include "server/core/scrubber.h"
 #include "server/core/server.h"
 #include "storage/lease.h"
@@ -31,6 +32,7 @@ struct expire {
 	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
 	bool failing;           /* the last round did; the thread's own */
 	struct scrubber scrubber;
+	struct key_watch key_watch;
 };
 
 int
@@ -157,6 +159,7 @@ run(void *arg)
 			take_back(expire);
 		audit_devices_save_heads(expire->server);
 		scrubber_tick(&expire->scrubber, expire->server);
+		key_watch_tick(&expire->key_watch, expire->server);
 		sleep_until_due(expire);
 	}
 	return NULL;
@@ -173,6 +176,7 @@ expire_start(struct expire *expire, struct err *err)
 		expire->stopping = false;
 		expire->failing = false;
 		expire->scrubber = (struct scrubber){ 0 };
+		expire->key_watch = (struct key_watch){ 0 };
 		atomic_store(&expire->next_s, 0);
 		sigfillset(&all);
 		(void)pthread_sigmask(SIG_SETMASK, &all, &old);

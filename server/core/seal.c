@@ -377,6 +377,58 @@ close_down(struct seal *seal, struct barrier *barrier)
 	barrier_free(&barrier);
 }
 
+/* ---- key terms --------------------------------------------------------- */
+
+static int
+put_keyring(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct span *blob = ctx;
+
+	return tx_put_clear(tx, span_str(KEY_KEYRING), *blob, err);
+}
+
+/* The change lock is held. */
+static int
+add_term(struct server *server, struct barrier *barrier, struct err *err)
+{
+	struct arena *arena = arena_new(SEAL_MEMORY_MAX);
+	struct span blob = SPAN_NONE;
+	struct buf keyring;
+	int rc;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	buf_init(&keyring, KEYRING_BYTES_MAX);
+	rc = barrier_draw_term(
+		barrier, store_now_s(server->store), &keyring, err);
+	if (rc == 0)
+		rc = keeper_wrap_keyring(server->keeper,
+			secret_view_of(keyring.data, keyring.len), arena, &blob,
+			err);
+	if (rc == 0)
+		rc = store_write(server->store, put_keyring, &blob, err);
+	if (rc == 0)
+		barrier_use_term(barrier);
+	buf_clear(&keyring);
+	arena_free(&arena);
+	return rc;
+}
+
+int
+seal_rotate_key(struct seal *seal, struct err *err)
+{
+	struct barrier *barrier = NULL;
+	int rc;
+
+	if (pthread_mutex_trylock(&seal->change) != 0)
+		return err_set(err, ERR_BUSY, 503, "overloaded");
+	barrier = atomic_load(&seal->barrier);
+	rc = barrier == NULL ? err_set(err, ERR_SEALED, 503, "Vault is sealed")
+			     : add_term(seal->server, barrier, err);
+	pthread_mutex_unlock(&seal->change);
+	return rc;
+}
+
 /* ---- the steps of opening ---------------------------------------------- */
 
 #define KEYRING_DAMAGED "the keyring is damaged"
@@ -436,11 +488,18 @@ open_audit(struct opening *opening, struct err *err)
 static int
 open_history(struct opening *opening, struct err *err)
 {
+	bool restored = false;
+	struct err why = { 0 };
 	int rc = rollback_check(opening->server, opening->status->cluster_id,
-		opening->seal->accept_rollback, err);
+		opening->seal->accept_rollback, &restored, err);
 
 	if (rc == ERR_DENIED)
 		opening->status->reason = ROLLBACK_REASON;
+	/* An old copy does not know what its key sealed since. */
+	if (rc == 0 && restored &&
+		add_term(opening->server, opening->barrier, &why) != 0)
+		log_warn("a store that was put back keeps its key",
+			LOG_ERR(&why));
 	return rc;
 }
 

@@ -64,6 +64,7 @@ def test_a_restored_store_accepts_no_old_password(sealed_server):
     server = sealed_server
     token = server.token_with('path "ssh/creds/otp" { capabilities = ["update"] }')
     live, spent_later = server.otp(), server.otp(token=token)
+    assert server.api().get('sys/key-status').data['term'] == 1
     backup = server.directory / 'backup.db'
     made = run(server, 'operator', 'backup', str(backup))
     assert made.returncode == 0, made.stderr
@@ -78,6 +79,7 @@ def test_a_restored_store_accepts_no_old_password(sealed_server):
         assert verify(server, otp['data']['key']) == 400
         assert server.api().put('sys/leases/lookup', {'lease_id': otp['lease_id']}).status == 400
     assert 'put back from a backup' in server.log_text()
+    assert server.api().get('sys/key-status').data['term'] == 2, 'the copy cannot know what term 1 sealed since'
     assert server.api().get('ssh/roles/otp').data['default_user'] == 'ubuntu'
     assert verify(server, server.otp(token=token)['data']['key']) == 200
     assert stored_number(server, 'core/epoch') == 2

@@ -140,7 +140,7 @@ read_mark(struct store_tx *tx, void *ctx, struct err *err)
 	struct span value;
 	int rc = tx_get_clear(tx, span_str("core/state"), arena, &value, err);
 
-	if (rc == 0 && value.len == 16) {
+	if (rc == 0 && value.len == 32) {
 		mark->batch = __builtin_bswap64(
 			((const uint64_t *)(const void *)value.data)[0]);
 		mark->ns = (int64_t)__builtin_bswap64(
