@@ -14,6 +14,7 @@
 
 #define ROWS_KEY "core/rows"
 #define ROW_LIMIT (UINT64_C(1) << 48)
+#define SKEW_MIN_S 60 /* smaller ones are drift */
 #define CACHE_DEFAULT ((size_t)32 * 1024 * 1024)
 
 /* ---- life ------------------------------------------------------------ */
@@ -382,7 +383,9 @@ store_now_s(const struct store *store)
 int64_t
 store_clock_skew_s(const struct store *store)
 {
-	return storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
+	int64_t skew_s = storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
+
+	return skew_s > -SKEW_MIN_S && skew_s < SKEW_MIN_S ? 0 : skew_s;
 }
 
 int

@@ -207,8 +207,8 @@ int64_t store_now_ns(const struct store *store);
 int64_t store_now_s(const struct store *store);
 
 /*
- * How far wall time is ahead of that clock, in s; negative: behind. Not 0
- * only where wall time jumped and is not followed.
+ * How far wall time is ahead of that clock, in s; negative: behind. 0 too where
+ * that is less than a minute: more is a jump that is not followed.
  */
 int64_t store_clock_skew_s(const struct store *store);
 

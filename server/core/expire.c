@@ -31,6 +31,7 @@ struct expire {
 	bool running, stopping; /* under mutex */
 	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
 	bool failing;           /* the last round did; the thread's own */
+	bool clock_off;         /* the thread's own too */
 	struct scrubber scrubber;
 	struct key_watch key_watch;
 };
@@ -148,6 +149,21 @@ sleep_until_due(struct expire *expire)
 	pthread_mutex_unlock(&expire->mutex);
 }
 
+/* One log line when wall time jumps away, one when it is back. */
+static void
+note_clock(struct expire *expire)
+{
+	const int64_t ahead_s = store_clock_skew_s(expire->server->store);
+
+	if (ahead_s != 0 && !expire->clock_off)
+		log_warn(
+			"the wall clock jumped and is not followed; \"sallyport operator clock-reset\" follows it",
+			LOG_INT("ahead_s", ahead_s));
+	else if (ahead_s == 0 && expire->clock_off)
+		log_info("the wall clock is right again");
+	expire->clock_off = ahead_s != 0;
+}
+
 static void *
 run(void *arg)
 {
@@ -157,6 +173,7 @@ run(void *arg)
 		if (atomic_load(&expire->next_s) <=
 			store_now_s(expire->server->store))
 			take_back(expire);
+		note_clock(expire);
 		audit_devices_save_heads(expire->server);
 		scrubber_tick(&expire->scrubber, expire->server);
 		key_watch_tick(&expire->key_watch, expire->server);

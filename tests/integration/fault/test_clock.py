@@ -75,10 +75,16 @@ def test_a_step_forward_of_under_an_hour_is_followed(clocked):
 
 
 def test_a_step_forward_of_hours_is_not_followed(clocked):
+    """Log and health say so, and the log when it is over."""
     otp = clocked.otp()
+    assert 'wall_clock_ahead_s' not in clocked.api(None).get('sys/health').json
     clocked.set_clock(5 * HOUR_S)
     assert ttl(clocked, otp) > 0
     assert verify(clocked, otp) == 200
+    assert clocked.api(None).get('sys/health').json['wall_clock_ahead_s'] > 4 * HOUR_S
+    wait_for(lambda: 'the wall clock jumped and is not followed' in clocked.log_text(), 'the log tells of it')
+    clocked.set_clock(0)
+    wait_for(lambda: 'the wall clock is right again' in clocked.log_text(), 'the log tells of its end')
 
 
 def test_a_clock_behind_the_stores_mark_gives_no_longer_life(clocked):
