@@ -48,7 +48,7 @@ class Run:
         time.sleep(seconds / 2)
         wait_for(lambda: sum(one.n_done for one in clients) >= LEAST, 'the clients are at work')
         if cycle % KILLS_OF_A_LIFE == CHECKPOINT_AT:
-            wait_for(self.has_begun_anew, 'a checkpoint')
+            wait_for(self.has_begun_anew, 'a checkpoint', 6 * PATIENCE_S)  # behind some thousand pages
         self.server.kill()
         self.salt = self.log_salt()
         for one in clients:
