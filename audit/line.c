@@ -1,20 +1,51 @@
-/* Lines as single links: they are appended, taken from the front, freed. */
+/*
+ * Lines as single links: they are appended, taken from the front, freed. One
+ * thread makes them and another frees them, which malloc is slow at: those of
+ * the usual size are kept, wiped.
+ */
 #include "audit/line.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
-#define BODY_USUAL 1500
+#define BODY_USUAL 2000
+#define BODY_KEPT 4096
+#define KEPT_MAX 512
+
+static struct {
+	pthread_mutex_t mutex;
+	struct line *first;
+	size_t n;
+} kept = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static struct line *
+take_kept(void)
+{
+	struct line *line = NULL;
+
+	pthread_mutex_lock(&kept.mutex);
+	line = kept.first;
+	if (line != NULL) {
+		kept.first = line->next;
+		kept.n--;
+	}
+	pthread_mutex_unlock(&kept.mutex);
+	return line;
+}
 
 struct line *
 line_new(void)
 {
-	struct line *line = calloc(1, sizeof(*line));
+	struct line *line = take_kept();
 
-	if (line == NULL)
-		return NULL;
-	atomic_init(&line->ticket, NULL);
-	buf_init(&line->body, LINE_BODY_MAX);
-	(void)buf_reserve(&line->body, BODY_USUAL);
+	if (line == NULL) {
+		line = calloc(1, sizeof(*line));
+		if (line == NULL)
+			return NULL;
+		buf_init(&line->body, LINE_BODY_MAX);
+		(void)buf_reserve(&line->body, BODY_USUAL);
+	}
+	*line = (struct line){ .body = line->body };
 	return line;
 }
 
@@ -27,8 +58,8 @@ line_finish(struct line *line, bool ok)
 		ticket_finish(ticket, ok);
 }
 
-void
-line_free_all(struct line *line)
+static void
+free_lines(struct line *line)
 {
 	while (line != NULL) {
 		struct line *next = line->next;
@@ -37,6 +68,42 @@ line_free_all(struct line *line)
 		free(line);
 		line = next;
 	}
+}
+
+/* Move lines to those that are kept, while there is room. */
+static struct line *
+keep_lines(struct line *line)
+{
+	pthread_mutex_lock(&kept.mutex);
+	while (line != NULL && kept.n < KEPT_MAX) {
+		struct line *next = line->next;
+
+		line->next = kept.first;
+		kept.first = line;
+		kept.n++;
+		line = next;
+	}
+	pthread_mutex_unlock(&kept.mutex);
+	return line;
+}
+
+void
+line_free_all(struct line *line)
+{
+	struct line *usual = NULL, *large = NULL;
+
+	while (line != NULL) {
+		struct line *next = line->next;
+		struct line **to =
+			line->body.cap <= BODY_KEPT ? &usual : &large;
+
+		buf_reset(&line->body);
+		line->next = *to;
+		*to = line;
+		line = next;
+	}
+	free_lines(large);
+	free_lines(keep_lines(usual));
 }
 
 int64_t
