@@ -387,12 +387,13 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 	pthread_mutex_unlock(&keys->derived_lock);
 }
 
+/* Labels differ at once; most subjects are the same. */
 static bool
 is_derived(const struct derived *entry, const char *label, struct span subject)
 {
-	return span_equal(
-		       span_of(entry->subject, entry->subject_len), subject) &&
-		strcmp(entry->label, label) == 0;
+	return strcmp(entry->label, label) == 0 &&
+		span_equal(
+			span_of(entry->subject, entry->subject_len), subject);
 }
 
 /* NULL where it was not kept. */
