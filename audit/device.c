@@ -133,6 +133,8 @@ prepare(struct device *device, const struct audit_device_config *config,
 		return rc;
 	device->style.log_raw = options.log_raw;
 	device->style.clear_accessor = !options.hmac_accessor;
+	if (options.timeout_ms > 0)
+		device->settings.deadline_ms = options.timeout_ms;
 	device->path = strdup(config->path);
 	if (device->path == NULL)
 		return err_set_memory(err);

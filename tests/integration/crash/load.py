@@ -61,7 +61,7 @@ def made_otp(status, body):
 
 def mount_text(name):
     """Reads the description of a mount from sys/mounts."""
-    return lambda status, body: body['data'].get(f'{name}/', {}).get('description')
+    return lambda status, body: body['data'].get(f'{name}/', {}).get('description') if status == 200 else None
 
 
 class Client(threading.Thread):

@@ -36,7 +36,7 @@ class Case:
         self.server = Server()
         self.faults.prepare(self.server)
         self.server.start().mount_ssh().write_role()
-        self.path = self.server.enable_audit()
+        self.path = self.server.enable_audit(write_timeout='2s')
         self.granted = []
 
     def blocked(self, what):
@@ -79,13 +79,17 @@ class Case:
         wire.close()
         return wrong
 
+    def is_granted(self, wire):
+        status, body = ask(wire)
+        if status == 200:
+            self.granted.append(body['request_id'])
+        return status == 200
+
     def check(self, block):
         wrong = block(self)
         wire = Wire(self.server)
-        wait_for(lambda: ask(wire)[0] == 200, 'it recovers')
-        status, body = ask(wire)
+        wait_for(lambda: self.is_granted(wire), 'it recovers')
         wire.close()
-        self.granted.append(body['request_id'])
         told = {one['request']['id'] for one in whole_lines(self.path) if one['type'] == 'response'}
         if self.granted[-1] not in told:
             wrong.append('an answer without its line')

@@ -164,9 +164,11 @@ class Server:
         assert answer.status == 204, answer
         return self
 
-    def enable_audit(self, name='file', file='audit.log', **options):
+    def enable_audit(self, name='file', file='audit.log', write_timeout='10m', **options):
+        """A file that may be slow, where it is not the deadline that matters."""
         path = self.audit_directory / file
-        answer = self.api().put(f'sys/audit/{name}', {'type': 'file', 'options': {'file_path': str(path), **options}})
+        options = {'file_path': str(path), 'write_timeout': write_timeout, **options}
+        answer = self.api().put(f'sys/audit/{name}', {'type': 'file', 'options': options})
         assert answer.status == 204, answer
         return path
 
