@@ -59,7 +59,11 @@ void barrier_count_from(struct barrier *barrier, uint32_t term, uint64_t n);
 void barrier_status(const struct barrier *barrier, uint32_t *ret_term,
 	int64_t *ret_installed_s, uint64_t *ret_encryptions);
 
-/* The seed of the audit key (Ed25519); rotate never touches it. */
+/*
+ * The seed of an audit key (Ed25519); rotate never touches it. Each device has
+ * a key of its own in its record, so nothing asks for this one: it is part of
+ * the form of the keyring.
+ */
 struct secret_view barrier_audit_seed(const struct barrier *barrier);
 
 /*

@@ -62,12 +62,6 @@ tx_barrier(const struct store_tx *tx)
 	return tx->barrier;
 }
 
-struct store *
-tx_store(const struct store_tx *tx)
-{
-	return tx->store;
-}
-
 void
 tx_touch(struct store_tx *tx)
 {
