@@ -4,6 +4,7 @@ Checked of each case: status, text and form of the answer, whether the connectio
 is kept; of each route how many audit lines its cases leave; of each class that it
 changed nothing that can be read.
 """
+import contextlib
 import dataclasses
 import json
 
@@ -82,7 +83,7 @@ class Table:
         self.bad_tokens = ['junk', 'hvs.' + 'A' * 24, 's.' + 'A' * 24, spent['client_token'], spent['accessor'], '\xe9']
         self.otp = self.world.otp()['data']['key']
         self.file = audit.Follow(server.enable_audit())
-        self.line, self.wire = Line(server), Wire(server)
+        self.line = Line(server)
 
     def judge(self, case):
         """What is wrong with the answer, or None."""
@@ -130,12 +131,18 @@ class Table:
         if len(lines) != want:
             self.wrong.append((str(route), f'{len(lines)} audit lines for {want}', [one['request'] for one in lines[-4:]]))
 
+    def state(self):
+        """On a connection of its own, and none is kept meanwhile: one that idles for long is closed."""
+        self.line.close()
+        with contextlib.closing(Wire(self.server)) as wire:
+            return state(wire)
+
     def over(self, name, cases_of, routes=None):
         """A class of bad input over the routes that have it."""
-        self.tries, self.wrong, before = 0, [], state(self.wire)
+        self.tries, self.wrong, before = 0, [], self.state()
         for route in self.routes if routes is None else routes:
             self.run(route, list(cases_of(route)))
-        after = state(self.wire)
+        after = self.state()
         self.wrong += [('changed', part, before[part], after[part]) for part in before if before[part] != after[part]]
         figure('bad-input', self.tries, len(self.wrong), name)
         print(f'{name}: {self.tries} cases, {len(self.wrong)} wrong')
@@ -145,7 +152,7 @@ class Table:
 
 @pytest.fixture(scope='module')
 def table():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     one = Table(server)
     yield one

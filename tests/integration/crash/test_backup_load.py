@@ -67,7 +67,7 @@ def judge(server, copy, before, keys):
 
 
 def test_a_backup_under_load_is_a_point_in_time():
-    server = Server().start().mount_ssh()
+    server = Server().start().mount_ssh(default_lease_ttl='24h')
     rng, copies, failures = random.Random(23), [], {}
     try:
         for n in range(PADDING):

@@ -40,7 +40,7 @@ def stored_number(server, key):
 
 @pytest.fixture
 def sealed_server():
-    server = Server(dev=False, shares=(3, 2)).start().mount_ssh()
+    server = Server(dev=False, shares=(3, 2)).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     server.enable_audit()
     yield server
@@ -120,7 +120,7 @@ def test_a_backup_replaces_no_file(sealed_server):
 
 
 def test_a_kill_during_the_drop_leaves_no_password():
-    server = Server().start().mount_ssh()
+    server = Server().start().mount_ssh(default_lease_ttl='24h')
     try:
         server.write_role()
         wire = Wire(server)
