@@ -6,13 +6,13 @@
 #include "storage/barrier.h"
 
 #include <endian.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "lib/lock.h"
 #include "lib/random.h"
 
 /* A sealed value: format byte, term (u32be), nonce, ciphertext and tag. */
@@ -51,6 +51,8 @@ struct derived {
 	uint8_t key[BARRIER_KEY];
 	struct hmac_key mac; /* the same key, ready to hash with */
 };
+
+static struct guard derived_guard; /* of n_derived, for changing it */
 
 /* The guarded pages of a barrier. */
 struct keys {
@@ -372,7 +374,7 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 
 	if (subject.len > SUBJECT_MAX || strlen(label) >= LABEL_MAX)
 		return;
-	pthread_mutex_lock(&keys->derived_lock);
+	lock_take(&keys->derived_lock, &derived_guard);
 	n = atomic_load(&keys->n_derived);
 	if (n < DERIVED_MAX) {
 		entry = &keys->derived[n];
@@ -384,7 +386,7 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 		hmac_key_init(&entry->mac, key);
 		atomic_store(&keys->n_derived, n + 1);
 	}
-	pthread_mutex_unlock(&keys->derived_lock);
+	lock_give(&keys->derived_lock, &derived_guard);
 }
 
 /* Labels differ at once; most subjects are the same. */

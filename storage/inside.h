@@ -2,10 +2,10 @@
 #ifndef SALLYPORT_STORAGE_INSIDE_H
 #define SALLYPORT_STORAGE_INSIDE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "lib/buf.h"
+#include "lib/lock.h"
 #include "storage/backend.h"
 #include "storage/barrier.h"
 #include "storage/store.h"
@@ -32,21 +32,25 @@ struct key_use {
 	uint64_t n;
 };
 
+extern struct guard store_barrier_guard, store_rows_guard;
+
 struct store {
 	struct backend *backend;
 	struct cache *cache;
 	struct writer *writer;
 	struct storeclock *clock;
 	pthread_rwlock_t barrier_lock; /* read: a transaction uses barrier */
-	struct barrier *barrier;       /* NULL: sealed */
-	struct key_use key_use;        /* of the last batch; the writer's */
-	_Atomic uint64_t batch;        /* number of the last commit */
+	/* NULL: sealed. */
+	struct barrier *barrier GUARDED_BY(store_barrier_guard);
+	struct key_use key_use;   /* of the last batch; the writer's */
+	_Atomic uint64_t batch;   /* number of the last commit */
 	_Atomic uint64_t durable; /* = batch since the first one made here */
 	atomic_bool failed;
 	void (*on_failure)(void *ctx);
 	void *on_failure_ctx;
 	pthread_mutex_t row_lock;
-	uint64_t row_next, row_end;
+	uint64_t row_next GUARDED_BY(store_rows_guard);
+	uint64_t row_end GUARDED_BY(store_rows_guard);
 };
 
 /* Hashes of the keys that a batch changed, for the cache. */
@@ -75,7 +79,8 @@ struct store_tx {
 
 /* An empty transaction of store on the writer's view or on a snapshot. */
 void tx_init(struct store_tx *tx, struct store *store,
-	struct backend_reader *reader, struct changes *changes);
+	struct backend_reader *reader, struct changes *changes)
+	REQUIRES_SHARED(store_barrier_guard);
 void tx_clear(struct store_tx *tx);
 
 /* Delete whatever the record is, without a look at the barrier. */

@@ -12,6 +12,8 @@
 #include "lib/fsutil.h"
 #include "storage/inside.h"
 
+struct guard store_barrier_guard, store_rows_guard;
+
 #define ROWS_KEY "core/rows"
 #define ROW_LIMIT (UINT64_C(1) << 48)
 #define SKEW_MIN_S 60 /* smaller ones are drift */
@@ -147,7 +149,7 @@ store_describe(const struct store *store)
 
 static int
 read_on(struct store *store, struct backend_reader *reader, store_fn *fn,
-	void *ctx, struct err *err)
+	void *ctx, struct err *err) REQUIRES_SHARED(store_barrier_guard)
 {
 	struct store_tx tx;
 	int rc;
@@ -169,13 +171,13 @@ store_read(struct store *store, store_fn *fn, void *ctx, struct err *err)
 
 	if (store_failed(store))
 		return err_set(err, ERR_STORAGE, 503, "storage unavailable");
-	pthread_rwlock_rdlock(&store->barrier_lock);
+	lock_read(&store->barrier_lock, &store_barrier_guard);
 	rc = backend->ops->reader_get(backend, &reader, err);
 	if (rc == 0) {
 		rc = read_on(store, reader, fn, ctx, err);
 		backend->ops->reader_put(backend, reader);
 	}
-	pthread_rwlock_unlock(&store->barrier_lock);
+	lock_end_read(&store->barrier_lock, &store_barrier_guard);
 	return rc;
 }
 
@@ -214,13 +216,13 @@ store_on_failure(struct store *store, void (*fn)(void *ctx), void *ctx)
 void
 store_set_barrier(struct store *store, struct barrier *barrier)
 {
-	pthread_rwlock_wrlock(&store->barrier_lock);
+	lock_write(&store->barrier_lock, &store_barrier_guard);
 	store->barrier = barrier;
 	if (barrier != NULL)
 		barrier_count_from(
 			barrier, store->key_use.term, store->key_use.n);
 	cache_wipe(store->cache);
-	pthread_rwlock_unlock(&store->barrier_lock);
+	lock_end_write(&store->barrier_lock, &store_barrier_guard);
 }
 
 /* ---- row numbers ----------------------------------------------------- */
@@ -269,7 +271,7 @@ store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
 	uint64_t first;
 	int rc = 0;
 
-	pthread_mutex_lock(&store->row_lock);
+	lock_take(&store->row_lock, &store_rows_guard);
 	if (store->row_next == store->row_end) {
 		rc = store_write(store, reserve_rows, &first, err);
 		if (rc == 0) {
@@ -279,7 +281,7 @@ store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
 	}
 	if (rc == 0)
 		*ret_row = store->row_next++;
-	pthread_mutex_unlock(&store->row_lock);
+	lock_give(&store->row_lock, &store_rows_guard);
 	return rc;
 }
 

@@ -7,12 +7,12 @@
 #include "server/core/expire.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "server/core/audit_devices.h"
 #include "server/core/key_watch.h"
@@ -23,12 +23,15 @@
 #define STEP 500
 #define NEVER INT64_MAX
 
+static struct guard expire_guard;
+
 struct expire {
 	struct server *server;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool running, stopping; /* under mutex */
+	bool running GUARDED_BY(expire_guard);
+	bool stopping GUARDED_BY(expire_guard);
 	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
 	bool failing;           /* the last round did; the thread's own */
 	bool clock_off;         /* the thread's own too */
@@ -71,9 +74,9 @@ is_stopping(struct expire *expire)
 {
 	bool stopping;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	stopping = expire->stopping;
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	return stopping;
 }
 
@@ -137,16 +140,16 @@ sleep_until_due(struct expire *expire)
 	struct timespec until;
 	int64_t left_ns, end_ns;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	left_ns = time_to_sleep(expire);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	end_ns = until.tv_nsec + left_ns;
 	until.tv_sec += end_ns / CLOCK_NS_PER_S;
 	until.tv_nsec = end_ns % CLOCK_NS_PER_S;
 	if (!expire->stopping && left_ns > 0)
-		(void)pthread_cond_timedwait(
-			&expire->wake, &expire->mutex, &until);
-	pthread_mutex_unlock(&expire->mutex);
+		(void)lock_wait_until(
+			&expire->wake, &expire->mutex, &until, &expire_guard);
+	lock_give(&expire->mutex, &expire_guard);
 }
 
 /* One log line when wall time jumps away, one when it is back. */
@@ -188,7 +191,7 @@ expire_start(struct expire *expire, struct err *err)
 	sigset_t all, old;
 	int errnum = 0;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	if (!expire->running) {
 		expire->stopping = false;
 		expire->failing = false;
@@ -201,7 +204,7 @@ expire_start(struct expire *expire, struct err *err)
 		(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 		expire->running = errnum == 0;
 	}
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	if (errnum == 0)
 		return 0;
 	errno = errnum;
@@ -213,12 +216,12 @@ expire_stop(struct expire *expire)
 {
 	bool running;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	running = expire->running;
 	expire->running = false;
 	expire->stopping = true;
 	pthread_cond_signal(&expire->wake);
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	if (running)
 		pthread_join(expire->thread, NULL);
 }
@@ -228,7 +231,7 @@ expire_notice(struct expire *expire, int64_t due_s)
 {
 	if (!bring_forward(expire, due_s))
 		return;
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	pthread_cond_signal(&expire->wake);
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 }

@@ -12,6 +12,8 @@
 #include "server/core/mount_table.h"
 #include "server/core/server.h"
 
+struct guard mounts_change_guard, mounts_guard;
+
 /* ---- the table -------------------------------------------------------- */
 
 const struct mount_type *
@@ -40,9 +42,9 @@ mount_unref(struct mounts *mounts, struct mount **mount)
 	arena_free(&arena);
 }
 
-/* Room for one more; the write lock is held. */
+/* Room for one more. */
 static bool
-table_grow(struct mounts *mounts)
+table_grow(struct mounts *mounts) REQUIRES(mounts_guard)
 {
 	size_t cap = mounts->cap == 0 ? 16 : 2 * mounts->cap;
 	struct mount **table = NULL;
@@ -57,9 +59,9 @@ table_grow(struct mounts *mounts)
 	return true;
 }
 
-/* The write lock is held. The table's hold on the entry becomes the caller's */
+/* The table's hold on the entry becomes the caller's. */
 static struct mount *
-table_take(struct mounts *mounts, const char *uuid)
+table_take(struct mounts *mounts, const char *uuid) REQUIRES(mounts_guard)
 {
 	struct mount *found = NULL;
 	size_t i;
@@ -84,7 +86,7 @@ mounts_table_put(struct mounts *mounts, struct mount *mount, struct err *err)
 	size_t i;
 	bool room;
 
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	room = table_grow(mounts);
 	if (room) {
 		old = table_take(mounts, mount->uuid);
@@ -95,7 +97,7 @@ mounts_table_put(struct mounts *mounts, struct mount *mount, struct err *err)
 		mounts->table[i] = mount;
 		mounts->n++;
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 	mount_unref(mounts, &old);
 	return room ? 0 : err_set_memory(err);
 }
@@ -105,9 +107,9 @@ mounts_table_drop(struct mounts *mounts, const char *uuid)
 {
 	struct mount *old = NULL;
 
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	old = table_take(mounts, uuid);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 	mount_unref(mounts, &old);
 }
 
@@ -138,11 +140,12 @@ lies_in(const struct mount *mount, const char *path, size_t len)
 }
 
 /*
- * The entry that path lies in; a lock is held. Paths of mounts never nest, so
+ * The entry that path lies in. Paths of mounts never nest, so
  * it is the last one that does not sort behind path.
  */
 static struct mount *
 table_match(const struct mounts *mounts, const char *path)
+	REQUIRES_SHARED(mounts_guard)
 {
 	size_t low = 0, high = mounts->n, len = strlen(path);
 
@@ -174,9 +177,9 @@ mounts_find(struct mounts *mounts, const char *path)
 {
 	struct mount *mount = NULL;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	mount = hold_live(table_match(mounts, path));
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return mount;
 }
 
@@ -185,13 +188,13 @@ mounts_find_entry(struct mounts *mounts, const char *path)
 {
 	struct mount *mount = NULL;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	mount = table_match(mounts, path);
 	if (mount != NULL && strcmp(mount->path, path) != 0)
 		mount = NULL;
 	if (mount != NULL)
 		atomic_fetch_add(&mount->refs, 1);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return mount;
 }
 
@@ -201,12 +204,12 @@ mounts_each(struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err)
 	size_t i;
 	int rc = 0;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	for (i = 0; i < mounts->n && rc == 0; i++) {
 		if (mounts->table[i]->state == MOUNT_LIVE)
 			rc = fn(ctx, mounts->table[i], err);
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return rc;
 }
 
@@ -244,10 +247,10 @@ mounts_new(struct server *server, const struct mount_type *const *types,
 void
 mounts_unload(struct mounts *mounts)
 {
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	while (mounts->n > 0)
 		mount_unref(mounts, &mounts->table[--mounts->n]);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 }
 
 void
@@ -256,6 +259,7 @@ mounts_free(struct mounts **mounts)
 	if (*mounts == NULL)
 		return;
 	mounts_unload(*mounts);
+	guard_unshared(&mounts_guard);
 	pthread_mutex_destroy(&(*mounts)->change);
 	pthread_rwlock_destroy(&(*mounts)->lock);
 	free((*mounts)->table);

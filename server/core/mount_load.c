@@ -89,14 +89,14 @@ find_removing(struct mounts *mounts)
 	struct mount *mount = NULL;
 	size_t i;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	for (i = 0; i < mounts->n && mount == NULL; i++) {
 		if (mounts->table[i]->state == MOUNT_REMOVING)
 			mount = mounts->table[i];
 	}
 	if (mount != NULL)
 		atomic_fetch_add(&mount->refs, 1);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return mount;
 }
 
@@ -120,7 +120,7 @@ mounts_load(struct mounts *mounts, struct err *err)
 {
 	int rc;
 
-	pthread_mutex_lock(&mounts->change);
+	lock_take(&mounts->change, &mounts_change_guard);
 	mounts_unload(mounts);
 	rc = records_each(mounts->server->store, &mounts->server->system,
 		"mounts/", load_one, mounts, err);
@@ -130,6 +130,6 @@ mounts_load(struct mounts *mounts, struct err *err)
 		rc = resume_removals(mounts, err);
 	if (rc != 0)
 		mounts_unload(mounts);
-	pthread_mutex_unlock(&mounts->change);
+	lock_give(&mounts->change, &mounts_change_guard);
 	return rc;
 }

@@ -17,6 +17,8 @@
 #include "lib/netaddr.h"
 #include "lib/tls.h"
 
+struct guard endpoint_guard;
+
 #define BACKLOG 1024
 #define HOST_MAX 256
 #define REQUEST_SIZE_DEFAULT 33554432
@@ -253,10 +255,10 @@ endpoint_reload_tls(struct endpoint *endpoint, struct err *err)
 	rc = load_tls(endpoint->settings, &fresh, err);
 	if (rc != 0)
 		return rc;
-	(void)pthread_mutex_lock(&endpoint->lock);
+	lock_take(&endpoint->lock, &endpoint_guard);
 	old = endpoint->tls;
 	endpoint->tls = fresh;
-	(void)pthread_mutex_unlock(&endpoint->lock);
+	lock_give(&endpoint->lock, &endpoint_guard);
 	tls_ctx_free(&old);
 	return 0;
 }
@@ -266,11 +268,11 @@ endpoint_hold_tls(struct endpoint *endpoint)
 {
 	SSL_CTX *tls;
 
-	(void)pthread_mutex_lock(&endpoint->lock);
+	lock_take(&endpoint->lock, &endpoint_guard);
 	tls = endpoint->tls;
 	if (tls != NULL)
 		(void)SSL_CTX_up_ref(tls);
-	(void)pthread_mutex_unlock(&endpoint->lock);
+	lock_give(&endpoint->lock, &endpoint_guard);
 	return tls;
 }
 
