@@ -5,17 +5,20 @@
  */
 #include "audit/line.h"
 
-#include <pthread.h>
 #include <stdlib.h>
+
+#include "lib/lock.h"
 
 #define BODY_USUAL 2000
 #define BODY_KEPT 4096
 #define KEPT_MAX 512
 
+static struct guard kept_guard;
+
 static struct {
 	pthread_mutex_t mutex;
-	struct line *first;
-	size_t n;
+	struct line *first GUARDED_BY(kept_guard);
+	size_t n GUARDED_BY(kept_guard);
 } kept = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 static struct line *
@@ -23,13 +26,13 @@ take_kept(void)
 {
 	struct line *line = NULL;
 
-	pthread_mutex_lock(&kept.mutex);
+	lock_take(&kept.mutex, &kept_guard);
 	line = kept.first;
 	if (line != NULL) {
 		kept.first = line->next;
 		kept.n--;
 	}
-	pthread_mutex_unlock(&kept.mutex);
+	lock_give(&kept.mutex, &kept_guard);
 	return line;
 }
 
@@ -74,7 +77,7 @@ free_lines(struct line *line)
 static struct line *
 keep_lines(struct line *line)
 {
-	pthread_mutex_lock(&kept.mutex);
+	lock_take(&kept.mutex, &kept_guard);
 	while (line != NULL && kept.n < KEPT_MAX) {
 		struct line *next = line->next;
 
@@ -83,7 +86,7 @@ keep_lines(struct line *line)
 		kept.n++;
 		line = next;
 	}
-	pthread_mutex_unlock(&kept.mutex);
+	lock_give(&kept.mutex, &kept_guard);
 	return line;
 }
 
