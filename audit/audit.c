@@ -4,7 +4,6 @@
  */
 #include "audit/audit.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +12,23 @@
 #include "audit/device.h"
 #include "audit/ticket.h"
 #include "lib/base.h"
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/random.h"
 
 #define DEADLINE_MS 2000
 #define DEVICES_MAX 64
 
+static struct guard change_guard, devices_guard, watch_guard;
+
 struct audit {
 	struct sink_file_places places;
 	struct device_settings device_settings;
 
 	pthread_mutex_t change; /* one enable or disable at a time */
-	pthread_rwlock_t lock;  /* over devices; never held while waiting */
-	struct device *devices[DEVICES_MAX]; /* in order of path */
+	pthread_rwlock_t lock;  /* never held while waiting */
+	/* In order of path. */
+	struct device *devices[DEVICES_MAX] GUARDED_BY(devices_guard);
 	atomic_size_t n_devices;
 
 	pthread_t watcher;
@@ -33,7 +36,7 @@ struct audit {
 	pthread_cond_t watch_wake;
 	atomic_bool holding;  /* lines may lie unwritten: audit_flush */
 	atomic_bool watching; /* the watcher knows that lines are queued */
-	bool stop;
+	bool stop GUARDED_BY(watch_guard);
 };
 
 /*
@@ -47,11 +50,11 @@ watch_devices(struct audit *audit)
 	int64_t due_ns = INT64_MAX, now_ns = device_now_ns();
 	size_t i, n;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	n = audit->n_devices;
 	for (i = 0; i < n; i++)
 		devices[i] = device_ref(audit->devices[i]);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 	for (i = 0; i < n; i++) {
 		int64_t ns = device_watch(devices[i], now_ns);
 
@@ -67,20 +70,20 @@ watch_devices(struct audit *audit)
  * that come meanwhile have later deadlines, so they need not wake anybody.
  */
 static void
-watch_sleep(struct audit *audit, int64_t due_ns)
+watch_sleep(struct audit *audit, int64_t due_ns) REQUIRES(watch_guard)
 {
 	struct timespec due = { .tv_sec = due_ns / CLOCK_NS_PER_S,
 		.tv_nsec = due_ns % CLOCK_NS_PER_S };
 
 	if (due_ns == INT64_MAX) {
 		while (!audit->stop && !atomic_load(&audit->watching))
-			pthread_cond_wait(
-				&audit->watch_wake, &audit->watch_lock);
+			lock_wait(&audit->watch_wake, &audit->watch_lock,
+				&watch_guard);
 		return;
 	}
 	while (!audit->stop &&
-		pthread_cond_timedwait(
-			&audit->watch_wake, &audit->watch_lock, &due) == 0)
+		lock_wait_until(&audit->watch_wake, &audit->watch_lock, &due,
+			&watch_guard) == 0)
 		;
 }
 
@@ -90,19 +93,19 @@ watch(void *ctx)
 	struct audit *audit = ctx;
 	int64_t due_ns;
 
-	pthread_mutex_lock(&audit->watch_lock);
+	lock_take(&audit->watch_lock, &watch_guard);
 	while (!audit->stop) {
-		pthread_mutex_unlock(&audit->watch_lock);
+		lock_give(&audit->watch_lock, &watch_guard);
 		due_ns = watch_devices(audit);
 		if (due_ns == INT64_MAX) {
 			/* Look again: a line may have come just before. */
 			atomic_store(&audit->watching, false);
 			due_ns = watch_devices(audit);
 		}
-		pthread_mutex_lock(&audit->watch_lock);
+		lock_take(&audit->watch_lock, &watch_guard);
 		watch_sleep(audit, due_ns);
 	}
-	pthread_mutex_unlock(&audit->watch_lock);
+	lock_give(&audit->watch_lock, &watch_guard);
 	return NULL;
 }
 
@@ -113,9 +116,9 @@ watch_arm(struct audit *audit)
 	if (atomic_load(&audit->watching) ||
 		atomic_exchange(&audit->watching, true))
 		return;
-	pthread_mutex_lock(&audit->watch_lock);
+	lock_take(&audit->watch_lock, &watch_guard);
 	pthread_cond_signal(&audit->watch_wake);
-	pthread_mutex_unlock(&audit->watch_lock);
+	lock_give(&audit->watch_lock, &watch_guard);
 }
 
 static void
@@ -184,24 +187,26 @@ audit_free(struct audit **ref)
 	if (audit == NULL)
 		return;
 	audit_disable_all(audit);
-	pthread_mutex_lock(&audit->watch_lock);
+	lock_take(&audit->watch_lock, &watch_guard);
 	audit->stop = true;
 	pthread_cond_signal(&audit->watch_wake);
-	pthread_mutex_unlock(&audit->watch_lock);
+	lock_give(&audit->watch_lock, &watch_guard);
 	(void)pthread_join(audit->watcher, NULL);
 	destroy_locks(audit);
 	free(audit);
 	*ref = NULL;
 }
 
-/* The device of that path; under a lock. */
+/* The device of that path; NULL: the first one. */
 static struct device *
 find_device(struct audit *audit, const char *path)
+	REQUIRES_SHARED(devices_guard)
 {
 	size_t i;
 
 	for (i = 0; i < audit->n_devices; i++) {
-		if (strcmp(device_path(audit->devices[i]), path) == 0)
+		if (path == NULL ||
+			strcmp(device_path(audit->devices[i]), path) == 0)
 			return audit->devices[i];
 	}
 	return NULL;
@@ -219,13 +224,15 @@ is_nested(const char *a, const char *b)
 static int
 check_path(struct audit *audit, const char *path, struct err *err)
 {
+	bool used = false;
 	size_t i;
 
-	for (i = 0; i < audit->n_devices; i++) {
-		if (is_nested(device_path(audit->devices[i]), path))
-			return err_set(
-				err, ERR_EXISTS, 400, "path already in use");
-	}
+	lock_read(&audit->lock, &devices_guard);
+	for (i = 0; i < audit->n_devices && !used; i++)
+		used = is_nested(device_path(audit->devices[i]), path);
+	lock_end_read(&audit->lock, &devices_guard);
+	if (used)
+		return err_set(err, ERR_EXISTS, 400, "path already in use");
 	if (audit->n_devices == DEVICES_MAX)
 		return err_set(err, ERR_LIMIT, 400, "too many audit devices");
 	return 0;
@@ -235,6 +242,7 @@ check_path(struct audit *audit, const char *path, struct err *err)
 static int
 check_file(struct audit *audit, const struct device *device,
 	const struct audit_device_config *config, struct err *err)
+	REQUIRES_SHARED(devices_guard)
 {
 	size_t i;
 
@@ -283,7 +291,7 @@ insert_device(struct audit *audit, struct device *device)
 {
 	size_t i;
 
-	pthread_rwlock_wrlock(&audit->lock);
+	lock_write(&audit->lock, &devices_guard);
 	for (i = audit->n_devices; i > 0 &&
 		strcmp(device_path(audit->devices[i - 1]),
 			device_path(device)) > 0;
@@ -291,7 +299,7 @@ insert_device(struct audit *audit, struct device *device)
 		audit->devices[i] = audit->devices[i - 1];
 	audit->devices[i] = device;
 	audit->n_devices++;
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_write(&audit->lock, &devices_guard);
 }
 
 static int
@@ -303,8 +311,11 @@ enable(struct audit *audit, const struct audit_device_config *config,
 
 	if (rc == 0)
 		rc = device_new(&audit->device_settings, config, &device, err);
-	if (rc == 0)
+	if (rc == 0) {
+		lock_read(&audit->lock, &devices_guard);
 		rc = check_file(audit, device, config, err);
+		lock_end_read(&audit->lock, &devices_guard);
+	}
 	if (rc == 0)
 		rc = device_start(device, err);
 	if (rc == 0 && !skip_test)
@@ -323,9 +334,9 @@ audit_enable(struct audit *audit, const struct audit_device_config *config,
 {
 	int rc;
 
-	pthread_mutex_lock(&audit->change);
+	lock_take(&audit->change, &change_guard);
 	rc = enable(audit, config, skip_test, err);
-	pthread_mutex_unlock(&audit->change);
+	lock_give(&audit->change, &change_guard);
 	return rc;
 }
 
@@ -336,7 +347,7 @@ remove_device(struct audit *audit, const char *path)
 	struct device *device = NULL;
 	size_t i = 0;
 
-	pthread_rwlock_wrlock(&audit->lock);
+	lock_write(&audit->lock, &devices_guard);
 	device = find_device(audit, path);
 	if (device != NULL) {
 		while (audit->devices[i] != device)
@@ -345,7 +356,7 @@ remove_device(struct audit *audit, const char *path)
 		memmove(&audit->devices[i], &audit->devices[i + 1],
 			(audit->n_devices - i) * sizeof(audit->devices[0]));
 	}
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_write(&audit->lock, &devices_guard);
 	return device;
 }
 
@@ -354,23 +365,21 @@ audit_disable(struct audit *audit, const char *path)
 {
 	struct device *device = NULL;
 
-	pthread_mutex_lock(&audit->change);
+	lock_take(&audit->change, &change_guard);
 	device = remove_device(audit, path);
 	device_close(&device);
-	pthread_mutex_unlock(&audit->change);
+	lock_give(&audit->change, &change_guard);
 }
 
 void
 audit_disable_all(struct audit *audit)
 {
-	pthread_mutex_lock(&audit->change);
-	while (audit->n_devices > 0) {
-		struct device *device =
-			remove_device(audit, device_path(audit->devices[0]));
+	struct device *device = NULL;
 
+	lock_take(&audit->change, &change_guard);
+	while ((device = remove_device(audit, NULL)) != NULL)
 		device_close(&device);
-	}
-	pthread_mutex_unlock(&audit->change);
+	lock_give(&audit->change, &change_guard);
 }
 
 bool
@@ -386,13 +395,13 @@ submit(struct audit *audit, struct device_entries entries, bool sync,
 {
 	size_t i, n;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	n = audit->n_devices;
 	for (i = 0; i < n; i++) {
 		ticket_ref(ticket);
 		device_submit(audit->devices[i], entries, sync, ticket);
 	}
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 	if (n > 0)
 		watch_arm(audit);
 	if (n > 0 && entries.items[entries.n - 1]->more)
@@ -408,10 +417,10 @@ audit_flush(struct audit *audit)
 	if (!atomic_load(&audit->holding) ||
 		!atomic_exchange(&audit->holding, false))
 		return;
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	for (i = 0; i < audit->n_devices; i++)
 		device_flush(audit->devices[i]);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 }
 
 int
@@ -491,11 +500,11 @@ audit_hash(struct audit *audit, const char *path, struct span input,
 	struct device *device = NULL;
 	int rc = 0;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	device = find_device(audit, path);
 	if (device != NULL)
 		rc = device_hash(device, input, out);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 	if (device == NULL)
 		return err_set(err, ERR_ABSENT, 400,
 			"unknown audit backend \"%s\"", path);
@@ -507,10 +516,10 @@ audit_reopen(struct audit *audit)
 {
 	size_t i;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	for (i = 0; i < audit->n_devices; i++)
 		device_reopen(audit->devices[i]);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 }
 
 int
@@ -520,12 +529,12 @@ audit_each(struct audit *audit, audit_device_fn *fn, void *ctx, struct err *err)
 	size_t i;
 	int rc = 0;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	for (i = 0; i < audit->n_devices && rc == 0; i++) {
 		device_get_status(audit->devices[i], &status);
 		rc = fn(ctx, &status, err);
 	}
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 	return rc;
 }
 
@@ -534,10 +543,10 @@ audit_find_responses(struct audit *audit, struct audit_wanted *wanted, size_t n)
 {
 	size_t i;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	for (i = 0; i < audit->n_devices; i++)
 		device_find_responses(audit->devices[i], wanted, n);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 }
 
 void
@@ -546,9 +555,9 @@ audit_find_pin(struct audit *audit, struct audit_pin *ret_pin)
 	struct audit_pin pin = { 0 };
 	size_t i;
 
-	pthread_rwlock_rdlock(&audit->lock);
+	lock_read(&audit->lock, &devices_guard);
 	for (i = 0; i < audit->n_devices; i++)
 		device_find_pin(audit->devices[i], &pin);
-	pthread_rwlock_unlock(&audit->lock);
+	lock_end_read(&audit->lock, &devices_guard);
 	*ret_pin = pin;
 }

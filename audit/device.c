@@ -7,7 +7,6 @@
  */
 #include "audit/device.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "audit/device_config.h"
 #include "audit/entry.h"
 #include "audit/line.h"
+#include "lib/lock.h"
 #include "lib/log.h"
 
 #define QUEUE_LINES_MAX 8192
@@ -31,6 +31,8 @@
 #define BATCH_KEPT ((size_t)4 << 20)
 
 #define THREADS 2
+
+static struct guard device_guard;
 
 struct device {
 	atomic_uint refs;
@@ -53,21 +55,28 @@ struct device {
 	struct buf batch;
 	bool closed; /* the sink must be opened before the next line */
 
-	pthread_mutex_t lock;  /* over all below */
-	pthread_cond_t wake;   /* there is something to write */
-	pthread_cond_t ended;  /* a write or a sync has ended */
-	struct lines to_write; /* lines that want to be written, … */
-	struct lines to_sync;  /* … and those that want a sync as well */
-	size_t n_running;
-	bool writing, syncing;
-	bool sync_failed; /* the sync is over, its thread wants to write */
-	bool woken;       /* a thread was, and has not come yet */
-	struct line *in_write, *in_sync;
-	bool stop, reopen, out;
-	int64_t retry_ns; /* while out: not before this */
-	uint64_t missed;
-	struct auditline_head synced;
-	char error[ERR_DETAIL_MAX];
+	pthread_mutex_t lock;
+	pthread_cond_t wake;  /* there is something to write */
+	pthread_cond_t ended; /* a write or a sync has ended */
+	/* Lines that want to be written, and those that want a sync too. */
+	struct lines to_write GUARDED_BY(device_guard);
+	struct lines to_sync GUARDED_BY(device_guard);
+	size_t n_running GUARDED_BY(device_guard);
+	bool writing GUARDED_BY(device_guard);
+	bool syncing GUARDED_BY(device_guard);
+	/* The sync is over, its thread wants to write. */
+	bool sync_failed GUARDED_BY(device_guard);
+	/* A thread was, and has not come yet. */
+	bool woken GUARDED_BY(device_guard);
+	struct line *in_write GUARDED_BY(device_guard);
+	struct line *in_sync GUARDED_BY(device_guard);
+	bool stop GUARDED_BY(device_guard);
+	bool reopen GUARDED_BY(device_guard);
+	bool out GUARDED_BY(device_guard);
+	int64_t retry_ns GUARDED_BY(device_guard); /* while out: not before */
+	uint64_t missed GUARDED_BY(device_guard);
+	struct auditline_head synced GUARDED_BY(device_guard);
+	char error[ERR_DETAIL_MAX] GUARDED_BY(device_guard);
 };
 
 int64_t
@@ -133,6 +142,8 @@ prepare(struct device *device, const struct audit_device_config *config,
 		return rc;
 	device->style.log_raw = options.log_raw;
 	device->style.clear_accessor = !options.hmac_accessor;
+	if (options.timeout_ms > 0)
+		device->settings.deadline_ms = options.timeout_ms;
 	device->path = strdup(config->path);
 	if (device->path == NULL)
 		return err_set_memory(err);
@@ -143,6 +154,7 @@ prepare(struct device *device, const struct audit_device_config *config,
 	if (rc != 0)
 		return rc;
 	device->chain.head = config->head;
+	guard_unshared(&device_guard);
 	device->synced = config->head;
 	rc = open_sink(device, true, "device opened", err);
 	device->found = device->chain.head;
@@ -185,10 +197,10 @@ struct batch {
 /*
  * Request lines first: a response line never overtakes its request's. During
  * a sync there are no others, and the last line of a synced batch is one that
- * asked for the sync. Under the lock.
+ * asked for the sync.
  */
 static struct batch
-take_batch(struct device *device)
+take_batch(struct device *device) REQUIRES(device_guard)
 {
 	struct batch batch = { .sync = false };
 
@@ -215,11 +227,11 @@ wait_for_sync(struct device *device)
 {
 	bool failed;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	while (device->syncing && !device->sync_failed)
-		pthread_cond_wait(&device->ended, &device->lock);
+		lock_wait(&device->ended, &device->lock, &device_guard);
 	failed = device->sync_failed;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	return failed;
 }
 
@@ -299,9 +311,9 @@ write_batch(struct device *device, const struct batch *batch,
 	uint64_t missed;
 	int rc;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	missed = device->missed;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	/* Lines were refused while a thread hung: this batch says so. */
 	if (missed > 0 && device->chain.reason == NULL)
 		device->chain.reason = "device recovered";
@@ -315,9 +327,9 @@ write_batch(struct device *device, const struct batch *batch,
 	*ret_taken = device->chain.head.seq - before.head.seq;
 	if (started && *ret_taken > 0) {
 		--*ret_taken;
-		pthread_mutex_lock(&device->lock);
+		lock_take(&device->lock, &device_guard);
 		device->missed -= missed;
-		pthread_mutex_unlock(&device->lock);
+		lock_give(&device->lock, &device_guard);
 	}
 	return rc;
 }
@@ -331,7 +343,7 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
 	sink_file_close(device->sink);
 	device->closed = true;
 	device->chain.reason = "device recovered";
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	was_out = device->out;
 	device->out = true;
 	device->retry_ns = device_now_ns() + RETRY_NS;
@@ -339,7 +351,7 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
 	memcpy(device->error,
 		why->detail[0] != '\0' ? why->detail : why->message,
 		sizeof(device->error) - 1);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (!was_out)
 		log_error("audit device failed",
 			LOG_STR("device", device->path), LOG_ERR(why));
@@ -350,7 +362,7 @@ go_out(struct device *device, uint64_t missed, const struct err *why)
  * not while a sync hangs. Under the lock; true where that is news.
  */
 static bool
-come_back(struct device *device)
+come_back(struct device *device) REQUIRES(device_guard)
 {
 	bool was_out = device->out && !device->syncing;
 
@@ -367,9 +379,9 @@ log_back(const struct device *device, bool was_out)
 			LOG_STR("device", device->path));
 }
 
-/* Whether a thread could do something; under the lock. */
+/* Whether a thread could do something. */
 static bool
-has_work(const struct device *device)
+has_work(const struct device *device) REQUIRES(device_guard)
 {
 	if (device->writing || device->sync_failed)
 		return false;
@@ -383,7 +395,7 @@ has_work(const struct device *device)
  * is on its way already finds all there is.
  */
 static bool
-wants_wake(struct device *device)
+wants_wake(struct device *device) REQUIRES(device_guard)
 {
 	if (device->woken || !has_work(device))
 		return false;
@@ -401,7 +413,7 @@ end_write(struct device *device, const struct batch *batch, int rc)
 {
 	bool was_out = false, wake = false;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->writing = false;
 	device->in_write = NULL;
 	if (rc == 0 && batch->lines.n > 0)
@@ -412,7 +424,7 @@ end_write(struct device *device, const struct batch *batch, int rc)
 		wake = wants_wake(device);
 	}
 	pthread_cond_broadcast(&device->ended);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (wake)
 		pthread_cond_signal(&device->wake);
 	log_back(device, was_out);
@@ -424,14 +436,14 @@ end_sync(struct device *device, const struct auditline_head *head)
 {
 	bool was_out, wake;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->syncing = false;
 	device->in_sync = NULL;
 	device->synced = *head;
 	was_out = come_back(device);
 	wake = wants_wake(device);
 	pthread_cond_broadcast(&device->ended);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (wake)
 		pthread_cond_signal(&device->wake);
 	log_back(device, was_out);
@@ -441,20 +453,20 @@ end_sync(struct device *device, const struct auditline_head *head)
 static void
 fail_sync(struct device *device, const struct err *why)
 {
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->sync_failed = true;
 	pthread_cond_broadcast(&device->ended);
 	while (device->writing)
-		pthread_cond_wait(&device->ended, &device->lock);
+		lock_wait(&device->ended, &device->lock, &device_guard);
 	device->writing = true;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	go_out(device, 0, why);
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->writing = false;
 	device->syncing = false;
 	device->sync_failed = false;
 	device->in_sync = NULL;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 }
 
 /* Finish those that wait for a sync, or those that do not. */
@@ -518,14 +530,14 @@ work(struct device *device, struct batch *batch)
 
 /* Under the lock; false: the thread is to end. */
 static bool
-wait_for_work(struct device *device)
+wait_for_work(struct device *device) REQUIRES(device_guard)
 {
 	while (!has_work(device)) {
 		/* The other thread, if it is at work, does the rest. */
 		if (device->stop)
 			return false;
 		device->woken = false;
-		pthread_cond_wait(&device->wake, &device->lock);
+		lock_wait(&device->wake, &device->lock, &device_guard);
 		device->woken = false;
 	}
 	return true;
@@ -544,6 +556,7 @@ sign_off(struct device *device)
 	struct err err = { 0 };
 	struct line *line = NULL;
 
+	guard_unshared(&device_guard);
 	if (device->closed || seq == device->synced.seq ||
 		seq == device->found.seq)
 		return;
@@ -567,15 +580,15 @@ run(void *ctx)
 	bool last;
 
 	(void)pthread_setname_np(pthread_self(), "audit");
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	while (wait_for_work(device)) {
 		batch = take_batch(device);
-		pthread_mutex_unlock(&device->lock);
+		lock_give(&device->lock, &device_guard);
 		work(device, &batch);
-		pthread_mutex_lock(&device->lock);
+		lock_take(&device->lock, &device_guard);
 	}
 	last = --device->n_running == 0;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (last) {
 		sign_off(device);
 		(void)sink_file_sync(device->sink, NULL);
@@ -592,6 +605,7 @@ device_start(struct device *device, struct err *err)
 	/* Signals are for other threads; a reader that left is an error. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	guard_unshared(&device_guard);
 	device->n_running = THREADS;
 	while (device->n_threads < THREADS && failed == 0) {
 		failed = pthread_create(
@@ -635,10 +649,10 @@ stop_threads(struct device *device)
 {
 	size_t i;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->stop = true;
 	pthread_cond_broadcast(&device->wake);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	for (i = 0; i < device->n_threads; i++)
 		(void)pthread_join(device->threads[i], NULL);
 }
@@ -655,23 +669,24 @@ device_close(struct device **ref)
 
 /* ---- queueing --------------------------------------------------------- */
 
-/* No thread has anything to do or in its hands; under the lock. */
+/* No thread has anything to do or in its hands. */
 static bool
-is_idle(const struct device *device)
+is_idle(const struct device *device) REQUIRES(device_guard)
 {
 	return !device->writing && !device->syncing &&
 		device->to_write.first == NULL && device->to_sync.first == NULL;
 }
 
 static size_t
-n_queued(const struct device *device)
+n_queued(const struct device *device) REQUIRES(device_guard)
 {
 	return device->to_write.n + device->to_sync.n;
 }
 
-/* Whether n lines may be queued now; under the lock. Counts them if not. */
+/* Whether n lines may be queued now. Counts them if not. */
 static bool
 may_queue(struct device *device, size_t n, bool *ret_probe)
+	REQUIRES(device_guard)
 {
 	int64_t now_ns;
 
@@ -717,9 +732,9 @@ render_lines(struct device *device, struct device_entries entries, bool sync,
 static void
 count_missed(struct device *device, size_t n)
 {
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->missed += n;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 }
 
 /* False where the device went out meanwhile. */
@@ -732,7 +747,7 @@ push(struct device *device, struct lines *lines, bool probe, bool more)
 
 	for (line = lines->first; line != NULL; line = line->next)
 		line->queued_ns = queued_ns;
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	taken = !device->out || probe;
 	if (taken) {
 		lines_join(lines->last->sync ? &device->to_sync
@@ -741,7 +756,7 @@ push(struct device *device, struct lines *lines, bool probe, bool more)
 		wake = !(more && n_queued(device) < LYING_MAX) &&
 			wants_wake(device);
 	}
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	/* Not under the lock: the thread would wake only to wait for it. */
 	if (wake)
 		pthread_cond_signal(&device->wake);
@@ -756,9 +771,9 @@ device_submit(struct device *device, struct device_entries entries, bool sync,
 	struct lines lines;
 	bool wanted, probe;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	wanted = may_queue(device, entries.n, &probe);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (!wanted) {
 		ticket_finish(ticket, false);
 		return;
@@ -778,9 +793,9 @@ device_flush(struct device *device)
 {
 	bool wake;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	wake = wants_wake(device);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (wake)
 		pthread_cond_signal(&device->wake);
 }
@@ -789,10 +804,10 @@ device_flush(struct device *device)
 
 /*
  * When the oldest line came that somebody still waits for; INT64_MAX where
- * there is none. Under the lock.
+ * there is none.
  */
 static int64_t
-oldest_ns(const struct device *device)
+oldest_ns(const struct device *device) REQUIRES(device_guard)
 {
 	const struct line *const lines[] = { device->in_sync, device->in_write,
 		device->to_write.first, device->to_sync.first };
@@ -808,9 +823,9 @@ oldest_ns(const struct device *device)
 	return oldest;
 }
 
-/* The ticket of some line that a thread works on; under the lock. */
+/* The ticket of some line that a thread works on. */
 static struct audit_ticket *
-take_ticket(struct device *device)
+take_ticket(struct device *device) REQUIRES(device_guard)
 {
 	struct line *const lines[] = { device->in_write, device->in_sync };
 	struct audit_ticket *ticket = NULL;
@@ -836,20 +851,20 @@ give_up(struct device *device)
 	struct line *line = NULL;
 	struct audit_ticket *ticket = NULL;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->out = true;
 	device->retry_ns = device_now_ns() + RETRY_NS;
 	lines_join(&queued, &device->to_write);
 	lines_join(&queued, &device->to_sync);
 	device->missed += queued.n;
 	ticket = take_ticket(device);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	log_error("audit device is blocked", LOG_STR("device", device->path));
 	while (ticket != NULL) {
 		ticket_finish(ticket, false);
-		pthread_mutex_lock(&device->lock);
+		lock_take(&device->lock, &device_guard);
 		ticket = take_ticket(device);
-		pthread_mutex_unlock(&device->lock);
+		lock_give(&device->lock, &device_guard);
 	}
 	for (line = queued.first; line != NULL; line = line->next)
 		line_finish(line, false);
@@ -862,9 +877,9 @@ device_watch(struct device *device, int64_t now_ns)
 	int64_t deadline_ns = device->settings.deadline_ms * 1000000;
 	int64_t since_ns;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	since_ns = oldest_ns(device);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	if (since_ns == INT64_MAX)
 		return INT64_MAX;
 	if (since_ns + deadline_ns > now_ns)
@@ -876,32 +891,32 @@ device_watch(struct device *device, int64_t now_ns)
 void
 device_reopen(struct device *device)
 {
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	device->reopen = true;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	device_flush(device);
 }
 
 void
 device_get_status(struct device *device, struct audit_device_status *ret_status)
 {
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	*ret_status = (struct audit_device_status){
 		.path = device->path,
 		.healthy = !device->out,
 		.lines_missed = device->missed,
 		.head = device->synced,
 	};
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	memcpy(ret_status->public_key, device->public_key, AUDITLINE_PUBLIC);
 }
 
 void
 device_get_error(struct device *device, char out[ERR_DETAIL_MAX])
 {
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	memcpy(out, device->error, ERR_DETAIL_MAX);
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 }
 
 int
@@ -999,10 +1014,10 @@ device_find_responses(
 	struct finding finding = { .wanted = wanted, .n = n };
 	size_t i;
 
-	pthread_mutex_lock(&device->lock);
+	lock_take(&device->lock, &device_guard);
 	finding.next = device->synced.seq > device->found.seq ? device->synced
 							      : device->found;
-	pthread_mutex_unlock(&device->lock);
+	lock_give(&device->lock, &device_guard);
 	for (i = 0; i < n; i++)
 		finding.n_left += !wanted[i].found;
 	/* Unreadable counts as not found: the line is then written again. */

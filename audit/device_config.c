@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "lib/duration.h"
+
+#define TIMEOUT_MAX_S 3600
+
 /* What Go's strconv.ParseBool takes. */
 static int
 parse_bool(const struct value *options, const char *name, bool fallback,
@@ -27,6 +31,25 @@ parse_bool(const struct value *options, const char *name, bool fallback,
 	}
 	return err_set(err, ERR_INPUT, 400,
 		"strconv.ParseBool: parsing \"%.40s\": invalid syntax", text);
+}
+
+/* As the peer's socket devices have it; 0 where it is absent. */
+static int
+parse_timeout(
+	const struct value *options, int64_t *ret_timeout_ms, struct err *err)
+{
+	const char *text = value_find_str(options, "write_timeout", "");
+	int64_t timeout_s = 0;
+
+	*ret_timeout_ms = 0;
+	if (text[0] == '\0')
+		return 0;
+	if (duration_parse_s(span_str(text), &timeout_s, NULL) != 0 ||
+		timeout_s < 1 || timeout_s > TIMEOUT_MAX_S)
+		return err_set(err, ERR_INPUT, 400,
+			"write_timeout must be from 1s to 1h");
+	*ret_timeout_ms = timeout_s * 1000;
+	return 0;
 }
 
 static int
@@ -60,6 +83,8 @@ device_config_parse(const struct audit_device_config *config,
 	if (rc == 0)
 		rc = parse_bool(config->options, "hmac_accessor", true,
 			&options.hmac_accessor, err);
+	if (rc == 0)
+		rc = parse_timeout(config->options, &options.timeout_ms, err);
 	if (rc == 0)
 		*ret_options = options;
 	return rc;

@@ -7,6 +7,7 @@
 struct device_options {
 	bool log_raw;
 	bool hmac_accessor;
+	int64_t timeout_ms; /* until a device counts as blocked; 0: as usual */
 };
 
 /*

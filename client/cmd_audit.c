@@ -226,9 +226,23 @@ check_file(struct auditline_check *check, const char *path)
 	return true;
 }
 
-static int
-print_report(const struct auditline_report *report)
+/* As the head of sys/audit says it: what was cut off the end shows there. */
+static void
+print_head(const struct auditline_check *check)
 {
+	const struct auditline_head head = auditline_check_head(check);
+	char hash[2 * AUDITLINE_HASH + 1];
+
+	hex_encode(head.link, sizeof(head.link), hash);
+	printf("last line: seq %llu, hash %s\n", (unsigned long long)head.seq,
+		hash);
+}
+
+static int
+print_report(const struct auditline_check *check)
+{
+	const struct auditline_report *report = auditline_check_report(check);
+
 	printf("%llu lines, %llu signatures, seq %llu to %llu\n",
 		(unsigned long long)report->lines,
 		(unsigned long long)report->signatures,
@@ -239,6 +253,7 @@ print_report(const struct auditline_report *report)
 			(unsigned long long)report->bad_line, report->why);
 		return EXIT_BROKEN;
 	}
+	print_head(check);
 	printf("Good: no line is missing, changed or out of order%s\n",
 		report->signed_to_end
 			? "."
@@ -266,7 +281,7 @@ run_verify(struct cli *cli, void *options, int argc, char **argv)
 			rc = cli_usage("%s cannot be read", argv[i]);
 	}
 	if (rc == EXIT_DONE)
-		rc = print_report(auditline_check_report(check));
+		rc = print_report(check);
 	auditline_check_free(&check);
 	return rc;
 }

@@ -26,23 +26,6 @@ flags_env(const char *name)
 }
 
 static int
-parse_bool(const char *text, bool *ret_on)
-{
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE",
-		"True" };
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE",
-		"False" };
-
-	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-		if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
-			*ret_on = strcmp(text, yes[i]) == 0;
-			return 0;
-		}
-	}
-	return ERR_INPUT;
-}
-
-static int
 add_item(struct flag_list *list, const char *text)
 {
 	if (list->n == FLAG_LIST_MAX)
@@ -60,7 +43,7 @@ set_member(const struct flag *row, void *record, const char *text)
 
 	switch (row->type) {
 	case FLAG_BOOL:
-		return parse_bool(text, member);
+		return number_parse_bool(span_str(text), member);
 	case FLAG_INT:
 		return number_parse_i64(
 			span_str(text), INT64_MIN, INT64_MAX, member);

@@ -122,29 +122,16 @@ table_key_value(struct cli *cli)
 
 static void add_cell(struct buf *out, const struct value *value);
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	const struct value *const *left = a;
-	const struct value *const *right = b;
-
-	return strcmp((*left)->key, (*right)->key);
-}
-
 /* Members in order of name, as Go prints maps. */
 static void
 add_map(struct buf *out, const struct value *object)
 {
-	const struct value **members = calloc(object->n + 1, sizeof(*members));
-	size_t n = 0;
+	const struct value **members = value_by_name(object);
 
 	if (members == NULL)
 		return;
-	VALUE_EACH (member, object)
-		members[n++] = member;
-	qsort(members, n, sizeof(*members), compare_keys);
 	(void)buf_add_str(out, "map[");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < object->n; i++) {
 		(void)buf_addf(out, "%s%s:", i > 0 ? " " : "", members[i]->key);
 		add_cell(out, members[i]);
 	}

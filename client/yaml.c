@@ -85,27 +85,14 @@ add_entry(struct buf *out, const struct value *value, int depth)
 	(void)buf_add_char(out, '\n');
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-	const struct value *const *left = a;
-	const struct value *const *right = b;
-
-	return strcmp((*left)->key, (*right)->key);
-}
-
 static void
 write_object(struct buf *out, const struct value *object, int depth)
 {
-	const struct value **members = calloc(object->n + 1, sizeof(*members));
-	size_t n = 0;
+	const struct value **members = value_by_name(object);
 
 	if (members == NULL)
 		return;
-	VALUE_EACH (member, object)
-		members[n++] = member;
-	qsort(members, n, sizeof(*members), compare_keys);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < object->n; i++) {
 		add_indent(out, depth);
 		add_text(out, span_str(members[i]->key));
 		(void)buf_add_char(out, ':');

@@ -7,12 +7,12 @@
  */
 #include "lib/arena.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "lib/lock.h"
 #include "lib/secret.h"
 
 /* Sanitized builds mark what was not handed out, so that touching it shows. */
@@ -52,10 +52,12 @@ struct arena {
 	size_t used;
 };
 
+static struct guard pool_guard;
+
 static struct {
 	pthread_mutex_t mutex;
-	struct chunk *free;
-	size_t n_free;
+	struct chunk *free GUARDED_BY(pool_guard);
+	size_t n_free GUARDED_BY(pool_guard);
 	bool require_lock;
 } pool = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
@@ -96,13 +98,13 @@ pool_take(void)
 {
 	struct chunk *chunk = NULL;
 
-	pthread_mutex_lock(&pool.mutex);
+	lock_take(&pool.mutex, &pool_guard);
 	chunk = pool.free;
 	if (chunk != NULL) {
 		pool.free = chunk->next;
 		pool.n_free--;
 	}
-	pthread_mutex_unlock(&pool.mutex);
+	lock_give(&pool.mutex, &pool_guard);
 	return chunk != NULL ? chunk : chunk_map(POOLED_CAP);
 }
 
@@ -112,14 +114,14 @@ pool_put(struct chunk *chunk)
 {
 	bool room;
 
-	pthread_mutex_lock(&pool.mutex);
+	lock_take(&pool.mutex, &pool_guard);
 	room = pool.n_free < POOL_MAX;
 	if (room) {
 		chunk->next = pool.free;
 		pool.free = chunk;
 		pool.n_free++;
 	}
-	pthread_mutex_unlock(&pool.mutex);
+	lock_give(&pool.mutex, &pool_guard);
 	return room;
 }
 
@@ -139,11 +141,11 @@ arena_pool_drain(void)
 {
 	struct chunk *chunk = NULL, *next = NULL;
 
-	pthread_mutex_lock(&pool.mutex);
+	lock_take(&pool.mutex, &pool_guard);
 	chunk = pool.free;
 	pool.free = NULL;
 	pool.n_free = 0;
-	pthread_mutex_unlock(&pool.mutex);
+	lock_give(&pool.mutex, &pool_guard);
 	for (; chunk != NULL; chunk = next) {
 		next = chunk->next;
 		chunk_unmap(chunk);

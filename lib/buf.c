@@ -11,7 +11,7 @@
 
 #include "lib/secret.h"
 
-#define CAP_MIN 64
+#define CAP_MIN 512
 
 void
 buf_init(struct buf *buf, size_t size_max)
@@ -115,31 +115,6 @@ buf_add(struct buf *buf, const void *data, size_t len)
 }
 
 int
-buf_add_span(struct buf *buf, struct span span)
-{
-	return buf_add(buf, span.data, span.len);
-}
-
-int
-buf_add_str(struct buf *buf, const char *str)
-{
-	return buf_add(buf, str, strlen(str));
-}
-
-int
-buf_add_char(struct buf *buf, char c)
-{
-	uint8_t *room = make_room(buf, 1);
-
-	if (room == NULL)
-		return buf->rc;
-	room[0] = (uint8_t)c;
-	room[1] = '\0';
-	buf->len++;
-	return 0;
-}
-
-int
 buf_add_uint(struct buf *buf, uint64_t n)
 {
 	char digits[20]; /* of the largest number */
@@ -205,19 +180,6 @@ buf_add_u64be(struct buf *buf, uint64_t n)
 	return buf_add(buf, bytes, sizeof(bytes));
 }
 
-void
-buf_drop(struct buf *buf, size_t n)
-{
-	size_t left;
-
-	if (buf->len == 0)
-		return;
-	left = n < buf->len ? buf->len - n : 0;
-	memmove(buf->data, buf->data + (buf->len - left), left);
-	secret_wipe(buf->data + left, buf->len - left);
-	buf->len = left;
-}
-
 int
 buf_check(const struct buf *buf, struct err *err)
 {
@@ -228,12 +190,6 @@ buf_check(const struct buf *buf, struct err *err)
 	if (buf->rc != 0)
 		return err_set(err, buf->rc, 500, "internal error");
 	return 0;
-}
-
-struct span
-buf_span(const struct buf *buf)
-{
-	return span_of(buf->data, buf->len);
 }
 
 const char *

@@ -27,9 +27,30 @@ void buf_clear(struct buf *buf);
 void buf_reset(struct buf *buf);
 
 int buf_add(struct buf *buf, const void *data, size_t len);
-int buf_add_span(struct buf *buf, struct span span);
-int buf_add_str(struct buf *buf, const char *str);
-int buf_add_char(struct buf *buf, char c);
+
+static inline int
+buf_add_span(struct buf *buf, struct span span)
+{
+	return buf_add(buf, span.data, span.len);
+}
+
+/* Inline: the length of a constant string is known where it is added. */
+static inline int
+buf_add_str(struct buf *buf, const char *str)
+{
+	return buf_add(buf, str, strlen(str));
+}
+
+static inline int
+buf_add_char(struct buf *buf, char c)
+{
+	if (buf->rc != 0 || buf->cap - buf->len < 2)
+		return buf_add(buf, &c, 1);
+	buf->data[buf->len++] = (uint8_t)c;
+	buf->data[buf->len] = '\0';
+	return 0;
+}
+
 int buf_addf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 int buf_add_int(struct buf *buf, int64_t n); /* in decimal */
 int buf_add_uint(struct buf *buf, uint64_t n);
@@ -39,14 +60,15 @@ int buf_add_u64be(struct buf *buf, uint64_t n);
 /* Room for len more bytes at the end; NULL on failure. Add to len by hand. */
 uint8_t *buf_reserve(struct buf *buf, size_t len);
 
-/* Drop the first n bytes, wiping what they leave behind. */
-void buf_drop(struct buf *buf, size_t n);
-
 /* 0 where every add so far worked, else the code, recorded in err. */
 int buf_check(const struct buf *buf, struct err *err) WARN_UNUSED;
 
 /* The content as a view; valid until the next add. */
-struct span buf_span(const struct buf *buf);
+static inline struct span
+buf_span(const struct buf *buf)
+{
+	return span_of(buf->data, buf->len);
+}
 
 /* The content as a string ("" when empty); valid until the next add. */
 const char *buf_str(const struct buf *buf);

@@ -211,3 +211,14 @@ log_write(enum log_level level, const char *message,
 	buf_clear(&line);
 	errno = saved_errno;
 }
+
+void
+log_failing(bool *failing, const struct err *err, const char *fails,
+	const char *works)
+{
+	if (err != NULL && !*failing)
+		log_error(fails, LOG_ERR(err));
+	else if (err == NULL && *failing)
+		log_info(works);
+	*failing = err != NULL;
+}

@@ -61,4 +61,12 @@ void log_write(enum log_level level, const char *message,
 #define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__, LOG_END)
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__, LOG_END)
 
+/*
+ * For work that is done again and again: one line when it begins to fail, with
+ * err, and one when it works again. *failing is the caller's, false at first;
+ * err NULL: it worked.
+ */
+void log_failing(bool *failing, const struct err *err, const char *fails,
+	const char *works);
+
 #endif

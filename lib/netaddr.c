@@ -210,22 +210,6 @@ netaddr_is_link_local(const struct netaddr *addr)
 	return addr->family == 6 && bits_equal(addr->bytes, v6, 10);
 }
 
-bool
-netaddr_is_unspecified(const struct netaddr *addr)
-{
-	static const uint8_t zeros[16];
-
-	return addr->family != 0 && memcmp(addr->bytes, zeros, 16) == 0;
-}
-
-bool
-netaddr_is_multicast(const struct netaddr *addr)
-{
-	if (addr->family == 4)
-		return addr->bytes[0] >> 4 == 14;
-	return addr->family == 6 && addr->bytes[0] == 0xff;
-}
-
 static unsigned
 family_bits(const struct netaddr *addr)
 {

@@ -43,12 +43,6 @@ bool netaddr_is_loopback(const struct netaddr *addr);
 /* 169.254/16 or fe80::/10. */
 bool netaddr_is_link_local(const struct netaddr *addr);
 
-/* 0.0.0.0 or ::. */
-bool netaddr_is_unspecified(const struct netaddr *addr);
-
-/* 224/4 or ff00::/8. */
-bool netaddr_is_multicast(const struct netaddr *addr);
-
 /*
  * "addr/prefix"; host bits are masked away; prefix in plain decimal without
  * leading zeros; a mapped base needs a prefix of 96 or more, which becomes

@@ -114,3 +114,21 @@ number_parse_api(struct span text, int64_t *ret_n)
 		return ERR_INPUT;
 	return apply_sign(n, minus, ret_n);
 }
+
+int
+number_parse_bool(struct span text, bool *ret_on)
+{
+	static const char *const words[][2] = { { "0", "1" }, { "f", "t" },
+		{ "F", "T" }, { "false", "true" }, { "False", "True" },
+		{ "FALSE", "TRUE" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		for (size_t on = 0; on < 2; on++) {
+			if (!span_equal(text, span_str(words[i][on])))
+				continue;
+			*ret_on = on == 1;
+			return 0;
+		}
+	}
+	return ERR_INPUT;
+}

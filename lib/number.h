@@ -1,4 +1,7 @@
-/* Whole-input integers: no blanks, no sign unless said, no overflow. */
+/*
+ * Whole-input integers (no blanks, no sign unless said, no overflow) and truth
+ * values.
+ */
 #ifndef SALLYPORT_LIB_NUMBER_H
 #define SALLYPORT_LIB_NUMBER_H
 
@@ -17,5 +20,8 @@ int number_parse_i64(
  * 0o…, 0b… or a leading 0 for octal; no blanks, no fraction. ERR_INPUT.
  */
 int number_parse_api(struct span text, int64_t *ret_n);
+
+/* 1 0 t f T F true false True False TRUE FALSE, as Go takes them. ERR_INPUT. */
+int number_parse_bool(struct span text, bool *ret_on);
 
 #endif

@@ -3,18 +3,6 @@
 
 #include <string.h>
 
-struct span
-span_str(const char *str)
-{
-	return str == NULL ? SPAN_NONE : span_of(str, strlen(str));
-}
-
-struct span
-span_of(const void *data, size_t len)
-{
-	return (struct span){ data, len };
-}
-
 bool
 str_join(char *out, size_t cap, const char *const *strs, size_t n)
 {
@@ -28,13 +16,6 @@ str_join(char *out, size_t cap, const char *const *strs, size_t n)
 		out = stpcpy(out, strs[i]);
 	*out = '\0';
 	return true;
-}
-
-bool
-span_equal(struct span a, struct span b)
-{
-	return a.len == b.len &&
-		(a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 bool
@@ -53,14 +34,6 @@ span_compare(struct span a, struct span b)
 	if (order != 0)
 		return order;
 	return (a.len > b.len) - (a.len < b.len);
-}
-
-struct span
-span_skip(struct span a, size_t n)
-{
-	if (n >= a.len)
-		return SPAN_NONE;
-	return span_of(a.data + n, a.len - n);
 }
 
 size_t

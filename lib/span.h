@@ -2,6 +2,8 @@
 #ifndef SALLYPORT_LIB_SPAN_H
 #define SALLYPORT_LIB_SPAN_H
 
+#include <string.h>
+
 #include "lib/base.h"
 
 struct span {
@@ -11,8 +13,19 @@ struct span {
 
 #define SPAN_NONE ((struct span){ NULL, 0 })
 
+/* A view of len bytes at data. */
+static inline struct span
+span_of(const void *data, size_t len)
+{
+	return (struct span){ data, len };
+}
+
 /* A view of a string's bytes, without its NUL. NULL gives an empty span. */
-struct span span_str(const char *str);
+static inline struct span
+span_str(const char *str)
+{
+	return str == NULL ? SPAN_NONE : span_of(str, strlen(str));
+}
 
 /*
  * n strings one behind the other and a NUL, in cap bytes at out. False, with
@@ -20,11 +33,13 @@ struct span span_str(const char *str);
  */
 bool str_join(char *out, size_t cap, const char *const *strs, size_t n);
 
-/* A view of len bytes at data. */
-struct span span_of(const void *data, size_t len);
-
 /* Same length and same bytes. Not for secrets: see secret_equal. */
-bool span_equal(struct span a, struct span b);
+static inline bool
+span_equal(struct span a, struct span b)
+{
+	return a.len == b.len &&
+		(a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 
 /* a starts with all of prefix. */
 bool span_has_prefix(struct span a, struct span prefix);
@@ -33,7 +48,13 @@ bool span_has_prefix(struct span a, struct span prefix);
 int span_compare(struct span a, struct span b);
 
 /* What is left behind the first n bytes (empty when n is past the end). */
-struct span span_skip(struct span a, size_t n);
+static inline struct span
+span_skip(struct span a, size_t n)
+{
+	if (n >= a.len)
+		return SPAN_NONE;
+	return span_of(a.data + n, a.len - n);
+}
 
 /*
  * The length (1 to 4) of the UTF-8 sequence that text starts with; 0 where it

@@ -4,6 +4,7 @@
  */
 #include "lib/value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/number.h"
@@ -385,4 +386,27 @@ value_sort(struct value *object)
 	for (object->last = object->first;
 		object->last != NULL && object->last->next != NULL;)
 		object->last = object->last->next;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct value *const *left = a;
+	const struct value *const *right = b;
+
+	return strcmp((*left)->key, (*right)->key);
+}
+
+const struct value **
+value_by_name(const struct value *object)
+{
+	const struct value **members = calloc(object->n + 1, sizeof(*members));
+	size_t n = 0;
+
+	if (members == NULL)
+		return NULL;
+	VALUE_EACH (member, object)
+		members[n++] = member;
+	qsort(members, n, sizeof(*members), compare_keys);
+	return members;
 }

@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/span.h"
+#include "lib/str_list.h"
 
 enum value_type {
 	VALUE_NULL,
@@ -43,11 +44,6 @@ struct value {
 };
 
 /* Texts, and texts by name, as plain arrays in an arena. */
-struct str_list {
-	const char **items;
-	size_t n;
-};
-
 struct str_map {
 	const char **keys;
 	const char **values;
@@ -121,6 +117,12 @@ struct value *value_copy(struct arena *arena, const struct value *value);
 
 /* Reorder an object's members by name, bytewise; stable; not recursive. */
 void value_sort(struct value *object);
+
+/*
+ * The n members of an object by name, bytewise, which itself stays as it is:
+ * an array for the caller to free. NULL: no memory.
+ */
+const struct value **value_by_name(const struct value *object);
 
 /* for (child of parent) …; parent may be NULL. */
 #define VALUE_EACH(child, parent)                                              \

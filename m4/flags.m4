@@ -25,7 +25,8 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
     -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wformat-signedness
     -Wcast-align=strict -Wformat-overflow=2 -Wformat-truncation=2
     -Warray-bounds=2 -Wstringop-overflow=4 -Wtrampolines
-    -Wcomma -Wassign-enum -Wshorten-64-to-32],
+    -Wcomma -Wassign-enum -Wshorten-64-to-32
+    -Wthread-safety -Werror=thread-safety],
     [SALLYPORT_TRY_CFLAG([WARN_CFLAGS], flag)])
   # gcc takes any -Wno-… in silence, and names it beside every later warning.
   AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [[

@@ -1,18 +1,18 @@
 /*
  * Sealing values and holding the keys for it. Terms are only ever added, at
  * the end of a fixed table whose length is published last, so that threads
- * which seal need no lock; rotating takes one against its like.
+ * which seal need no lock; whoever rotates does so alone.
  */
 #include "storage/barrier.h"
 
 #include <endian.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "lib/lock.h"
 #include "lib/random.h"
 
 /* A sealed value: format byte, term (u32be), nonce, ciphertext and tag. */
@@ -52,6 +52,8 @@ struct derived {
 	struct hmac_key mac; /* the same key, ready to hash with */
 };
 
+static struct guard derived_guard; /* of n_derived, for changing it */
+
 /* The guarded pages of a barrier. */
 struct keys {
 	uint8_t name[BARRIER_KEY];
@@ -63,7 +65,6 @@ struct keys {
 };
 
 struct barrier {
-	pthread_mutex_t rotate_lock;
 	_Atomic uint32_t n_terms;
 	uint32_t first_term; /* number of terms[0]; the rest follow on */
 	struct secret *secret;
@@ -84,7 +85,6 @@ barrier_alloc(void)
 		return NULL;
 	}
 	barrier->keys = (struct keys *)(void *)secret_bytes(barrier->secret);
-	pthread_mutex_init(&barrier->rotate_lock, NULL);
 	pthread_mutex_init(&barrier->keys->derived_lock, NULL);
 	return barrier;
 }
@@ -96,7 +96,6 @@ barrier_free(struct barrier **barrier)
 		return;
 	pthread_mutex_destroy(&(*barrier)->keys->derived_lock);
 	secret_free(&(*barrier)->secret);
-	pthread_mutex_destroy(&(*barrier)->rotate_lock);
 	free(*barrier);
 	*barrier = NULL;
 }
@@ -117,24 +116,15 @@ barrier_new_keyring(int64_t now_s)
 	return barrier;
 }
 
-int
-barrier_rotate(struct barrier *barrier, int64_t now_s, struct err *err)
+void
+barrier_count_from(struct barrier *barrier, uint32_t term, uint64_t n)
 {
-	uint32_t n;
-	int rc = 0;
+	uint32_t i = term - barrier->first_term;
+	struct term *entry = &barrier->terms[i % KEYRING_TERMS_MAX];
 
-	pthread_mutex_lock(&barrier->rotate_lock);
-	n = atomic_load(&barrier->n_terms);
-	if (n == KEYRING_TERMS_MAX) {
-		rc = err_set(err, ERR_LIMIT, 500, "too many key terms");
-	} else {
-		random_bytes(barrier->keys->terms[n], BARRIER_KEY);
-		barrier->terms[n].installed_s = now_s;
-		atomic_store(&barrier->terms[n].encryptions, 0);
-		atomic_store(&barrier->n_terms, n + 1);
-	}
-	pthread_mutex_unlock(&barrier->rotate_lock);
-	return rc;
+	if (i < atomic_load(&barrier->n_terms) &&
+		n > atomic_load(&entry->encryptions))
+		atomic_store(&entry->encryptions, n);
 }
 
 void
@@ -161,10 +151,11 @@ encode_term(const struct barrier *barrier, uint32_t i, struct buf *out)
 	(void)buf_add(out, barrier->keys->terms[i], BARRIER_KEY);
 }
 
-int
-barrier_keyring(const struct barrier *barrier, struct buf *out, struct err *err)
+static int
+encode_keyring(const struct barrier *barrier, uint32_t n, struct buf *out,
+	struct err *err)
 {
-	uint32_t i, n = atomic_load(&barrier->n_terms);
+	uint32_t i;
 
 	(void)buf_add_char(out, KEYRING_VERSION);
 	(void)buf_add(out, barrier->keys->name, BARRIER_KEY);
@@ -173,6 +164,33 @@ barrier_keyring(const struct barrier *barrier, struct buf *out, struct err *err)
 	for (i = 0; i < n; i++)
 		encode_term(barrier, i, out);
 	return buf_check(out, err);
+}
+
+int
+barrier_keyring(const struct barrier *barrier, struct buf *out, struct err *err)
+{
+	return encode_keyring(
+		barrier, atomic_load(&barrier->n_terms), out, err);
+}
+
+int
+barrier_draw_term(struct barrier *barrier, int64_t now_s,
+	struct buf *ret_keyring, struct err *err)
+{
+	uint32_t n = atomic_load(&barrier->n_terms);
+
+	if (n == KEYRING_TERMS_MAX)
+		return err_set(err, ERR_LIMIT, 500, "too many key terms");
+	random_bytes(barrier->keys->terms[n], BARRIER_KEY);
+	barrier->terms[n].installed_s = now_s;
+	atomic_store(&barrier->terms[n].encryptions, 0);
+	return encode_keyring(barrier, n + 1, ret_keyring, err);
+}
+
+void
+barrier_use_term(struct barrier *barrier)
+{
+	atomic_fetch_add(&barrier->n_terms, 1);
 }
 
 static uint32_t
@@ -356,7 +374,7 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 
 	if (subject.len > SUBJECT_MAX || strlen(label) >= LABEL_MAX)
 		return;
-	pthread_mutex_lock(&keys->derived_lock);
+	lock_take(&keys->derived_lock, &derived_guard);
 	n = atomic_load(&keys->n_derived);
 	if (n < DERIVED_MAX) {
 		entry = &keys->derived[n];
@@ -368,15 +386,16 @@ keep_derived(struct keys *keys, const char *label, struct span subject,
 		hmac_key_init(&entry->mac, key);
 		atomic_store(&keys->n_derived, n + 1);
 	}
-	pthread_mutex_unlock(&keys->derived_lock);
+	lock_give(&keys->derived_lock, &derived_guard);
 }
 
+/* Labels differ at once; most subjects are the same. */
 static bool
 is_derived(const struct derived *entry, const char *label, struct span subject)
 {
-	return span_equal(
-		       span_of(entry->subject, entry->subject_len), subject) &&
-		strcmp(entry->label, label) == 0;
+	return strcmp(entry->label, label) == 0 &&
+		span_equal(
+			span_of(entry->subject, entry->subject_len), subject);
 }
 
 /* NULL where it was not kept. */

@@ -29,8 +29,14 @@ int barrier_from_keyring(struct secret_view keyring,
 int barrier_keyring(
 	const struct barrier *barrier, struct buf *out, struct err *err);
 
-/* Add a term that new values are sealed under. */
-int barrier_rotate(struct barrier *barrier, int64_t now_s, struct err *err);
+/*
+ * Rotating, in two steps, by one thread at a time: draw a new term's key and
+ * get the keyring that has it; seal new values under it, once that keyring is
+ * durable. ERR_LIMIT: the keyring is full.
+ */
+int barrier_draw_term(struct barrier *barrier, int64_t now_s,
+	struct buf *ret_keyring, struct err *err);
+void barrier_use_term(struct barrier *barrier);
 
 /* Wipe and free; NULL is fine. */
 void barrier_free(struct barrier **barrier);
@@ -46,11 +52,18 @@ int barrier_seal(struct barrier *barrier, struct span key, struct span value,
 int barrier_open(struct barrier *barrier, struct span key, struct span sealed,
 	struct arena *arena, struct span *ret_value, struct err *err);
 
+/* The keyring was wrapped long ago: term has sealed at least n values since. */
+void barrier_count_from(struct barrier *barrier, uint32_t term, uint64_t n);
+
 /* Newest term, when it came, and how many values it has sealed. */
 void barrier_status(const struct barrier *barrier, uint32_t *ret_term,
 	int64_t *ret_installed_s, uint64_t *ret_encryptions);
 
-/* The seed of the audit key (Ed25519); rotate never touches it. */
+/*
+ * The seed of an audit key (Ed25519); rotate never touches it. Each device has
+ * a key of its own in its record, so nothing asks for this one: it is part of
+ * the form of the keyring.
+ */
 struct secret_view barrier_audit_seed(const struct barrier *barrier);
 
 /*

@@ -6,13 +6,13 @@
  */
 #include "storage/cache.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "lib/lock.h"
 #include "lib/random.h"
 #include "storage/inside.h"
 
@@ -33,13 +33,17 @@ struct compiled {
 	uint8_t key[];
 };
 
+static struct guard shard_guard;
+
 struct shard {
 	pthread_mutex_t lock;
-	struct compiled **buckets;
-	size_t n_buckets, n; /* n_buckets is a power of two */
-	size_t size;
-	struct compiled *newest, *oldest;
-	uint64_t generation;
+	struct compiled **buckets GUARDED_BY(shard_guard);
+	size_t n_buckets GUARDED_BY(shard_guard); /* a power of two */
+	size_t n GUARDED_BY(shard_guard);
+	size_t size GUARDED_BY(shard_guard);
+	struct compiled *newest GUARDED_BY(shard_guard);
+	struct compiled *oldest GUARDED_BY(shard_guard);
+	uint64_t generation GUARDED_BY(shard_guard);
 };
 
 struct cache {
@@ -100,13 +104,13 @@ shard_of(struct cache *cache, uint64_t hash)
 
 /* The low bits chose the shard. */
 static struct compiled **
-bucket_of(struct shard *shard, uint64_t hash)
+bucket_of(struct shard *shard, uint64_t hash) REQUIRES(shard_guard)
 {
 	return &shard->buckets[hash / SHARDS & (shard->n_buckets - 1)];
 }
 
 static void
-list_add(struct shard *shard, struct compiled *entry)
+list_add(struct shard *shard, struct compiled *entry) REQUIRES(shard_guard)
 {
 	entry->newer = NULL;
 	entry->older = shard->newest;
@@ -118,7 +122,7 @@ list_add(struct shard *shard, struct compiled *entry)
 }
 
 static void
-list_remove(struct shard *shard, struct compiled *entry)
+list_remove(struct shard *shard, struct compiled *entry) REQUIRES(shard_guard)
 {
 	if (entry->newer != NULL)
 		entry->newer->older = entry->older;
@@ -132,8 +136,8 @@ list_remove(struct shard *shard, struct compiled *entry)
 
 /* Take an entry out and put it on a list of those to let go, by chain. */
 static void
-shard_remove(
-	struct shard *shard, struct compiled *entry, struct compiled **gone)
+shard_remove(struct shard *shard, struct compiled *entry,
+	struct compiled **gone) REQUIRES(shard_guard)
 {
 	struct compiled **at = bucket_of(shard, entry->hash);
 
@@ -157,7 +161,7 @@ is_of(const struct compiled *entry, const struct compiled_type *type,
 
 static struct compiled *
 shard_find(struct shard *shard, const struct compiled_type *type,
-	struct span key, uint64_t hash)
+	struct span key, uint64_t hash) REQUIRES(shard_guard)
 {
 	struct compiled *entry = *bucket_of(shard, hash);
 
@@ -168,7 +172,7 @@ shard_find(struct shard *shard, const struct compiled_type *type,
 
 /* More buckets once there are as many entries; without memory, longer chains */
 static void
-shard_grow(struct shard *shard)
+shard_grow(struct shard *shard) REQUIRES(shard_guard)
 {
 	struct shard grown = { .n_buckets = shard->n_buckets * 2 };
 	struct compiled *entry = NULL, **at = NULL;
@@ -190,6 +194,7 @@ shard_grow(struct shard *shard)
 
 static void
 shard_make_room(struct shard *shard, size_t size_max, struct compiled **gone)
+	REQUIRES(shard_guard)
 {
 	struct compiled *entry = NULL;
 
@@ -206,7 +211,7 @@ shard_make_room(struct shard *shard, size_t size_max, struct compiled **gone)
 }
 
 static void
-shard_wipe(struct shard *shard, struct compiled **gone)
+shard_wipe(struct shard *shard, struct compiled **gone) REQUIRES(shard_guard)
 {
 	while (shard->oldest != NULL)
 		shard_remove(shard, shard->oldest, gone);
@@ -233,6 +238,7 @@ cache_new(size_t size_max)
 	struct cache *cache = calloc(1, sizeof(*cache));
 	size_t i;
 
+	guard_unshared(&shard_guard);
 	if (cache == NULL)
 		return NULL;
 	random_bytes(cache->hash_key, sizeof(cache->hash_key));
@@ -255,6 +261,7 @@ cache_free(struct cache **cache)
 {
 	size_t i;
 
+	guard_unshared(&shard_guard);
 	if (*cache == NULL)
 		return;
 	cache_wipe(*cache);
@@ -282,14 +289,14 @@ drop_one(struct cache *cache, uint64_t hash)
 	struct shard *shard = shard_of(cache, hash);
 	struct compiled *entry = NULL, *next = NULL, *gone = NULL;
 
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, &shard_guard);
 	shard->generation++;
 	for (entry = *bucket_of(shard, hash); entry != NULL; entry = next) {
 		next = entry->chain;
 		if (entry->hash == hash)
 			shard_remove(shard, entry, &gone);
 	}
-	pthread_mutex_unlock(&shard->lock);
+	lock_give(&shard->lock, &shard_guard);
 	let_go(gone);
 }
 
@@ -309,9 +316,9 @@ cache_wipe(struct cache *cache)
 	size_t i;
 
 	for (i = 0; i < SHARDS; i++) {
-		pthread_mutex_lock(&cache->shards[i].lock);
+		lock_take(&cache->shards[i].lock, &shard_guard);
 		shard_wipe(&cache->shards[i], &gone);
-		pthread_mutex_unlock(&cache->shards[i].lock);
+		lock_give(&cache->shards[i].lock, &shard_guard);
 	}
 	let_go(gone);
 }
@@ -324,14 +331,14 @@ cache_find(struct cache *cache, const struct compiled_type *type,
 	struct shard *shard = shard_of(cache, hash);
 	struct compiled *entry = NULL;
 
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, &shard_guard);
 	entry = shard_find(shard, type, key, hash);
 	if (entry != NULL) {
 		entry->used = true;
 		atomic_fetch_add(&entry->refs, 1);
 	}
 	*ret_generation = shard->generation;
-	pthread_mutex_unlock(&shard->lock);
+	lock_give(&shard->lock, &shard_guard);
 	return entry;
 }
 
@@ -345,7 +352,7 @@ cache_keep(struct cache *cache, struct compiled *entry, uint64_t generation)
 
 	if (entry->size > cache->shard_size_max)
 		return;
-	pthread_mutex_lock(&shard->lock);
+	lock_take(&shard->lock, &shard_guard);
 	if (shard->generation == generation &&
 		shard_find(shard, entry->type, key, entry->hash) == NULL) {
 		shard_grow(shard);
@@ -358,7 +365,7 @@ cache_keep(struct cache *cache, struct compiled *entry, uint64_t generation)
 		shard->size += entry->size;
 		shard_make_room(shard, cache->shard_size_max, &gone);
 	}
-	pthread_mutex_unlock(&shard->lock);
+	lock_give(&shard->lock, &shard_guard);
 	let_go(gone);
 }
 

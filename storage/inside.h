@@ -2,10 +2,10 @@
 #ifndef SALLYPORT_STORAGE_INSIDE_H
 #define SALLYPORT_STORAGE_INSIDE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "lib/buf.h"
+#include "lib/lock.h"
 #include "storage/backend.h"
 #include "storage/barrier.h"
 #include "storage/store.h"
@@ -20,9 +20,19 @@ struct writer;
 /* First byte of a record that is not sealed; sealed ones begin with 1. */
 #define FORMAT_CLEAR 0
 
-/* Holds the batch number and the clock mark of the last commit. */
+/*
+ * What each commit writes: its number and clock mark; the key term in use and
+ * how many values it had sealed.
+ */
 #define STATE_KEY "core/state"
-#define STATE_LEN 17 /* format byte, u64 batch, i64 ns */
+#define STATE_NUMBERS 4 /* u64be: batch, ns, term, values sealed */
+
+struct key_use {
+	uint32_t term; /* 0: none yet */
+	uint64_t n;
+};
+
+extern struct guard store_barrier_guard, store_rows_guard;
 
 struct store {
 	struct backend *backend;
@@ -30,14 +40,17 @@ struct store {
 	struct writer *writer;
 	struct storeclock *clock;
 	pthread_rwlock_t barrier_lock; /* read: a transaction uses barrier */
-	struct barrier *barrier;       /* NULL: sealed */
-	_Atomic uint64_t batch;        /* number of the last commit */
+	/* NULL: sealed. */
+	struct barrier *barrier GUARDED_BY(store_barrier_guard);
+	struct key_use key_use;   /* of the last batch; the writer's */
+	_Atomic uint64_t batch;   /* number of the last commit */
 	_Atomic uint64_t durable; /* = batch since the first one made here */
 	atomic_bool failed;
 	void (*on_failure)(void *ctx);
 	void *on_failure_ctx;
 	pthread_mutex_t row_lock;
-	uint64_t row_next, row_end;
+	uint64_t row_next GUARDED_BY(store_rows_guard);
+	uint64_t row_end GUARDED_BY(store_rows_guard);
 };
 
 /* Hashes of the keys that a batch changed, for the cache. */
@@ -66,7 +79,8 @@ struct store_tx {
 
 /* An empty transaction of store on the writer's view or on a snapshot. */
 void tx_init(struct store_tx *tx, struct store *store,
-	struct backend_reader *reader, struct changes *changes);
+	struct backend_reader *reader, struct changes *changes)
+	REQUIRES_SHARED(store_barrier_guard);
 void tx_clear(struct store_tx *tx);
 
 /* Delete whatever the record is, without a look at the barrier. */
@@ -84,7 +98,7 @@ void tx_keep_owner(struct store_tx *tx, struct span key);
 bool tx_is_owner_kept(const struct store_tx *tx, struct span key);
 void tx_drop_owner(struct store_tx *tx);
 
-/* Write the batch number and the clock mark. */
+/* Write the state record of this commit. */
 int tx_put_state(struct store_tx *tx, struct err *err);
 
 /* The end of the reserved row numbers: no row has this one or a later one. */

@@ -125,6 +125,41 @@ lease_get(struct store_tx *tx, struct rowref ref, struct arena *arena,
 }
 
 int
+lease_probe(struct store_tx *tx, struct rowref ref, struct arena *arena,
+	bool *ret_found, struct lease *ret_lease, struct err *err)
+{
+	struct err failure = { 0 };
+	int rc = lease_get(tx, ref, arena, ret_lease, &failure);
+
+	if (rc != 0 && rc != ERR_ABSENT) {
+		if (err != NULL)
+			*err = failure;
+		return rc;
+	}
+	*ret_found = rc == 0;
+	return 0;
+}
+
+bool
+lease_is_unreadable(int rc)
+{
+	return rc == ERR_CRYPTO || rc == ERR_INTERNAL;
+}
+
+int
+lease_probe_readable(struct store_tx *tx, struct rowref ref,
+	struct arena *arena, bool *ret_found, struct lease *ret_lease,
+	struct err *err)
+{
+	struct err failure = { 0 };
+	int rc = lease_probe(tx, ref, arena, ret_found, ret_lease, &failure);
+
+	if (rc != 0 && !lease_is_unreadable(rc) && err != NULL)
+		*err = failure;
+	return rc;
+}
+
+int
 lease_update(struct store_tx *tx, const struct lease *old,
 	const struct lease *lease, struct err *err)
 {

@@ -7,9 +7,10 @@
 #include "storage/memory.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/lock.h"
 
 struct node {
 	size_t key_len, value_len;
@@ -26,14 +27,18 @@ struct undo {
 	struct node *old, *new; /* either may be NULL */
 };
 
+static struct guard memory_guard;
+
 struct memory {
 	struct backend backend;
 	pthread_rwlock_t lock;
-	struct map records;
-	struct map due; /* due time, big endian, then key; no values */
-	struct undo *undo;
-	size_t n_undo, undo_cap;
-	size_t savepoint; /* n_undo when it was set */
+	struct map records GUARDED_BY(memory_guard);
+	/* Due time, big endian, then key; no values. */
+	struct map due GUARDED_BY(memory_guard);
+	struct undo *undo GUARDED_BY(memory_guard);
+	size_t n_undo GUARDED_BY(memory_guard);
+	size_t undo_cap GUARDED_BY(memory_guard);
+	size_t savepoint GUARDED_BY(memory_guard); /* n_undo when it was set */
 };
 
 #define DUE_PREFIX 8
@@ -142,7 +147,7 @@ array_grow(void **array, size_t *cap, size_t n, size_t size, struct err *err)
 /* Change a map and note how to undo it; takes node, which may be NULL. */
 static int
 change(struct memory *memory, struct map *map, struct node *old,
-	struct node *node, struct err *err)
+	struct node *node, struct err *err) REQUIRES(memory_guard)
 {
 	void *nodes = map->nodes, *undo = memory->undo;
 	int rc;
@@ -166,6 +171,7 @@ change(struct memory *memory, struct map *map, struct node *old,
 static int
 map_put(struct memory *memory, struct map *map, struct span head,
 	struct span tail, struct span value, struct err *err)
+	REQUIRES(memory_guard)
 {
 	struct node *node = node_new(head, tail, value);
 	size_t i;
@@ -180,7 +186,7 @@ map_put(struct memory *memory, struct map *map, struct span head,
 
 static int
 map_del(struct memory *memory, struct map *map, struct span key,
-	struct err *err)
+	struct err *err) REQUIRES(memory_guard)
 {
 	size_t i = map_seek(map, key);
 
@@ -192,15 +198,16 @@ map_del(struct memory *memory, struct map *map, struct span key,
 /* ---- transactions --------------------------------------------------- */
 
 static int
-memory_begin(struct backend *backend, struct err *err)
+memory_begin(struct backend *backend, struct err *err) ACQUIRES(memory_guard)
 {
 	(void)err;
-	pthread_rwlock_wrlock(&memory_of(backend)->lock);
+	lock_write(&memory_of(backend)->lock, &memory_guard);
 	return 0;
 }
 
 static int
 memory_savepoint(struct backend *backend, struct err *err)
+	REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 
@@ -218,7 +225,7 @@ memory_release(struct backend *backend, struct err *err)
 }
 
 static void
-undo_down_to(struct memory *memory, size_t n)
+undo_down_to(struct memory *memory, size_t n) REQUIRES(memory_guard)
 {
 	struct undo *undo = NULL;
 
@@ -231,6 +238,7 @@ undo_down_to(struct memory *memory, size_t n)
 
 static int
 memory_rollback_to(struct backend *backend, struct err *err)
+	REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 
@@ -240,7 +248,7 @@ memory_rollback_to(struct backend *backend, struct err *err)
 }
 
 static int
-memory_commit(struct backend *backend, struct err *err)
+memory_commit(struct backend *backend, struct err *err) RELEASES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 	size_t i;
@@ -249,24 +257,24 @@ memory_commit(struct backend *backend, struct err *err)
 	for (i = 0; i < memory->n_undo; i++)
 		free(memory->undo[i].old);
 	memory->n_undo = 0;
-	pthread_rwlock_unlock(&memory->lock);
+	lock_end_write(&memory->lock, &memory_guard);
 	return 0;
 }
 
 static void
-memory_rollback(struct backend *backend)
+memory_rollback(struct backend *backend) RELEASES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 
 	undo_down_to(memory, 0);
-	pthread_rwlock_unlock(&memory->lock);
+	lock_end_write(&memory->lock, &memory_guard);
 }
 
 /* ---- records -------------------------------------------------------- */
 
 static int
 memory_put(struct backend *backend, struct span key, struct span value,
-	struct err *err)
+	struct err *err) REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 
@@ -275,6 +283,7 @@ memory_put(struct backend *backend, struct span key, struct span value,
 
 static int
 memory_del(struct backend *backend, struct span key, struct err *err)
+	REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 
@@ -346,7 +355,7 @@ due_decode(const uint8_t *bytes)
 
 static int
 memory_due_put(struct backend *backend, int64_t due_s, struct span key,
-	struct err *err)
+	struct err *err) REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 	uint8_t head[DUE_PREFIX];
@@ -358,7 +367,7 @@ memory_due_put(struct backend *backend, int64_t due_s, struct span key,
 
 static int
 memory_due_del(struct backend *backend, int64_t due_s, struct span key,
-	struct err *err)
+	struct err *err) REQUIRES(memory_guard)
 {
 	struct memory *memory = memory_of(backend);
 	uint8_t bytes[DUE_PREFIX + STORE_KEY_MAX];
@@ -417,19 +426,20 @@ memory_backup(struct backend *backend, const char *path, bool begin,
 
 static int
 memory_reader_get(struct backend *backend, struct backend_reader **ret_reader,
-	struct err *err)
+	struct err *err) ACQUIRES_SHARED(memory_guard)
 {
 	(void)err;
-	pthread_rwlock_rdlock(&memory_of(backend)->lock);
+	lock_read(&memory_of(backend)->lock, &memory_guard);
 	*ret_reader = (struct backend_reader *)(void *)backend;
 	return 0;
 }
 
 static void
 memory_reader_put(struct backend *backend, struct backend_reader *reader)
+	RELEASES_SHARED(memory_guard)
 {
 	(void)reader;
-	pthread_rwlock_unlock(&memory_of(backend)->lock);
+	lock_end_read(&memory_of(backend)->lock, &memory_guard);
 }
 
 static const char *
@@ -454,6 +464,7 @@ memory_close(struct backend *backend)
 {
 	struct memory *memory = memory_of(backend);
 
+	guard_unshared(&memory_guard);
 	map_clear(&memory->records);
 	map_clear(&memory->due);
 	free(memory->undo);

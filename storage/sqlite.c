@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <sqlite3.h>
 
 #include "lib/fsutil.h"
+#include "lib/lock.h"
 #include "storage/storefile.h"
 
 #define APPLICATION_ID 1398893676 /* "Sall" marks the file as ours */
@@ -117,6 +117,8 @@ struct copy {
 	sqlite3_backup *backup;
 };
 
+static struct guard readers_guard;
+
 struct sqlite {
 	struct backend backend;
 	char *path;
@@ -130,9 +132,9 @@ struct sqlite {
 
 	pthread_mutex_t pool_lock;
 	pthread_cond_t pool_changed;
-	struct connection *idle;
-	size_t n_out; /* readers at work */
-	bool hold;    /* nobody may begin to read */
+	struct connection *idle GUARDED_BY(readers_guard);
+	size_t n_out GUARDED_BY(readers_guard); /* readers at work */
+	bool hold GUARDED_BY(readers_guard);    /* nobody may begin to read */
 
 	char text[96];
 };
@@ -612,14 +614,14 @@ free_reader(struct connection *reader)
 static void
 reader_left(struct sqlite *sqlite, struct connection *back)
 {
-	pthread_mutex_lock(&sqlite->pool_lock);
+	lock_take(&sqlite->pool_lock, &readers_guard);
 	sqlite->n_out--;
 	if (back != NULL) {
 		back->next = sqlite->idle;
 		sqlite->idle = back;
 	}
 	pthread_cond_broadcast(&sqlite->pool_changed);
-	pthread_mutex_unlock(&sqlite->pool_lock);
+	lock_give(&sqlite->pool_lock, &readers_guard);
 }
 
 /* Wait for a turn; an idle reader, or NULL where one must be made. */
@@ -628,14 +630,15 @@ reader_turn(struct sqlite *sqlite)
 {
 	struct connection *reader = NULL;
 
-	pthread_mutex_lock(&sqlite->pool_lock);
+	lock_take(&sqlite->pool_lock, &readers_guard);
 	while (sqlite->hold || sqlite->n_out == READERS_MAX)
-		pthread_cond_wait(&sqlite->pool_changed, &sqlite->pool_lock);
+		lock_wait(&sqlite->pool_changed, &sqlite->pool_lock,
+			&readers_guard);
 	sqlite->n_out++;
 	reader = sqlite->idle;
 	if (reader != NULL)
 		sqlite->idle = reader->next;
-	pthread_mutex_unlock(&sqlite->pool_lock);
+	lock_give(&sqlite->pool_lock, &readers_guard);
 	return reader;
 }
 
@@ -699,24 +702,24 @@ hold_readers(struct sqlite *sqlite)
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += HOLD_S;
-	pthread_mutex_lock(&sqlite->pool_lock);
+	lock_take(&sqlite->pool_lock, &readers_guard);
 	sqlite->hold = true;
 	while (sqlite->n_out > 0 &&
-		pthread_cond_timedwait(
-			&sqlite->pool_changed, &sqlite->pool_lock, &until) == 0)
+		lock_wait_until(&sqlite->pool_changed, &sqlite->pool_lock,
+			&until, &readers_guard) == 0)
 		;
 	ended = sqlite->n_out == 0;
-	pthread_mutex_unlock(&sqlite->pool_lock);
+	lock_give(&sqlite->pool_lock, &readers_guard);
 	return ended;
 }
 
 static void
 let_readers_go(struct sqlite *sqlite)
 {
-	pthread_mutex_lock(&sqlite->pool_lock);
+	lock_take(&sqlite->pool_lock, &readers_guard);
 	sqlite->hold = false;
 	pthread_cond_broadcast(&sqlite->pool_changed);
-	pthread_mutex_unlock(&sqlite->pool_lock);
+	lock_give(&sqlite->pool_lock, &readers_guard);
 }
 
 static int
@@ -889,6 +892,7 @@ sqlite_free(struct sqlite *sqlite)
 {
 	struct connection *next = NULL;
 
+	guard_unshared(&readers_guard);
 	for (; sqlite->idle != NULL; sqlite->idle = next) {
 		next = sqlite->idle->next;
 		free_reader(sqlite->idle);

@@ -12,18 +12,21 @@
 #include "lib/fsutil.h"
 #include "storage/inside.h"
 
+struct guard store_barrier_guard, store_rows_guard;
+
 #define ROWS_KEY "core/rows"
 #define ROW_LIMIT (UINT64_C(1) << 48)
+#define SKEW_MIN_S 60 /* smaller ones are drift */
 #define CACHE_DEFAULT ((size_t)32 * 1024 * 1024)
 
 /* ---- life ------------------------------------------------------------ */
 
-/* The number of the last commit and its time; zeros in a new store. */
+/* What the last commit wrote of itself; zeros in a new store. */
 static int
-read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
+read_state(struct backend *backend, uint64_t ret_numbers[STATE_NUMBERS],
 	struct err *err)
 {
-	uint64_t numbers[2] = { 0, 0 };
+	uint64_t numbers[STATE_NUMBERS] = { 0 };
 	struct backend_reader *reader = NULL;
 	struct buf state;
 	int rc = backend->ops->reader_get(backend, &reader, err);
@@ -34,7 +37,7 @@ read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
 	rc = backend->ops->get(
 		backend, reader, span_str(STATE_KEY), &state, err);
 	backend->ops->reader_put(backend, reader);
-	if (rc == 0 && state.len == STATE_LEN)
+	if (rc == 0 && state.len == 1 + sizeof(numbers))
 		memcpy(numbers, state.data + 1, sizeof(numbers));
 	else if (rc == 0)
 		rc = err_set(err, ERR_CRYPTO, 500,
@@ -44,8 +47,8 @@ read_state(struct backend *backend, uint64_t *ret_batch, int64_t *ret_mark_ns,
 		err_clear(err);
 	if (rc != 0 && rc != ERR_ABSENT)
 		return rc;
-	*ret_batch = be64toh(numbers[0]);
-	*ret_mark_ns = (int64_t)be64toh(numbers[1]);
+	for (size_t i = 0; i < STATE_NUMBERS; i++)
+		ret_numbers[i] = be64toh(numbers[i]);
 	return 0;
 }
 
@@ -80,16 +83,16 @@ static int
 store_start(struct store *store, const struct store_settings *settings,
 	struct err *err)
 {
-	uint64_t batch;
-	int64_t mark_ns;
-	int rc = read_state(store->backend, &batch, &mark_ns, err);
+	uint64_t state[STATE_NUMBERS];
+	int rc = read_state(store->backend, state, err);
 
 	if (rc != 0)
 		return rc;
-	atomic_store(&store->batch, batch);
+	atomic_store(&store->batch, state[0]);
+	store->key_use = (struct key_use){ (uint32_t)state[2], state[3] };
 	store->clock = storeclock_new(
 		settings->clock != NULL ? settings->clock : clock_system(),
-		mark_ns);
+		(int64_t)state[1]);
 	store->cache =
 		cache_new(settings->cache_bytes != 0 ? settings->cache_bytes
 						     : CACHE_DEFAULT);
@@ -146,7 +149,7 @@ store_describe(const struct store *store)
 
 static int
 read_on(struct store *store, struct backend_reader *reader, store_fn *fn,
-	void *ctx, struct err *err)
+	void *ctx, struct err *err) REQUIRES_SHARED(store_barrier_guard)
 {
 	struct store_tx tx;
 	int rc;
@@ -168,13 +171,13 @@ store_read(struct store *store, store_fn *fn, void *ctx, struct err *err)
 
 	if (store_failed(store))
 		return err_set(err, ERR_STORAGE, 503, "storage unavailable");
-	pthread_rwlock_rdlock(&store->barrier_lock);
+	lock_read(&store->barrier_lock, &store_barrier_guard);
 	rc = backend->ops->reader_get(backend, &reader, err);
 	if (rc == 0) {
 		rc = read_on(store, reader, fn, ctx, err);
 		backend->ops->reader_put(backend, reader);
 	}
-	pthread_rwlock_unlock(&store->barrier_lock);
+	lock_end_read(&store->barrier_lock, &store_barrier_guard);
 	return rc;
 }
 
@@ -213,10 +216,13 @@ store_on_failure(struct store *store, void (*fn)(void *ctx), void *ctx)
 void
 store_set_barrier(struct store *store, struct barrier *barrier)
 {
-	pthread_rwlock_wrlock(&store->barrier_lock);
+	lock_write(&store->barrier_lock, &store_barrier_guard);
 	store->barrier = barrier;
+	if (barrier != NULL)
+		barrier_count_from(
+			barrier, store->key_use.term, store->key_use.n);
 	cache_wipe(store->cache);
-	pthread_rwlock_unlock(&store->barrier_lock);
+	lock_end_write(&store->barrier_lock, &store_barrier_guard);
 }
 
 /* ---- row numbers ----------------------------------------------------- */
@@ -265,7 +271,7 @@ store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
 	uint64_t first;
 	int rc = 0;
 
-	pthread_mutex_lock(&store->row_lock);
+	lock_take(&store->row_lock, &store_rows_guard);
 	if (store->row_next == store->row_end) {
 		rc = store_write(store, reserve_rows, &first, err);
 		if (rc == 0) {
@@ -275,7 +281,7 @@ store_row_number(struct store *store, uint64_t *ret_row, struct err *err)
 	}
 	if (rc == 0)
 		*ret_row = store->row_next++;
-	pthread_mutex_unlock(&store->row_lock);
+	lock_give(&store->row_lock, &store_rows_guard);
 	return rc;
 }
 
@@ -379,7 +385,9 @@ store_now_s(const struct store *store)
 int64_t
 store_clock_skew_s(const struct store *store)
 {
-	return storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
+	int64_t skew_s = storeclock_skew_ns(store->clock) / CLOCK_NS_PER_S;
+
+	return skew_s > -SKEW_MIN_S && skew_s < SKEW_MIN_S ? 0 : skew_s;
 }
 
 int

@@ -125,7 +125,10 @@ int store_backup(struct store *store, const char *path, struct err *err);
 uint64_t store_durable_batch(const struct store *store);
 int store_sync(struct store *store, struct err *err);
 
-/* Move WAL content into the file now; the writer does it by itself too. */
+/*
+ * Move WAL content into the file now. The writer does it by itself; tests ask
+ * for it where they want to see it, or see it fail.
+ */
 int store_checkpoint(struct store *store, struct err *err);
 
 /* "sqlite" or "memory"; and what a log line at start says of it. */
@@ -146,9 +149,6 @@ uint64_t tx_batch(const struct store_tx *tx);
 
 /* The barrier that it works behind; NULL while sealed. */
 const struct barrier *tx_barrier(const struct store_tx *tx);
-
-/* The store that this transaction is of (for its barrier and cache). */
-struct store *tx_store(const struct store_tx *tx);
 
 /*
  * Sealed records. tx_get copies the value into arena; ERR_ABSENT (404, empty
@@ -207,8 +207,8 @@ int64_t store_now_ns(const struct store *store);
 int64_t store_now_s(const struct store *store);
 
 /*
- * How far wall time is ahead of that clock, in s; negative: behind. Not 0
- * only where wall time jumped and is not followed.
+ * How far wall time is ahead of that clock, in s; negative: behind. 0 too where
+ * that is less than a minute: more is a jump that is not followed.
  */
 int64_t store_clock_skew_s(const struct store *store);
 

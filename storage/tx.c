@@ -62,12 +62,6 @@ tx_barrier(const struct store_tx *tx)
 	return tx->barrier;
 }
 
-struct store *
-tx_store(const struct store_tx *tx)
-{
-	return tx->store;
-}
-
 void
 tx_touch(struct store_tx *tx)
 {
@@ -291,11 +285,16 @@ tx_put_clear(struct store_tx *tx, struct span key, struct span value,
 int
 tx_put_state(struct store_tx *tx, struct err *err)
 {
-	uint64_t numbers[2] = {
-		htobe64(tx->batch),
-		htobe64((uint64_t)tx->now_ns),
-	};
+	struct key_use *use = &tx->store->key_use;
+	uint64_t numbers[STATE_NUMBERS];
+	int64_t installed_s;
 
+	if (tx->barrier != NULL)
+		barrier_status(tx->barrier, &use->term, &installed_s, &use->n);
+	numbers[0] = htobe64(tx->batch);
+	numbers[1] = htobe64((uint64_t)tx->now_ns);
+	numbers[2] = htobe64(use->term);
+	numbers[3] = htobe64(use->n);
 	return tx_put_clear(tx, span_str(STATE_KEY),
 		span_of(numbers, sizeof(numbers)), err);
 }

@@ -25,17 +25,21 @@
 #define LATER_S 1
 #define MARK_S 60
 
+static struct guard queue_guard;
+
 struct writer {
 	struct store *store;
 	pthread_t thread;
 	size_t batch_max;
-	pthread_mutex_t lock; /* for what stands up to the empty line */
+	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct store_job *first, *last;
-	size_t n_queued;
-	struct buf later;
-	int64_t flush_s; /* when later is done; 0: the writer must be woken */
-	bool closing;
+	struct store_job *first GUARDED_BY(queue_guard);
+	struct store_job *last GUARDED_BY(queue_guard);
+	size_t n_queued GUARDED_BY(queue_guard);
+	struct buf later GUARDED_BY(queue_guard);
+	/* When later is done; 0: the writer must be woken. */
+	int64_t flush_s GUARDED_BY(queue_guard);
+	bool closing GUARDED_BY(queue_guard);
 
 	struct buf deleting; /* taken from later; kept until committed */
 	struct changes changes;
@@ -181,6 +185,7 @@ commit_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 /* What the functions of a torn batch said does not count. */
 static void
 start_over(struct writer *writer, struct store_tx *tx, struct store_job *jobs)
+	REQUIRES_SHARED(store_barrier_guard)
 {
 	struct store_job *job = NULL;
 
@@ -246,7 +251,7 @@ run_batch(struct writer *writer, struct store_job *jobs)
 	struct err err = { 0 };
 	int rc;
 
-	pthread_rwlock_rdlock(&store->barrier_lock);
+	lock_read(&store->barrier_lock, &store_barrier_guard);
 	writer->changes.n = 0;
 	tx_init(&tx, store, NULL, &writer->changes);
 	tx.dirty = jobs == NULL;
@@ -257,7 +262,7 @@ run_batch(struct writer *writer, struct store_job *jobs)
 	}
 	if (rc == 0)
 		batch_done(writer, &tx);
-	pthread_rwlock_unlock(&store->barrier_lock);
+	lock_end_read(&store->barrier_lock, &store_barrier_guard);
 	if (rc != 0)
 		fail_jobs(jobs, storage_error(&err, rc), &err);
 	if (rc != 0 || tx.dirty) {
@@ -283,7 +288,7 @@ end_jobs(struct store_job *jobs)
 
 /* Time is up: is there anything to do? */
 static bool
-is_due(struct writer *writer, int64_t until_s)
+is_due(struct writer *writer, int64_t until_s) REQUIRES(queue_guard)
 {
 	if (writer->later.len > 0 || until_s == writer->mark_s)
 		return true;
@@ -293,7 +298,7 @@ is_due(struct writer *writer, int64_t until_s)
 
 /* Wait for a job, an end or the next time that something is due. */
 static void
-wait_for_work(struct writer *writer)
+wait_for_work(struct writer *writer) REQUIRES(queue_guard)
 {
 	bool failed = store_failed(writer->store);
 	struct timespec until = { .tv_nsec = 0 };
@@ -303,9 +308,9 @@ wait_for_work(struct writer *writer)
 		if (writer->flush_s != 0 && writer->flush_s < until.tv_sec)
 			until.tv_sec = writer->flush_s;
 		if (failed)
-			pthread_cond_wait(&writer->wake, &writer->lock);
-		else if (pthread_cond_timedwait(&writer->wake, &writer->lock,
-				 &until) == ETIMEDOUT &&
+			lock_wait(&writer->wake, &writer->lock, &queue_guard);
+		else if (lock_wait_until(&writer->wake, &writer->lock, &until,
+				 &queue_guard) == ETIMEDOUT &&
 			is_due(writer, until.tv_sec))
 			return;
 	}
@@ -313,7 +318,7 @@ wait_for_work(struct writer *writer)
 
 /* Unlink the next call, or all functions up to it and up to batch_max. */
 static struct store_job *
-take_jobs(struct writer *writer)
+take_jobs(struct writer *writer) REQUIRES(queue_guard)
 {
 	struct store_job *jobs = writer->first, *last = jobs;
 	size_t n = 1;
@@ -338,7 +343,7 @@ take_jobs(struct writer *writer)
  * one soon after it, which then need not wake anybody.
  */
 static void
-take_deletes(struct writer *writer, bool with_jobs)
+take_deletes(struct writer *writer, bool with_jobs) REQUIRES(queue_guard)
 {
 	if (buf_add_span(&writer->deleting, buf_span(&writer->later)) == 0)
 		buf_reset(&writer->later);
@@ -404,13 +409,13 @@ writer_main(void *arg)
 	bool end = false;
 
 	while (!end) {
-		pthread_mutex_lock(&writer->lock);
+		lock_take(&writer->lock, &queue_guard);
 		wait_for_work(writer);
 		jobs = take_jobs(writer);
 		if (jobs == NULL || jobs->call == NULL)
 			take_deletes(writer, jobs != NULL);
 		end = jobs == NULL && writer->closing;
-		pthread_mutex_unlock(&writer->lock);
+		lock_give(&writer->lock, &queue_guard);
 		run_jobs_or_call(writer, jobs);
 		checkpoint(writer->store, end);
 		tell_failure(writer);
@@ -425,7 +430,7 @@ submit(struct writer *writer, struct store_job *job, struct err *err)
 {
 	bool room, wake = false;
 
-	pthread_mutex_lock(&writer->lock);
+	lock_take(&writer->lock, &queue_guard);
 	room = writer->n_queued < QUEUE_MAX && !writer->closing;
 	if (room) {
 		wake = writer->first == NULL;
@@ -436,7 +441,7 @@ submit(struct writer *writer, struct store_job *job, struct err *err)
 		writer->last = job;
 		writer->n_queued++;
 	}
-	pthread_mutex_unlock(&writer->lock);
+	lock_give(&writer->lock, &queue_guard);
 	/* Not under the lock: the writer would wake only to wait for it. */
 	if (wake)
 		pthread_cond_signal(&writer->wake);
@@ -510,7 +515,7 @@ writer_delete_later(struct writer *writer, struct span key)
 	uint32_t len = (uint32_t)key.len;
 	bool kept = false;
 
-	pthread_mutex_lock(&writer->lock);
+	lock_take(&writer->lock, &queue_guard);
 	if (LATER_MAX - writer->later.len > sizeof(len) + key.len &&
 		buf_reserve(&writer->later, sizeof(len) + key.len) != NULL) {
 		kept = buf_add(&writer->later, &len, sizeof(len)) == 0 &&
@@ -520,7 +525,7 @@ writer_delete_later(struct writer *writer, struct span key)
 		writer->flush_s = monotonic_s() + LATER_S;
 		pthread_cond_signal(&writer->wake);
 	}
-	pthread_mutex_unlock(&writer->lock);
+	lock_give(&writer->lock, &queue_guard);
 	if (!kept)
 		log_warn("a delete that could wait was given up");
 }
@@ -605,10 +610,10 @@ writer_stop(struct writer **writer)
 {
 	if (*writer == NULL)
 		return;
-	pthread_mutex_lock(&(*writer)->lock);
+	lock_take(&(*writer)->lock, &queue_guard);
 	(*writer)->closing = true;
 	pthread_cond_signal(&(*writer)->wake);
-	pthread_mutex_unlock(&(*writer)->lock);
+	lock_give(&(*writer)->lock, &queue_guard);
 	pthread_join((*writer)->thread, NULL);
 	writer_free(*writer);
 	*writer = NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/duration.h"
+#include "lib/number.h"
 #include "server/api/route.h"
 #include "server/core/seal.h"
 
@@ -47,25 +48,6 @@ query_value(const struct req *req, const char *name)
 	return "";
 }
 
-/* As strconv.ParseBool. */
-static int
-parse_bool(const char *text, bool *ret_on)
-{
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE",
-		"True" };
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE",
-		"False" };
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(yes); i++) {
-		if (strcmp(text, yes[i]) != 0 && strcmp(text, no[i]) != 0)
-			continue;
-		*ret_on = strcmp(text, yes[i]) == 0;
-		return 0;
-	}
-	return ERR_INPUT;
-}
-
 /* ?list and ?help turn a GET into something else. */
 static int
 read_get(struct req *req, struct err *err)
@@ -73,7 +55,7 @@ read_get(struct req *req, struct err *err)
 	const char *list = query_value(req, "list");
 	bool on = false;
 
-	if (list[0] != '\0' && parse_bool(list, &on) != 0)
+	if (list[0] != '\0' && number_parse_bool(span_str(list), &on) != 0)
 		return err_set(err, ERR_INPUT, 400, "%s", "");
 	if (on)
 		req->verb = OP_LIST;
@@ -261,7 +243,7 @@ check_headers(const struct req *req, struct err *err)
 	if (rc == 0 && req->wrap_ttl_text != NULL)
 		rc = check_wrap_ttl(req->wrap_ttl_text, err);
 	if (rc == 0 && override != NULL && override[0] != '\0' &&
-		parse_bool(override, &on) != 0)
+		number_parse_bool(span_str(override), &on) != 0)
 		rc = err_set(err, ERR_INPUT, 400,
 			"failed to parse X-Vault-Policy-Override header: invalid syntax");
 	return rc;

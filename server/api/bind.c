@@ -192,29 +192,20 @@ to_int(struct bind *bind, const struct value *value, void *slot)
 static int
 to_bool(struct bind *bind, const struct value *value, void *slot)
 {
-	static const struct {
-		const char *word;
-		bool on;
-	} words[] = { { "0", false }, { "1", true }, /* the only numbers */
-		{ "f", false }, { "t", true }, { "F", false }, { "T", true },
-		{ "false", false }, { "true", true }, { "False", false },
-		{ "True", true }, { "FALSE", false }, { "TRUE", true },
-		{ "", false } };
-
-	size_t i, n = value->type == VALUE_NUMBER ? 2 : ARRAY_LEN(words);
+	bool *on = slot;
 
 	if (value->type == VALUE_BOOL) {
-		*(bool *)slot = value->boolean;
+		*on = value->boolean;
 		return 0;
 	}
-	if (value->type != VALUE_NUMBER && value->type != VALUE_STRING)
-		return fail(bind, "expected true or false");
-	for (i = 0; i < n; i++) {
-		if (!span_equal(value_text(value), span_str(words[i].word)))
-			continue;
-		*(bool *)slot = words[i].on;
+	if (value->type == VALUE_STRING && value->len == 0) {
+		*on = false;
 		return 0;
 	}
+	/* Of numbers, 0 and 1 alone are spelled as one of the words. */
+	if ((value->type == VALUE_NUMBER || value->type == VALUE_STRING) &&
+		number_parse_bool(value_text(value), on) == 0)
+		return 0;
 	return fail(bind, "expected true or false");
 }
 

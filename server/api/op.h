@@ -7,6 +7,7 @@
 #define SALLYPORT_SERVER_API_OP_H
 
 #include "lib/secret.h"
+#include "lib/str_list.h"
 #include "lib/value.h"
 
 struct record_type;

@@ -494,18 +494,28 @@ end_work(struct run *run)
 		complete(req);
 }
 
+/* Too late, or no memory for what follows. */
+static void
+turn_away_late(struct req *req)
+{
+	struct err err = { 0 };
+
+	(void)err_set(&err, ERR_BUSY, 503, "overloaded");
+	turn_away(req, &err);
+}
+
 static void
 begin(struct req *req)
 {
 	struct run *run = ARENA_NEW(req->arena, struct run);
-	struct err err = { 0 };
 
 	if (run == NULL || is_late(req)) {
-		(void)err_set(&err, ERR_BUSY, 503, "overloaded");
-		turn_away(req, &err);
+		turn_away_late(req);
 		return;
 	}
-	*run = (struct run){ .req = req, .reply = { .req = req } };
+	/* The rest is zero already, and stays untouched where all goes well. */
+	run->req = req;
+	run->reply.req = req;
 	if (prepare(run) != 0)
 		settle_fault(run);
 	if (log_request(run) == 0 && run->err.code == 0)

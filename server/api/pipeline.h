@@ -1,6 +1,7 @@
 /*
- * A request's way from canonical path to answer: route, token, bind, policy,
- * audit, handler, audit, reply (design.md 3). server/http is its only caller.
+ * A request's way from canonical path to answer: route, token, body, policy,
+ * audit, bind, handler, audit, reply (design.md 3). server/http is its only
+ * caller.
  */
 #ifndef SALLYPORT_SERVER_API_PIPELINE_H
 #define SALLYPORT_SERVER_API_PIPELINE_H

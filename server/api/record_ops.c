@@ -4,11 +4,11 @@
  */
 #include "server/api/record_ops.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "lib/json.h"
+#include "lib/lock.h"
 #include "server/api/bind.h"
 
 #define TYPES_MAX 64
@@ -163,8 +163,10 @@ free_record(void *object)
 }
 
 /* One compiled type for each record type, made when it is first asked for. */
+static struct guard types_guard;
+
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* for adding */
 	atomic_size_t n; /* entries below it are complete and never change */
 	struct compiled_type entries[TYPES_MAX];
 } types = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -189,7 +191,7 @@ compiled_type_of(const struct record_type *type)
 
 	if (found != NULL)
 		return found;
-	pthread_mutex_lock(&types.lock);
+	lock_take(&types.lock, &types_guard);
 	found = find_type(type);
 	n = atomic_load_explicit(&types.n, memory_order_relaxed);
 	if (found == NULL && n < TYPES_MAX) {
@@ -202,7 +204,7 @@ compiled_type_of(const struct record_type *type)
 		found = &types.entries[n];
 		atomic_store_explicit(&types.n, n + 1, memory_order_release);
 	}
-	pthread_mutex_unlock(&types.lock);
+	lock_give(&types.lock, &types_guard);
 	return found;
 }
 

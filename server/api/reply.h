@@ -72,7 +72,10 @@ struct value *reply_metadata(struct arena *arena, const struct token *token);
 /* 202: the store keeps itself tidy, and old clients wait for no more. */
 void reply_tidy_started(struct reply *reply);
 
-/* Raw bytes with a content type, as public_key. */
+/*
+ * Raw bytes with a content type instead of JSON, as public_key answers. No row
+ * of today does; the demo mount of the tests keeps it true.
+ */
 void reply_raw(
 	struct reply *reply, const char *content_type, struct span bytes);
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "lib/random.h"
-#include "server/api/bind.h"
 #include "storage/outbox.h"
 
 #define WARNING_MAX 1024
@@ -58,19 +57,6 @@ req_capture(const struct req *req, const char *name)
 			return req->captures[i].value;
 	}
 	return "";
-}
-
-bool
-req_given(const struct req *req, const char *field)
-{
-	size_t size, i;
-	const struct field *fields = bind_fields(req->op, &size);
-
-	for (i = 0; fields != NULL && fields[i].name != NULL; i++) {
-		if (strcmp(fields[i].name, field) == 0)
-			return (req->given >> i & 1) != 0;
-	}
-	return false;
 }
 
 void

@@ -128,9 +128,6 @@ void req_free(struct req **req);
 /* The value of a path capture; never NULL for a name of the row's path. */
 const char *req_capture(const struct req *req, const char *name);
 
-/* Whether the caller sent a field, empty values and null counting as not. */
-bool req_given(const struct req *req, const char *field);
-
 /* Add to the answer's warnings. */
 void req_warn(struct req *req, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

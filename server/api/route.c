@@ -4,8 +4,8 @@
  * literal, capture, rest with a tail, rest.
  */
 #include "server/api/route.h"
+#include "lib/lock.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,8 +157,10 @@ build(const struct mount_type *type)
 	return router;
 }
 
+static struct guard routers_guard;
+
 static struct {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* for adding */
 	atomic_size_t n; /* entries below it are complete and never change */
 
 	struct {
@@ -187,7 +189,7 @@ router_of(const struct mount_type *type)
 
 	if (router != NULL)
 		return router;
-	pthread_mutex_lock(&routers.lock);
+	lock_take(&routers.lock, &routers_guard);
 	router = find_router(type);
 	n = atomic_load_explicit(&routers.n, memory_order_relaxed);
 	if (router == NULL && n < ROUTERS_MAX)
@@ -197,7 +199,7 @@ router_of(const struct mount_type *type)
 		routers.entries[n].router = router;
 		atomic_store_explicit(&routers.n, n + 1, memory_order_release);
 	}
-	pthread_mutex_unlock(&routers.lock);
+	lock_give(&routers.lock, &routers_guard);
 	return router;
 }
 

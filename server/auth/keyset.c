@@ -7,12 +7,12 @@
  */
 #include "server/auth/keyset.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/lock.h"
 #include "lib/sha256.h"
 
 #define SETS_MAX 64
@@ -30,10 +30,12 @@ struct entry {
 	uint64_t used;            /* when, by the table's count of uses */
 };
 
+static struct guard table_guard;
+
 static struct {
 	pthread_mutex_t lock;
-	uint64_t uses;
-	struct entry entries[SETS_MAX];
+	uint64_t uses GUARDED_BY(table_guard);
+	struct entry entries[SETS_MAX] GUARDED_BY(table_guard);
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
@@ -115,7 +117,7 @@ hash_source(const struct keyset_source *source, uint8_t id[SHA256_BYTES],
 
 /* The entry of this id, else the one whose turn it is to go. Locked. */
 static struct entry *
-find_entry(const uint8_t id[SHA256_BYTES])
+find_entry(const uint8_t id[SHA256_BYTES]) REQUIRES(table_guard)
 {
 	struct entry *oldest = &table.entries[0];
 
@@ -138,14 +140,14 @@ look_up(const uint8_t id[SHA256_BYTES])
 	struct shared_keys *found = NULL;
 	struct entry *entry;
 
-	(void)pthread_mutex_lock(&table.lock);
+	lock_take(&table.lock, &table_guard);
 	entry = find_entry(id);
 	if (entry->keys != NULL && memcmp(entry->id, id, SHA256_BYTES) == 0) {
 		entry->used = ++table.uses;
 		found = entry->keys;
 		atomic_fetch_add(&found->refs, 1);
 	}
-	(void)pthread_mutex_unlock(&table.lock);
+	lock_give(&table.lock, &table_guard);
 	return found;
 }
 
@@ -156,13 +158,13 @@ keep(const uint8_t id[SHA256_BYTES], struct shared_keys *shared)
 	struct entry *entry;
 
 	atomic_fetch_add(&shared->refs, 1);
-	(void)pthread_mutex_lock(&table.lock);
+	lock_take(&table.lock, &table_guard);
 	entry = find_entry(id);
 	old = entry->keys;
 	memcpy(entry->id, id, SHA256_BYTES);
 	entry->keys = shared;
 	entry->used = ++table.uses;
-	(void)pthread_mutex_unlock(&table.lock);
+	lock_give(&table.lock, &table_guard);
 	unref_keys(old);
 }
 

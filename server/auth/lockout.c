@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "lib/random.h"
 
+struct guard lockout_guard;
+
 static struct lockout logins = LOCKOUT_INIT;
 
 static pthread_once_t place_once = PTHREAD_ONCE_INIT;
@@ -46,12 +48,14 @@ lockout_key(const char *mount, const char *name, uint8_t out[LOCKOUT_KEY])
 
 static struct lockout_name *
 set_of(struct lockout *lockout, const uint8_t key[LOCKOUT_KEY])
+	REQUIRES(lockout_guard)
 {
 	return lockout->names[(key[0] << 8 | key[1]) % LOCKOUT_SETS];
 }
 
 static struct lockout_name *
 find_name(struct lockout *lockout, const uint8_t key[LOCKOUT_KEY])
+	REQUIRES(lockout_guard)
 {
 	struct lockout_name *set = set_of(lockout, key);
 
@@ -82,8 +86,8 @@ goes_before(const struct lockout_name *a, const struct lockout_name *b,
 }
 
 static struct lockout_name *
-take_place(
-	struct lockout *lockout, const uint8_t key[LOCKOUT_KEY], int64_t now_s)
+take_place(struct lockout *lockout, const uint8_t key[LOCKOUT_KEY],
+	int64_t now_s) REQUIRES(lockout_guard)
 {
 	struct lockout_name *set = set_of(lockout, key), *place = &set[0];
 
@@ -103,10 +107,10 @@ lockout_is_locked(
 	const struct lockout_name *name;
 	bool locked;
 
-	(void)pthread_mutex_lock(&lockout->lock);
+	lock_take(&lockout->lock, &lockout_guard);
 	name = find_name(lockout, key);
 	locked = name != NULL && is_locked(name, now_s);
-	(void)pthread_mutex_unlock(&lockout->lock);
+	lock_give(&lockout->lock, &lockout_guard);
 	return locked;
 }
 
@@ -117,7 +121,7 @@ lockout_count(
 	struct lockout_name *name;
 	bool locks;
 
-	(void)pthread_mutex_lock(&lockout->lock);
+	lock_take(&lockout->lock, &lockout_guard);
 	name = find_name(lockout, key);
 	if (name == NULL)
 		name = take_place(lockout, key, now_s);
@@ -126,7 +130,7 @@ lockout_count(
 	name->failures++;
 	name->last_s = now_s;
 	locks = name->failures == LOCKOUT_FAILURES;
-	(void)pthread_mutex_unlock(&lockout->lock);
+	lock_give(&lockout->lock, &lockout_guard);
 	return locks;
 }
 
@@ -135,11 +139,11 @@ lockout_forget(struct lockout *lockout, const uint8_t key[LOCKOUT_KEY])
 {
 	struct lockout_name *name;
 
-	(void)pthread_mutex_lock(&lockout->lock);
+	lock_take(&lockout->lock, &lockout_guard);
 	name = find_name(lockout, key);
 	if (name != NULL)
 		*name = (struct lockout_name){ .failures = 0 };
-	(void)pthread_mutex_unlock(&lockout->lock);
+	lock_give(&lockout->lock, &lockout_guard);
 }
 
 /* ---- of the logins of this server ---------------------------------------- */

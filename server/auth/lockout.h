@@ -7,8 +7,7 @@
 #ifndef SALLYPORT_SERVER_AUTH_LOCKOUT_H
 #define SALLYPORT_SERVER_AUTH_LOCKOUT_H
 
-#include <pthread.h>
-
+#include "lib/lock.h"
 #include "lib/span.h"
 #include "server/api/req.h"
 
@@ -25,9 +24,12 @@ struct lockout_name {
 	uint32_t failures;        /* 0: unused */
 };
 
+extern struct guard lockout_guard;
+
 struct lockout {
 	pthread_mutex_t lock;
-	struct lockout_name names[LOCKOUT_SETS][LOCKOUT_SET];
+	struct lockout_name names[LOCKOUT_SETS][LOCKOUT_SET] GUARDED_BY(
+		lockout_guard);
 };
 
 #define LOCKOUT_INIT                                                           \

@@ -11,16 +11,6 @@
 #define DEFAULT "default"
 #define LIST_TEXT_MAX 300 /* bytes of a list in a refusal */
 
-bool
-str_list_has(const struct str_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Whether one of the patterns matches, whatever its letters' case. */
 static bool
 matches_any(const struct str_list *globs, const char *text)

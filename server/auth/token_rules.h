@@ -78,6 +78,4 @@ int token_choose_lifetime(const struct token_wish *wish,
 	const struct token_limits *limits, struct token_lifetime *ret_life,
 	struct err *err);
 
-bool str_list_has(const struct str_list *list, const char *text);
-
 #endif

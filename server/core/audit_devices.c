@@ -5,12 +5,12 @@
  */
 #include "server/core/audit_devices.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/codec.h"
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/random.h"
 #include "server/core/records.h"
@@ -23,6 +23,7 @@
 #define AUDIT_MEMORY_MAX (4 * 1024 * 1024)
 
 /* One change at a time; a head's write must not outlive its device. */
+static struct guard change_guard;
 static pthread_mutex_t change = PTHREAD_MUTEX_INITIALIZER;
 
 static void
@@ -202,9 +203,9 @@ save_heads_locked(struct server *server)
 void
 audit_devices_save_heads(struct server *server)
 {
-	pthread_mutex_lock(&change);
+	lock_take(&change, &change_guard);
 	save_heads_locked(server);
-	pthread_mutex_unlock(&change);
+	lock_give(&change, &change_guard);
 }
 
 /* ---- opening ---------------------------------------------------------- */
@@ -281,11 +282,13 @@ load_one(void *ctx, const char *path, const struct value *record,
 /* ---- the outbox ------------------------------------------------------- */
 
 /* Waits for the completion of one line. */
+static struct guard completion_guard;
+
 struct completion {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool done;
-	int rc;
+	bool done GUARDED_BY(completion_guard);
+	int rc GUARDED_BY(completion_guard);
 };
 
 static void
@@ -293,11 +296,11 @@ complete(void *ctx, int rc)
 {
 	struct completion *completion = ctx;
 
-	pthread_mutex_lock(&completion->mutex);
+	lock_take(&completion->mutex, &completion_guard);
 	completion->done = true;
 	completion->rc = rc;
 	pthread_cond_signal(&completion->cond);
-	pthread_mutex_unlock(&completion->mutex);
+	lock_give(&completion->mutex, &completion_guard);
 }
 
 #define COMPLETION_INIT                                                        \
@@ -309,11 +312,15 @@ complete(void *ctx, int rc)
 static int
 wait_for(struct completion *completion)
 {
-	pthread_mutex_lock(&completion->mutex);
+	int rc;
+
+	lock_take(&completion->mutex, &completion_guard);
 	while (!completion->done)
-		pthread_cond_wait(&completion->cond, &completion->mutex);
-	pthread_mutex_unlock(&completion->mutex);
-	return completion->rc;
+		lock_wait(&completion->cond, &completion->mutex,
+			&completion_guard);
+	rc = completion->rc;
+	lock_give(&completion->mutex, &completion_guard);
+	return rc;
 }
 
 int
@@ -402,9 +409,9 @@ audit_devices_recover(struct server *server, struct err *err)
 	struct recovery recovery = { .server = server };
 	int rc;
 
-	pthread_mutex_lock(&change);
+	lock_take(&change, &change_guard);
 	rc = outbox_scan(server->store, recover_some, &recovery, err);
-	pthread_mutex_unlock(&change);
+	lock_give(&change, &change_guard);
 	if (recovery.n > 0)
 		log_warn("audit lines of the last run were recovered",
 			LOG_INT("lines", (int64_t)recovery.n));
@@ -418,7 +425,7 @@ audit_devices_load(
 	struct loading loading = { .server = server, .barrier = barrier };
 	int rc;
 
-	pthread_mutex_lock(&change);
+	lock_take(&change, &change_guard);
 	forget_written();
 	rc = records_each(server->store, &server->system, "audit/", load_one,
 		&loading, err);
@@ -426,7 +433,7 @@ audit_devices_load(
 		rc = err_set(err, ERR_AUDIT, 500, "internal error");
 		err_wrap(err, "no audit device opens");
 	}
-	pthread_mutex_unlock(&change);
+	lock_give(&change, &change_guard);
 	return rc;
 }
 
@@ -575,9 +582,9 @@ audit_devices_add(struct server *server, const char *path, const char *type,
 	if (barrier == NULL) {
 		rc = err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	} else {
-		pthread_mutex_lock(&change);
+		lock_take(&change, &change_guard);
 		rc = add_locked(server, barrier, path, record, skip_test, err);
-		pthread_mutex_unlock(&change);
+		lock_give(&change, &change_guard);
 		seal_release_barrier(server->seal);
 	}
 	arena_free(&arena);
@@ -592,7 +599,7 @@ audit_devices_remove(struct server *server, const char *path, struct err *err)
 
 	if (!is_path(path))
 		return 0; /* no device has such a path */
-	pthread_mutex_lock(&change);
+	lock_take(&change, &change_guard);
 	device_name(path, name);
 	rc = records_delete(server->store, &server->system, name, err);
 	head_name(path, name);
@@ -603,7 +610,7 @@ audit_devices_remove(struct server *server, const char *path, struct err *err)
 		audit_disable(server->audit, slashed);
 		forget_written();
 	}
-	pthread_mutex_unlock(&change);
+	lock_give(&change, &change_guard);
 	return rc;
 }
 

@@ -1,20 +1,21 @@
 /*
- * One thread that takes back what is due; it also saves the audit heads and
- * looks for damage. It wakes for the next due second, or
+ * One thread that takes back what is due; it also saves the audit heads, looks
+ * for damage and renews the store's key. It wakes for the next due second, or
  * after a second at the latest, since the audit heads move meanwhile and the
  * store's clock is not the one that threads sleep by.
  */
 #include "server/core/expire.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "server/core/audit_devices.h"
+#include "server/core/key_watch.h"
 #include "server/core/scrubber.h"
 #include "server/core/server.h"
 #include "storage/lease.h"
@@ -22,15 +23,20 @@
 #define STEP 500
 #define NEVER INT64_MAX
 
+static struct guard expire_guard;
+
 struct expire {
 	struct server *server;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool running, stopping; /* under mutex */
+	bool running GUARDED_BY(expire_guard);
+	bool stopping GUARDED_BY(expire_guard);
 	_Atomic int64_t next_s; /* earliest due second known, or NEVER */
 	bool failing;           /* the last round did; the thread's own */
+	bool clock_off;         /* the thread's own too */
 	struct scrubber scrubber;
+	struct key_watch key_watch;
 };
 
 int
@@ -68,9 +74,9 @@ is_stopping(struct expire *expire)
 {
 	bool stopping;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	stopping = expire->stopping;
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	return stopping;
 }
 
@@ -88,19 +94,6 @@ bring_forward(struct expire *expire, int64_t due_s)
 	return false;
 }
 
-/* One log line when it begins to fail, one when it works again. */
-static void
-note_outcome(struct expire *expire, int rc, const struct err *err)
-{
-	bool fails = rc != 0 && rc != ERR_SEALED;
-
-	if (fails && !expire->failing)
-		log_error("expired leases cannot be taken back", LOG_ERR(err));
-	else if (!fails && expire->failing)
-		log_info("expired leases are taken back again");
-	expire->failing = fails;
-}
-
 /* Take back all that is due now, in bounded steps. */
 static void
 take_back(struct expire *expire)
@@ -115,7 +108,9 @@ take_back(struct expire *expire)
 	while (rc == 0 && more && !is_stopping(expire))
 		rc = lease_expire_due(
 			expire->server->store, STEP, &more, &next_s, &err);
-	note_outcome(expire, rc, &err);
+	log_failing(&expire->failing, rc != 0 && rc != ERR_SEALED ? &err : NULL,
+		"expired leases cannot be taken back",
+		"expired leases are taken back again");
 	if (rc != 0 || more)
 		(void)bring_forward(expire, 0);
 	else if (next_s > 0)
@@ -145,16 +140,31 @@ sleep_until_due(struct expire *expire)
 	struct timespec until;
 	int64_t left_ns, end_ns;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	left_ns = time_to_sleep(expire);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	end_ns = until.tv_nsec + left_ns;
 	until.tv_sec += end_ns / CLOCK_NS_PER_S;
 	until.tv_nsec = end_ns % CLOCK_NS_PER_S;
 	if (!expire->stopping && left_ns > 0)
-		(void)pthread_cond_timedwait(
-			&expire->wake, &expire->mutex, &until);
-	pthread_mutex_unlock(&expire->mutex);
+		(void)lock_wait_until(
+			&expire->wake, &expire->mutex, &until, &expire_guard);
+	lock_give(&expire->mutex, &expire_guard);
+}
+
+/* One log line when wall time jumps away, one when it is back. */
+static void
+note_clock(struct expire *expire)
+{
+	const int64_t ahead_s = store_clock_skew_s(expire->server->store);
+
+	if (ahead_s != 0 && !expire->clock_off)
+		log_warn(
+			"the wall clock jumped and is not followed; \"sallyport operator clock-reset\" follows it",
+			LOG_INT("ahead_s", ahead_s));
+	else if (ahead_s == 0 && expire->clock_off)
+		log_info("the wall clock is right again");
+	expire->clock_off = ahead_s != 0;
 }
 
 static void *
@@ -166,8 +176,10 @@ run(void *arg)
 		if (atomic_load(&expire->next_s) <=
 			store_now_s(expire->server->store))
 			take_back(expire);
+		note_clock(expire);
 		audit_devices_save_heads(expire->server);
 		scrubber_tick(&expire->scrubber, expire->server);
+		key_watch_tick(&expire->key_watch, expire->server);
 		sleep_until_due(expire);
 	}
 	return NULL;
@@ -179,11 +191,12 @@ expire_start(struct expire *expire, struct err *err)
 	sigset_t all, old;
 	int errnum = 0;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	if (!expire->running) {
 		expire->stopping = false;
 		expire->failing = false;
 		expire->scrubber = (struct scrubber){ 0 };
+		expire->key_watch = (struct key_watch){ 0 };
 		atomic_store(&expire->next_s, 0);
 		sigfillset(&all);
 		(void)pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -191,7 +204,7 @@ expire_start(struct expire *expire, struct err *err)
 		(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 		expire->running = errnum == 0;
 	}
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	if (errnum == 0)
 		return 0;
 	errno = errnum;
@@ -203,12 +216,12 @@ expire_stop(struct expire *expire)
 {
 	bool running;
 
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	running = expire->running;
 	expire->running = false;
 	expire->stopping = true;
 	pthread_cond_signal(&expire->wake);
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 	if (running)
 		pthread_join(expire->thread, NULL);
 }
@@ -218,7 +231,7 @@ expire_notice(struct expire *expire, int64_t due_s)
 {
 	if (!bring_forward(expire, due_s))
 		return;
-	pthread_mutex_lock(&expire->mutex);
+	lock_take(&expire->mutex, &expire_guard);
 	pthread_cond_signal(&expire->wake);
-	pthread_mutex_unlock(&expire->mutex);
+	lock_give(&expire->mutex, &expire_guard);
 }

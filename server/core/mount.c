@@ -1,19 +1,19 @@
 /*
- * The mount table: look-ups, and loading it from its records. A struct mount
- * never changes once it stands in the table (but for the mark that it is
- * going): a tune or a move makes a new one from the changed record and swaps it
- * in, so that a request which holds the old one reads it without a lock.
+ * The mount table and its look-ups. A struct mount never changes once it stands
+ * in the table (but for the mark that it is going): a tune or a move makes a
+ * new one from the changed record and swaps it in, so that a request which
+ * holds the old one reads it without a lock.
  */
 #include "server/core/mount.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
 #include "server/core/identity.h"
 #include "server/core/mount_table.h"
-#include "server/core/records.h"
 #include "server/core/server.h"
+
+struct guard mounts_change_guard, mounts_guard;
 
 /* ---- the table -------------------------------------------------------- */
 
@@ -44,9 +44,9 @@ mount_unref(struct mounts *mounts, struct mount **mount)
 	arena_free(&arena);
 }
 
-/* Room for one more; the write lock is held. */
+/* Room for one more. */
 static bool
-table_grow(struct mounts *mounts)
+table_grow(struct mounts *mounts) REQUIRES(mounts_guard)
 {
 	size_t cap = mounts->cap == 0 ? 16 : 2 * mounts->cap;
 	struct mount **table = NULL;
@@ -61,9 +61,9 @@ table_grow(struct mounts *mounts)
 	return true;
 }
 
-/* The write lock is held. The table's hold on the entry becomes the caller's */
+/* The table's hold on the entry becomes the caller's. */
 static struct mount *
-table_take(struct mounts *mounts, const char *uuid)
+table_take(struct mounts *mounts, const char *uuid) REQUIRES(mounts_guard)
 {
 	struct mount *found = NULL;
 	size_t i;
@@ -88,7 +88,7 @@ mounts_table_put(struct mounts *mounts, struct mount *mount, struct err *err)
 	size_t i;
 	bool room;
 
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	room = table_grow(mounts);
 	if (room) {
 		old = table_take(mounts, mount->uuid);
@@ -99,7 +99,7 @@ mounts_table_put(struct mounts *mounts, struct mount *mount, struct err *err)
 		mounts->table[i] = mount;
 		mounts->n++;
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 	mount_unref(mounts, &old);
 	return room ? 0 : err_set_memory(err);
 }
@@ -109,9 +109,9 @@ mounts_table_drop(struct mounts *mounts, const char *uuid)
 {
 	struct mount *old = NULL;
 
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	old = table_take(mounts, uuid);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 	mount_unref(mounts, &old);
 }
 
@@ -142,11 +142,12 @@ lies_in(const struct mount *mount, const char *path, size_t len)
 }
 
 /*
- * The entry that path lies in; a lock is held. Paths of mounts never nest, so
+ * The entry that path lies in. Paths of mounts never nest, so
  * it is the last one that does not sort behind path.
  */
 static struct mount *
 table_match(const struct mounts *mounts, const char *path)
+	REQUIRES_SHARED(mounts_guard)
 {
 	size_t low = 0, high = mounts->n, len = strlen(path);
 
@@ -178,24 +179,9 @@ mounts_find(struct mounts *mounts, const char *path)
 {
 	struct mount *mount = NULL;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	mount = hold_live(table_match(mounts, path));
-	pthread_rwlock_unlock(&mounts->lock);
-	return mount;
-}
-
-struct mount *
-mounts_find_uuid(struct mounts *mounts, const char *uuid)
-{
-	struct mount *mount = NULL;
-	size_t i;
-
-	pthread_rwlock_rdlock(&mounts->lock);
-	for (i = 0; i < mounts->n && mount == NULL; i++) {
-		if (strcmp(mounts->table[i]->uuid, uuid) == 0)
-			mount = hold_live(mounts->table[i]);
-	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return mount;
 }
 
@@ -204,13 +190,13 @@ mounts_find_entry(struct mounts *mounts, const char *path)
 {
 	struct mount *mount = NULL;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	mount = table_match(mounts, path);
 	if (mount != NULL && strcmp(mount->path, path) != 0)
 		mount = NULL;
 	if (mount != NULL)
 		atomic_fetch_add(&mount->refs, 1);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return mount;
 }
 
@@ -220,12 +206,12 @@ mounts_each(struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err)
 	size_t i;
 	int rc = 0;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	for (i = 0; i < mounts->n && rc == 0; i++) {
 		if (mounts->table[i]->state == MOUNT_LIVE)
 			rc = fn(ctx, mounts->table[i], err);
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return rc;
 }
 
@@ -263,10 +249,10 @@ mounts_new(struct server *server, const struct mount_type *const *types,
 void
 mounts_unload(struct mounts *mounts)
 {
-	pthread_rwlock_wrlock(&mounts->lock);
+	lock_write(&mounts->lock, &mounts_guard);
 	while (mounts->n > 0)
 		mount_unref(mounts, &mounts->table[--mounts->n]);
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_write(&mounts->lock, &mounts_guard);
 }
 
 void
@@ -275,6 +261,7 @@ mounts_free(struct mounts **mounts)
 	if (*mounts == NULL)
 		return;
 	mounts_unload(*mounts);
+	guard_unshared(&mounts_guard);
 	pthread_mutex_destroy(&(*mounts)->change);
 	pthread_rwlock_destroy(&(*mounts)->lock);
 	free((*mounts)->table);
@@ -286,133 +273,4 @@ bool
 mounts_is_auth(const char *path)
 {
 	return strncmp(path, "auth/", strlen("auth/")) == 0;
-}
-
-/* ---- loading ---------------------------------------------------------- */
-
-/* Mounts that are always there, where their type was handed in. */
-static const struct builtin {
-	const char *type, *path, *description;
-	const char *passthrough; /* a request header, or NULL */
-} builtins[] = {
-	{ "system", "sys/",
-		"system endpoints used for control, policy and debugging",
-		"Accept" },
-	{ "token", MOUNT_TOKENS, "token based credentials", NULL },
-	{ "identity", MOUNT_IDENTITY, "identity store", NULL },
-};
-
-static int
-add_builtin(struct mounts *mounts, const struct builtin *builtin,
-	const struct mount_type *type, struct err *err)
-{
-	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
-	struct value null = { .type = VALUE_NULL };
-	struct mount_wanted wanted = {
-		.type = builtin->type,
-		.description = builtin->description,
-		.is_auth = type->is_auth,
-		.options = &null,
-	};
-	struct value *headers = NULL;
-	int rc;
-
-	if (arena == NULL)
-		return err_set_memory(err);
-	if (builtin->passthrough != NULL) {
-		headers = value_list(arena);
-		(void)value_add(
-			headers, value_string(arena, builtin->passthrough));
-	}
-	wanted.passthrough_request_headers = headers;
-	rc = mounts_insert(mounts,
-		mounts_wanted_record(arena, &wanted, builtin->path), err);
-	arena_free(&arena);
-	return rc;
-}
-
-static int
-add_builtins(struct mounts *mounts, struct err *err)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < ARRAY_LEN(builtins) && rc == 0; i++) {
-		const struct mount_type *type = mounts_type(mounts,
-			builtins[i].type, mounts_is_auth(builtins[i].path));
-		struct mount *mount =
-			mounts_find_entry(mounts, builtins[i].path);
-
-		if (type != NULL && mount == NULL)
-			rc = add_builtin(mounts, &builtins[i], type, err);
-		mount_unref(mounts, &mount);
-	}
-	return rc;
-}
-
-static int
-load_one(
-	void *ctx, const char *name, const struct value *value, struct err *err)
-{
-	struct mounts *mounts = ctx;
-	struct mount *mount = NULL;
-	int rc = mount_decode(mounts, name, value, &mount, err);
-
-	if (rc == 0)
-		rc = mounts_table_put(mounts, mount, err);
-	if (rc != 0)
-		mount_unref(mounts, &mount);
-	return rc;
-}
-
-/* A mount whose removal was cut off, held; or NULL. */
-static struct mount *
-find_removing(struct mounts *mounts)
-{
-	struct mount *mount = NULL;
-	size_t i;
-
-	pthread_rwlock_rdlock(&mounts->lock);
-	for (i = 0; i < mounts->n && mount == NULL; i++) {
-		if (mounts->table[i]->state == MOUNT_REMOVING)
-			mount = mounts->table[i];
-	}
-	if (mount != NULL)
-		atomic_fetch_add(&mount->refs, 1);
-	pthread_rwlock_unlock(&mounts->lock);
-	return mount;
-}
-
-static int
-resume_removals(struct mounts *mounts, struct err *err)
-{
-	struct mount *mount = NULL;
-	int rc = 0;
-
-	while (rc == 0 && (mount = find_removing(mounts)) != NULL) {
-		log_info("finishing the removal of a mount",
-			LOG_STR("path", mount->path));
-		rc = mounts_finish_removal(mounts, mount, err);
-		mount_unref(mounts, &mount);
-	}
-	return rc;
-}
-
-int
-mounts_load(struct mounts *mounts, struct err *err)
-{
-	int rc;
-
-	pthread_mutex_lock(&mounts->change);
-	mounts_unload(mounts);
-	rc = records_each(mounts->server->store, &mounts->server->system,
-		"mounts/", load_one, mounts, err);
-	if (rc == 0)
-		rc = add_builtins(mounts, err);
-	if (rc == 0)
-		rc = resume_removals(mounts, err);
-	if (rc != 0)
-		mounts_unload(mounts);
-	pthread_mutex_unlock(&mounts->change);
-	return rc;
 }

@@ -95,7 +95,10 @@ void mounts_free(struct mounts **mounts);
 const struct mount_type *mounts_type(
 	const struct mounts *mounts, const char *name, bool is_auth);
 
-/* After unseal: built-ins are made at first, then all are read. */
+/*
+ * After unseal: all records are read, built-ins made where they are missing,
+ * removals that were cut off finished.
+ */
 int mounts_load(struct mounts *mounts, struct err *err);
 /* At seal: forget all but the types. */
 void mounts_unload(struct mounts *mounts);
@@ -105,7 +108,6 @@ void mounts_unload(struct mounts *mounts);
  * two mounts' paths nest. Allocates nothing.
  */
 struct mount *mounts_find(struct mounts *mounts, const char *path);
-struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
 void mount_unref(struct mounts *mounts, struct mount **mount);
 
 /* Every live mount in order of path; fn may not call back into the table. */

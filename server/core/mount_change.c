@@ -20,20 +20,22 @@
 /* One change at a time, with memory for it; end_change gives both back. */
 static int
 begin_change(struct mounts *mounts, struct arena **ret_arena, struct err *err)
+	TRY_ACQUIRES(0, mounts_change_guard)
 {
 	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
 
 	if (arena == NULL)
 		return err_set_memory(err);
-	pthread_mutex_lock(&mounts->change);
+	lock_take(&mounts->change, &mounts_change_guard);
 	*ret_arena = arena;
 	return 0;
 }
 
 static void
 end_change(struct mounts *mounts, struct arena **arena)
+	RELEASES(mounts_change_guard)
 {
-	pthread_mutex_unlock(&mounts->change);
+	lock_give(&mounts->change, &mounts_change_guard);
 	arena_free(arena);
 }
 
@@ -125,7 +127,7 @@ check_free(struct mounts *mounts, const char *path, const char *what,
 	size_t i, len = strlen(path);
 	int rc = 0;
 
-	pthread_rwlock_rdlock(&mounts->lock);
+	lock_read(&mounts->lock, &mounts_guard);
 	for (i = 0; i < mounts->n && rc == 0; i++) {
 		const char *other = mounts->table[i]->path;
 		size_t other_len = strlen(other);
@@ -135,7 +137,7 @@ check_free(struct mounts *mounts, const char *path, const char *what,
 			rc = err_set(err, ERR_EXISTS, 400, "%s %s%s%s", what,
 				quote, other + skip, quote);
 	}
-	pthread_rwlock_unlock(&mounts->lock);
+	lock_end_read(&mounts->lock, &mounts_guard);
 	return rc;
 }
 
@@ -333,7 +335,7 @@ mounts_insert(
 
 static int
 add_locked(struct mounts *mounts, const struct mount_wanted *wanted,
-	struct arena *arena, struct err *err)
+	struct arena *arena, struct err *err) REQUIRES(mounts_change_guard)
 {
 	const char *path = NULL;
 	int rc = check_wanted(mounts, wanted, err);
@@ -474,7 +476,7 @@ tune_record(struct arena *arena, struct value *record,
 static int
 tune_locked(struct mounts *mounts, const char *wanted,
 	const struct mount_wanted *changes, struct arena *arena,
-	struct err *err)
+	struct err *err) REQUIRES(mounts_change_guard)
 {
 	struct mount *mount = NULL;
 	struct value *record = NULL;
@@ -556,7 +558,7 @@ mounts_finish_removal(
 /* Mark the mount, so that it is found no more; *ret_mount: held, or NULL. */
 static int
 start_removal(struct mounts *mounts, const char *wanted, struct arena *arena,
-	struct mount **ret_mount, struct err *err)
+	struct mount **ret_mount, struct err *err) REQUIRES(mounts_change_guard)
 {
 	struct mount *mount = NULL;
 	const char *path = NULL;
@@ -663,7 +665,7 @@ check_move(struct mounts *mounts, const char *from, const char *to,
 
 static int
 move_locked(struct mounts *mounts, const char *from, const char *to,
-	struct arena *arena, struct err *err)
+	struct arena *arena, struct err *err) REQUIRES(mounts_change_guard)
 {
 	struct mount *mount = NULL;
 	int rc = clean_path(arena, "", from, &from, err);

@@ -5,20 +5,23 @@
 #ifndef SALLYPORT_SERVER_CORE_MOUNT_TABLE_H
 #define SALLYPORT_SERVER_CORE_MOUNT_TABLE_H
 
-#include <pthread.h>
-
+#include "lib/lock.h"
 #include "server/core/mount.h"
 
 #define MOUNT_MEMORY_MAX (1024 * 1024)
 #define MOUNT_RECORD_NAME_MAX 64
 
+extern struct guard mounts_change_guard, mounts_guard;
+
 struct mounts {
 	struct server *server;
 	const struct mount_type *const *types;
 	pthread_mutex_t change; /* one change of the table at a time */
-	pthread_rwlock_t lock;  /* table, n; never held while waiting */
-	struct mount **table;   /* in order of path, each held once */
-	size_t n, cap;
+	pthread_rwlock_t lock;  /* never held while waiting */
+	/* In order of path, each held once. */
+	struct mount **table GUARDED_BY(mounts_guard);
+	size_t n GUARDED_BY(mounts_guard);
+	size_t cap GUARDED_BY(mounts_guard);
 };
 
 /* ---- mount_record.c: a mount and its record ------------------------------ */

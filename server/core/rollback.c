@@ -150,7 +150,7 @@ restore(struct server *server, const struct restoring *restoring,
 
 static int
 settle(struct server *server, const char *cluster_id, bool accept,
-	struct err *err)
+	bool *ret_restored, struct err *err)
 {
 	struct restoring restoring = { 0 };
 	bool due = false, behind;
@@ -166,16 +166,17 @@ settle(struct server *server, const char *cluster_id, bool accept,
 	restoring.accepted = behind && !due;
 	if (restoring.accepted && !accept)
 		return refuse(&restoring.position, &restoring.seen, err);
-	return due || behind ? restore(server, &restoring, err) : 0;
+	*ret_restored = due || behind;
+	return *ret_restored ? restore(server, &restoring, err) : 0;
 }
 
 int
 rollback_check(struct server *server, const char *cluster_id, bool accept,
-	struct err *err)
+	bool *ret_restored, struct err *err)
 {
 	struct err why = { 0 };
 	uint64_t epoch;
-	int rc = settle(server, cluster_id, accept, err);
+	int rc = settle(server, cluster_id, accept, ret_restored, err);
 
 	if (rc == 0)
 		rc = schema_epoch(server->store, &epoch, err);

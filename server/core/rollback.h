@@ -17,10 +17,11 @@ struct server;
  * While the server opens, with all audit devices open: refuse a store that is
  * behind (ERR_DENIED; detail has the numbers), unless the operator accepts it;
  * such a store, and one put back from a backup, gets its line in the audit
- * log, loses its OTPs and begins a new epoch. Then the epoch file is written.
+ * log, loses its OTPs and begins a new epoch (*ret_restored). Then the epoch
+ * file is written.
  */
 int rollback_check(struct server *server, const char *cluster_id, bool accept,
-	struct err *err);
+	bool *ret_restored, struct err *err);
 
 /* Write the epoch file; where that fails the log says so. */
 void rollback_note(struct server *server, const char *cluster_id);

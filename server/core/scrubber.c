@@ -18,19 +18,6 @@ log_damage(void *ctx, const char *record)
 		LOG_STR("record", record));
 }
 
-/* One log line when it begins to fail, one when it works again. */
-static void
-note_outcome(struct scrubber *scrubber, int rc, const struct err *err)
-{
-	const bool fails = rc != 0 && rc != ERR_SEALED;
-
-	if (fails && !scrubber->failing)
-		log_error("the store cannot be looked through", LOG_ERR(err));
-	else if (!fails && scrubber->failing)
-		log_info("the store can be looked through again");
-	scrubber->failing = fails;
-}
-
 static void
 end_pass(struct scrubber *scrubber)
 {
@@ -52,7 +39,10 @@ scrubber_tick(struct scrubber *scrubber, struct server *server)
 	if (now_ns < scrubber->next_ns)
 		return;
 	rc = scrub_step(server->store, &scrubber->pass, log_damage, NULL, &err);
-	note_outcome(scrubber, rc, &err);
+	log_failing(&scrubber->failing,
+		rc != 0 && rc != ERR_SEALED ? &err : NULL,
+		"the store cannot be looked through",
+		"the store can be looked through again");
 	scrubber->next_ns = now_ns + STEP_NS;
 	if (rc == 0 && scrubber->pass.done) {
 		end_pass(scrubber);

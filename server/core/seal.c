@@ -6,7 +6,6 @@
  */
 #include "server/core/seal.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "lib/json.h"
 #include "lib/jsonw.h"
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/random.h"
 #include "server/core/audit_devices.h"
@@ -38,14 +38,16 @@
 #define KEY_ROOT "core/root"
 #define KEY_KEYRING "core/keyring"
 
+static struct guard change_guard, status_guard, idle_guard;
+
 struct seal {
 	struct server *server;
 	pthread_mutex_t change; /* one init, unseal or seal at a time */
+	bool accept_rollback GUARDED_BY(change_guard); /* the next unseal may */
 
 	pthread_mutex_t status_lock;
-	struct seal_status status;
-	_Atomic bool sealed;  /* = status.sealed, for the quick question */
-	bool accept_rollback; /* the next unseal may; under change */
+	struct seal_status status GUARDED_BY(status_guard);
+	_Atomic bool sealed; /* = status.sealed, for the quick question */
 
 	/* What requests see; holders counts those that may be using it. */
 	struct barrier *_Atomic barrier;
@@ -60,9 +62,9 @@ struct seal {
 void
 seal_get_status(struct seal *seal, struct seal_status *ret_status)
 {
-	pthread_mutex_lock(&seal->status_lock);
+	lock_take(&seal->status_lock, &status_guard);
 	*ret_status = seal->status;
-	pthread_mutex_unlock(&seal->status_lock);
+	lock_give(&seal->status_lock, &status_guard);
 }
 
 bool
@@ -74,10 +76,10 @@ seal_is_sealed(struct seal *seal)
 static void
 set_status(struct seal *seal, const struct seal_status *status)
 {
-	pthread_mutex_lock(&seal->status_lock);
+	lock_take(&seal->status_lock, &status_guard);
 	seal->status = *status;
 	atomic_store(&seal->sealed, status->sealed);
-	pthread_mutex_unlock(&seal->status_lock);
+	lock_give(&seal->status_lock, &status_guard);
 }
 
 /* How far the round of shares is, as the keeper has it. */
@@ -116,9 +118,9 @@ seal_release_barrier(struct seal *seal)
 	if (atomic_fetch_sub(&seal->holders, 1) != 1 ||
 		!atomic_load(&seal->closing))
 		return;
-	pthread_mutex_lock(&seal->idle_lock);
+	lock_take(&seal->idle_lock, &idle_guard);
 	pthread_cond_broadcast(&seal->idle);
-	pthread_mutex_unlock(&seal->idle_lock);
+	lock_give(&seal->idle_lock, &idle_guard);
 }
 
 /*
@@ -131,10 +133,10 @@ withdraw_barrier(struct seal *seal)
 	struct barrier *barrier = atomic_exchange(&seal->barrier, NULL);
 
 	atomic_store(&seal->closing, true);
-	pthread_mutex_lock(&seal->idle_lock);
+	lock_take(&seal->idle_lock, &idle_guard);
 	while (atomic_load(&seal->holders) > 0)
-		pthread_cond_wait(&seal->idle, &seal->idle_lock);
-	pthread_mutex_unlock(&seal->idle_lock);
+		lock_wait(&seal->idle, &seal->idle_lock, &idle_guard);
+	lock_give(&seal->idle_lock, &idle_guard);
 	atomic_store(&seal->closing, false);
 	return barrier;
 }
@@ -251,6 +253,8 @@ seal_new(struct server *server, struct seal **ret_seal, struct err *err)
 		arena_free(&arena);
 		return err_set_memory(err);
 	}
+	guard_unshared(&status_guard);
+	guard_unshared(&change_guard);
 	seal->server = server;
 	pthread_mutex_init(&seal->change, NULL);
 	pthread_mutex_init(&seal->status_lock, NULL);
@@ -377,6 +381,58 @@ close_down(struct seal *seal, struct barrier *barrier)
 	barrier_free(&barrier);
 }
 
+/* ---- key terms --------------------------------------------------------- */
+
+static int
+put_keyring(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct span *blob = ctx;
+
+	return tx_put_clear(tx, span_str(KEY_KEYRING), *blob, err);
+}
+
+static int
+add_term(struct server *server, struct barrier *barrier, struct err *err)
+	REQUIRES(change_guard)
+{
+	struct arena *arena = arena_new(SEAL_MEMORY_MAX);
+	struct span blob = SPAN_NONE;
+	struct buf keyring;
+	int rc;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	buf_init(&keyring, KEYRING_BYTES_MAX);
+	rc = barrier_draw_term(
+		barrier, store_now_s(server->store), &keyring, err);
+	if (rc == 0)
+		rc = keeper_wrap_keyring(server->keeper,
+			secret_view_of(keyring.data, keyring.len), arena, &blob,
+			err);
+	if (rc == 0)
+		rc = store_write(server->store, put_keyring, &blob, err);
+	if (rc == 0)
+		barrier_use_term(barrier);
+	buf_clear(&keyring);
+	arena_free(&arena);
+	return rc;
+}
+
+int
+seal_rotate_key(struct seal *seal, struct err *err)
+{
+	struct barrier *barrier = NULL;
+	int rc;
+
+	if (!lock_try(&seal->change, &change_guard))
+		return err_set(err, ERR_BUSY, 503, "overloaded");
+	barrier = atomic_load(&seal->barrier);
+	rc = barrier == NULL ? err_set(err, ERR_SEALED, 503, "Vault is sealed")
+			     : add_term(seal->server, barrier, err);
+	lock_give(&seal->change, &change_guard);
+	return rc;
+}
+
 /* ---- the steps of opening ---------------------------------------------- */
 
 #define KEYRING_DAMAGED "the keyring is damaged"
@@ -434,13 +490,20 @@ open_audit(struct opening *opening, struct err *err)
 }
 
 static int
-open_history(struct opening *opening, struct err *err)
+open_history(struct opening *opening, struct err *err) REQUIRES(change_guard)
 {
+	bool restored = false;
+	struct err why = { 0 };
 	int rc = rollback_check(opening->server, opening->status->cluster_id,
-		opening->seal->accept_rollback, err);
+		opening->seal->accept_rollback, &restored, err);
 
 	if (rc == ERR_DENIED)
 		opening->status->reason = ROLLBACK_REASON;
+	/* An old copy does not know what its key sealed since. */
+	if (rc == 0 && restored &&
+		add_term(opening->server, opening->barrier, &why) != 0)
+		log_warn("a store that was put back keeps its key",
+			LOG_ERR(&why));
 	return rc;
 }
 
@@ -501,10 +564,10 @@ stay_sealed(struct seal *seal, const char *reason, struct err *err)
 	set_status(seal, &status);
 }
 
-/* The change lock is held; the keeper is open. */
+/* The keeper is open. */
 static int
 open_up(struct seal *seal, struct span keyring, struct arena *arena,
-	struct err *err)
+	struct err *err) REQUIRES(change_guard)
 {
 	struct seal_status status;
 	struct opening opening = {
@@ -562,7 +625,7 @@ note_damage(struct seal *seal, int rc, struct err *err)
 
 static int
 unseal_locked(struct seal *seal, struct secret_view share, struct arena *arena,
-	struct err *err)
+	struct err *err) REQUIRES(change_guard)
 {
 	struct keeper_progress progress = { 0 };
 	struct keeper_blobs blobs;
@@ -597,10 +660,10 @@ seal_unseal(struct seal *seal, struct secret_view share, struct err *err)
 
 	if (arena == NULL)
 		return err_set_memory(err);
-	pthread_mutex_lock(&seal->change);
+	lock_take(&seal->change, &change_guard);
 	rc = unseal_locked(seal, share, arena, err);
 	update_progress(seal);
-	pthread_mutex_unlock(&seal->change);
+	lock_give(&seal->change, &change_guard);
 	arena_free(&arena);
 	return rc;
 }
@@ -611,20 +674,20 @@ seal_unseal_reset(struct seal *seal, struct err *err)
 	struct seal_status status;
 	int rc = 0;
 
-	pthread_mutex_lock(&seal->change);
+	lock_take(&seal->change, &change_guard);
 	seal_get_status(seal, &status);
 	if (!status.sealed)
 		rc = err_set(err, ERR_INPUT, 400, "vault is unsealed");
 	else
 		rc = keeper_unseal_reset(seal->server->keeper, err);
 	update_progress(seal);
-	pthread_mutex_unlock(&seal->change);
+	lock_give(&seal->change, &change_guard);
 	return rc;
 }
 
-/* The change lock is held. */
 static int
 unseal_file_locked(struct seal *seal, struct arena *arena, struct err *err)
+	REQUIRES(change_guard)
 {
 	struct server *server = seal->server;
 	struct keeper_progress progress = { 0 };
@@ -654,13 +717,13 @@ seal_unseal_file(struct seal *seal, struct err *err)
 
 	if (arena == NULL)
 		return err_set_memory(err);
-	pthread_mutex_lock(&seal->change);
+	lock_take(&seal->change, &change_guard);
 	seal_get_status(seal, &status);
 	if (!status.initialized)
 		rc = err_set(err, ERR_INPUT, 400, "Vault is not initialized");
 	else if (status.sealed)
 		rc = unseal_file_locked(seal, arena, err);
-	pthread_mutex_unlock(&seal->change);
+	lock_give(&seal->change, &change_guard);
 	arena_free(&arena);
 	return rc;
 }
@@ -672,7 +735,7 @@ seal_seal(struct seal *seal, struct err *err)
 	struct barrier *barrier = NULL;
 
 	(void)err;
-	pthread_mutex_lock(&seal->change);
+	lock_take(&seal->change, &change_guard);
 	seal_get_status(seal, &status);
 	if (!status.sealed) {
 		open = status;
@@ -687,7 +750,7 @@ seal_seal(struct seal *seal, struct err *err)
 		close_down(seal, barrier);
 		log_info("sealed");
 	}
-	pthread_mutex_unlock(&seal->change);
+	lock_give(&seal->change, &change_guard);
 	return 0;
 }
 
@@ -890,10 +953,13 @@ fill_store(struct init *init, struct barrier *barrier,
 }
 
 static int
-check_init(const struct seal *seal, const char *root_token_id,
+check_init(struct seal *seal, const char *root_token_id,
 	const struct seal_init_result *result, struct err *err)
 {
-	if (seal->status.initialized)
+	struct seal_status status;
+
+	seal_get_status(seal, &status);
+	if (status.initialized)
 		return err_set(
 			err, ERR_INPUT, 400, "Vault is already initialized");
 	if (strlen(root_token_id) >= sizeof(result->root_token))
@@ -905,7 +971,7 @@ check_init(const struct seal *seal, const char *root_token_id,
 
 static int
 init_locked(struct init *init, const char *root_token_id,
-	struct seal_init_result *result, struct err *err)
+	struct seal_init_result *result, struct err *err) REQUIRES(change_guard)
 {
 	struct seal *seal = init->seal;
 	struct barrier *barrier =
@@ -960,7 +1026,7 @@ seal_init(struct seal *seal, unsigned n, unsigned t, const char *root_token_id,
 	init->seal = seal;
 	init->arena = arena;
 	buf_init(&init->config, 4096);
-	pthread_mutex_lock(&seal->change);
+	lock_take(&seal->change, &change_guard);
 	seal_get_status(seal, &init->status);
 	if (strcmp(init->status.type, "file") == 0)
 		n = t = 0;
@@ -968,7 +1034,7 @@ seal_init(struct seal *seal, unsigned n, unsigned t, const char *root_token_id,
 	init->status.n = n;
 	init->status.t = t;
 	rc = init_locked(init, root_token_id, result, err);
-	pthread_mutex_unlock(&seal->change);
+	lock_give(&seal->change, &change_guard);
 	buf_clear(&init->config);
 	if (rc == 0)
 		*ret_result = *result;

@@ -65,4 +65,11 @@ int seal_unseal_file(struct seal *seal, struct err *err);
  */
 int seal_seal(struct seal *seal, struct err *err);
 
+/*
+ * A new key for the store's records: a term more in the keyring, durable
+ * before anything is sealed under it. Never waits for another change of the
+ * seal: ERR_BUSY.
+ */
+int seal_rotate_key(struct seal *seal, struct err *err);
+
 #endif

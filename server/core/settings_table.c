@@ -164,7 +164,7 @@ warn_key(const struct load *load, const struct value *member,
 {
 	log_warn(message, LOG_STR("key", member->key),
 		LOG_STR("file", load->file), LOG_INT("line", member->line),
-		LOG_STR("nearest", nearest));
+		nearest != NULL ? LOG_STR("nearest", nearest) : LOG_END);
 }
 
 static int
@@ -173,7 +173,8 @@ unknown_top(void *ctx, const struct value *member, const char *nearest,
 {
 	(void)err;
 	if (is_listed(vault_keys, member->key))
-		warn_key(ctx, member, "configuration key is not used here", "");
+		warn_key(ctx, member, "configuration key is not used here",
+			NULL);
 	else
 		warn_key(ctx, member, "unknown configuration key", nearest);
 	return 0;
@@ -185,7 +186,8 @@ unknown_in_listener(void *ctx, const struct value *member, const char *nearest,
 	struct err *err)
 {
 	if (is_listed(vault_listener_keys, member->key)) {
-		warn_key(ctx, member, "configuration key is not used here", "");
+		warn_key(ctx, member, "configuration key is not used here",
+			NULL);
 		return 0;
 	}
 	return err_set(err, ERR_INPUT, 400,

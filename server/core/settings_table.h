@@ -47,6 +47,7 @@ struct server_settings {
 	bool accept_rollback; /* at the first unseal */
 	bool dev;
 	const char *dev_root_token_id;
+	uint64_t key_uses_max; /* values under one key; 0: the usual number */
 };
 
 /* Rows for help texts and docs; ends with SETTING_END. */

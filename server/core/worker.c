@@ -5,8 +5,8 @@
  * minute without work.
  */
 #include "server/core/worker.h"
+#include "lib/lock.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,6 +23,8 @@
 #define STACK_BYTES (256 * 1024)
 #endif
 
+static struct guard workers_guard;
+
 /* A queue; empty: both NULL. */
 struct jobs {
 	struct job *first, *last;
@@ -30,13 +32,18 @@ struct jobs {
 
 struct pool {
 	struct workers *workers;
-	struct jobs resumed, queued;
+	struct jobs resumed GUARDED_BY(workers_guard);
+	struct jobs queued GUARDED_BY(workers_guard);
 	atomic_size_t n_waiting; /* in both */
-	size_t n_parked;
-	size_t n_queued, queue_max;
-	size_t n_threads, threads_max;
-	size_t n_idle; /* threads that wait for work */
-	bool waking;   /* one of them was woken and has not come yet */
+	size_t n_parked GUARDED_BY(workers_guard);
+	size_t n_queued GUARDED_BY(workers_guard);
+	size_t queue_max;
+	size_t n_threads GUARDED_BY(workers_guard);
+	size_t threads_max;
+	/* Threads that wait for work. */
+	size_t n_idle GUARDED_BY(workers_guard);
+	/* One of them was woken and has not come yet. */
+	bool waking GUARDED_BY(workers_guard);
 	pthread_cond_t work;
 };
 
@@ -44,10 +51,10 @@ struct workers {
 	pthread_mutex_t mutex;
 	pthread_cond_t ended; /* a thread has left its pool */
 	struct pool quick, slow;
-	bool stopping;
+	bool stopping GUARDED_BY(workers_guard);
 	/* The thread that left last; each that leaves joins the one before. */
-	pthread_t leaver;
-	bool has_leaver;
+	pthread_t leaver GUARDED_BY(workers_guard);
+	bool has_leaver GUARDED_BY(workers_guard);
 };
 
 static void
@@ -84,21 +91,21 @@ remove_first(struct jobs *jobs)
 }
 
 static bool
-has_job(const struct pool *pool)
+has_job(const struct pool *pool) REQUIRES(workers_guard)
 {
 	return pool->resumed.first != NULL || pool->queued.first != NULL;
 }
 
 /* Somebody must be there for jobs that are parked. */
 static bool
-may_end(const struct pool *pool)
+may_end(const struct pool *pool) REQUIRES(workers_guard)
 {
 	return pool->n_parked == 0 || pool->n_threads > 1;
 }
 
 /* Wait for work until the idle time is over; false: it is over. */
 static bool
-wait_for_work(struct pool *pool)
+wait_for_work(struct pool *pool) REQUIRES(workers_guard)
 {
 	struct timespec until;
 	int errnum = 0;
@@ -110,11 +117,11 @@ wait_for_work(struct pool *pool)
 		if ((pool->workers->stopping || errnum != 0) && may_end(pool))
 			break;
 		if (may_end(pool))
-			errnum = pthread_cond_timedwait(
-				&pool->work, &pool->workers->mutex, &until);
+			errnum = lock_wait_until(&pool->work,
+				&pool->workers->mutex, &until, &workers_guard);
 		else
-			(void)pthread_cond_wait(
-				&pool->work, &pool->workers->mutex);
+			lock_wait(&pool->work, &pool->workers->mutex,
+				&workers_guard);
 		pool->waking = false;
 	}
 	pool->n_idle--;
@@ -127,7 +134,7 @@ wait_for_work(struct pool *pool)
  * jobs are then done by few threads, without a change of thread for each.
  */
 static bool
-wants_wake(struct pool *pool)
+wants_wake(struct pool *pool) REQUIRES(workers_guard)
 {
 	if (!has_job(pool) || pool->n_idle == 0 || pool->waking)
 		return false;
@@ -137,7 +144,7 @@ wants_wake(struct pool *pool)
 
 /* The next job, waiting for one; NULL: this thread is to end. */
 static struct job *
-take_job(struct pool *pool)
+take_job(struct pool *pool) REQUIRES(workers_guard)
 {
 	if (!has_job(pool) && !wait_for_work(pool))
 		return NULL;
@@ -148,9 +155,9 @@ take_job(struct pool *pool)
 	return remove_first(&pool->queued);
 }
 
-/* Leave the pool; called with the mutex held, returns without it. */
+/* Leave the pool. */
 static void
-leave(struct pool *pool)
+leave(struct pool *pool) RELEASES(workers_guard)
 {
 	struct workers *workers = pool->workers;
 	bool has_leaver = workers->has_leaver;
@@ -160,7 +167,7 @@ leave(struct pool *pool)
 	workers->has_leaver = true;
 	pool->n_threads--;
 	pthread_cond_signal(&workers->ended);
-	pthread_mutex_unlock(&workers->mutex);
+	lock_give(&workers->mutex, &workers_guard);
 	if (has_leaver)
 		pthread_join(leaver, NULL);
 }
@@ -173,15 +180,15 @@ run(void *arg)
 	bool wake;
 
 	(void)pthread_setname_np(pthread_self(), "worker");
-	pthread_mutex_lock(&pool->workers->mutex);
+	lock_take(&pool->workers->mutex, &workers_guard);
 	while ((job = take_job(pool)) != NULL) {
 		wake = wants_wake(pool);
-		pthread_mutex_unlock(&pool->workers->mutex);
+		lock_give(&pool->workers->mutex, &workers_guard);
 		if (wake)
 			pthread_cond_signal(&pool->work);
 		job->next = NULL;
 		job->fn(job);
-		pthread_mutex_lock(&pool->workers->mutex);
+		lock_take(&pool->workers->mutex, &workers_guard);
 	}
 	leave(pool);
 	return NULL;
@@ -189,7 +196,7 @@ run(void *arg)
 
 /* One more thread, with all signals blocked: they are the main thread's. */
 static bool
-start_thread(struct pool *pool)
+start_thread(struct pool *pool) REQUIRES(workers_guard)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -239,16 +246,21 @@ workers_new(size_t threads_max, size_t queue_max, struct workers **ret_workers,
 void
 workers_stop(struct workers *workers)
 {
-	pthread_mutex_lock(&workers->mutex);
+	pthread_t leaver;
+	bool has_leaver;
+
+	lock_take(&workers->mutex, &workers_guard);
 	workers->stopping = true;
 	pthread_cond_broadcast(&workers->quick.work);
 	pthread_cond_broadcast(&workers->slow.work);
 	while (workers->quick.n_threads + workers->slow.n_threads > 0)
-		pthread_cond_wait(&workers->ended, &workers->mutex);
-	pthread_mutex_unlock(&workers->mutex);
-	if (workers->has_leaver)
-		pthread_join(workers->leaver, NULL);
+		lock_wait(&workers->ended, &workers->mutex, &workers_guard);
+	leaver = workers->leaver;
+	has_leaver = workers->has_leaver;
 	workers->has_leaver = false;
+	lock_give(&workers->mutex, &workers_guard);
+	if (has_leaver)
+		pthread_join(leaver, NULL);
 }
 
 void
@@ -269,7 +281,7 @@ workers_free(struct workers **workers)
 
 /* Somebody to run a job put in the queue now: an idle or a new thread. */
 static bool
-has_hand(struct pool *pool)
+has_hand(struct pool *pool) REQUIRES(workers_guard)
 {
 	if (pool->n_idle > pool->n_queued)
 		return true;
@@ -285,7 +297,7 @@ workers_submit(
 	struct pool *pool = slow ? &workers->slow : &workers->quick;
 	bool taken, wake = false;
 
-	pthread_mutex_lock(&workers->mutex);
+	lock_take(&workers->mutex, &workers_guard);
 	taken = !workers->stopping && pool->n_queued < pool->queue_max &&
 		has_hand(pool);
 	if (taken) {
@@ -294,7 +306,7 @@ workers_submit(
 		pool->n_queued++;
 		wake = wants_wake(pool);
 	}
-	pthread_mutex_unlock(&workers->mutex);
+	lock_give(&workers->mutex, &workers_guard);
 	if (wake)
 		pthread_cond_signal(&pool->work);
 	return taken ? 0 : err_set(err, ERR_BUSY, 503, "overloaded");
@@ -312,12 +324,12 @@ workers_park(struct workers *workers)
 	struct pool *pool = &workers->quick;
 	bool has_thread;
 
-	pthread_mutex_lock(&workers->mutex);
+	lock_take(&workers->mutex, &workers_guard);
 	/* A slow job may find that the last idle quick thread has ended. */
 	has_thread = pool->n_threads > 0 || start_thread(pool);
 	if (has_thread)
 		pool->n_parked++;
-	pthread_mutex_unlock(&workers->mutex);
+	lock_give(&workers->mutex, &workers_guard);
 	return has_thread;
 }
 
@@ -327,12 +339,12 @@ workers_resume(struct workers *workers, struct job *job)
 	struct pool *pool = &workers->quick;
 	bool wake;
 
-	pthread_mutex_lock(&workers->mutex);
+	lock_take(&workers->mutex, &workers_guard);
 	pool->n_parked--;
 	append(&pool->resumed, job);
 	atomic_fetch_add(&pool->n_waiting, 1);
 	wake = wants_wake(pool);
-	pthread_mutex_unlock(&workers->mutex);
+	lock_give(&workers->mutex, &workers_guard);
 	if (wake)
 		pthread_cond_signal(&pool->work);
 }

@@ -13,8 +13,11 @@
 
 #include <openssl/ssl.h>
 
+#include "lib/log.h"
 #include "lib/netaddr.h"
 #include "lib/tls.h"
+
+struct guard endpoint_guard;
 
 #define BACKLOG 1024
 #define HOST_MAX 256
@@ -252,10 +255,10 @@ endpoint_reload_tls(struct endpoint *endpoint, struct err *err)
 	rc = load_tls(endpoint->settings, &fresh, err);
 	if (rc != 0)
 		return rc;
-	(void)pthread_mutex_lock(&endpoint->lock);
+	lock_take(&endpoint->lock, &endpoint_guard);
 	old = endpoint->tls;
 	endpoint->tls = fresh;
-	(void)pthread_mutex_unlock(&endpoint->lock);
+	lock_give(&endpoint->lock, &endpoint_guard);
 	tls_ctx_free(&old);
 	return 0;
 }
@@ -265,11 +268,11 @@ endpoint_hold_tls(struct endpoint *endpoint)
 {
 	SSL_CTX *tls;
 
-	(void)pthread_mutex_lock(&endpoint->lock);
+	lock_take(&endpoint->lock, &endpoint_guard);
 	tls = endpoint->tls;
 	if (tls != NULL)
 		(void)SSL_CTX_up_ref(tls);
-	(void)pthread_mutex_unlock(&endpoint->lock);
+	lock_give(&endpoint->lock, &endpoint_guard);
 	return tls;
 }
 
@@ -284,6 +287,22 @@ find_body_max(const struct listener_settings *settings, int64_t server_max)
 	if (size == 0)
 		size = REQUEST_SIZE_DEFAULT;
 	return size < 0 ? SIZE_MAX / 2 : (size_t)size;
+}
+
+/* What others than this host can reach and an operator should know of. */
+static void
+warn_of_reach(const struct endpoint *endpoint)
+{
+	if (endpoint->is_local)
+		return;
+	if (!wants_tls(endpoint))
+		log_warn(
+			"plain HTTP: whoever is on the network reads tokens and passwords",
+			LOG_STR("address", endpoint->settings->address));
+	if (endpoint->settings->unauthenticated_rekey)
+		log_warn(
+			"whoever reaches this address may begin or cancel a rekey",
+			LOG_STR("address", endpoint->settings->address));
 }
 
 int
@@ -304,7 +323,9 @@ endpoint_open(struct endpoint *endpoint,
 	if (rc == 0)
 		rc = endpoint->is_unix ? open_unix(endpoint, err)
 				       : open_tcp(endpoint, err);
-	if (rc != 0)
+	if (rc == 0)
+		warn_of_reach(endpoint);
+	else
 		endpoint_close(endpoint);
 	return rc;
 }

@@ -5,13 +5,15 @@
 #ifndef SALLYPORT_SERVER_HTTP_ENDPOINT_H
 #define SALLYPORT_SERVER_HTTP_ENDPOINT_H
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include "lib/err.h"
+#include "lib/lock.h"
 #include "server/core/settings_table.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
+
+extern struct guard endpoint_guard;
 
 struct endpoint {
 	const struct listener_settings *settings;
@@ -22,10 +24,13 @@ struct endpoint {
 	size_t body_max;
 	ino_t socket_inode; /* Unix: ours to remove at the end */
 	pthread_mutex_t lock;
-	SSL_CTX *tls; /* under the lock; NULL: plain */
+	SSL_CTX *tls GUARDED_BY(endpoint_guard); /* NULL: plain */
 };
 
-/* Bind, listen, load certificates. Errors name the address or file. */
+/*
+ * Bind, listen, load certificates. Errors name the address or file. Warns where
+ * others than this host can reach it without TLS, or rekey without a token.
+ */
 int endpoint_open(struct endpoint *endpoint,
 	const struct listener_settings *settings, int64_t request_size_max,
 	struct err *err);

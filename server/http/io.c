@@ -17,6 +17,8 @@
 #include "server/api/req.h"
 #include "server/http/conn.h"
 
+struct guard io_guard;
+
 #define NS_PER_MS INT64_C(1000000)
 #define TICK_MS 250
 #define SLOTS_FIRST 64
@@ -171,9 +173,9 @@ ticket_free(struct ticket **ticket)
 	req_free(&req);
 }
 
-/* The lock is held; true where the thread must be woken. */
+/* True where the thread must be woken. */
 static bool
-note_work(struct io *io)
+note_work(struct io *io) REQUIRES(io_guard)
 {
 	bool was_woken = io->woken;
 
@@ -208,11 +210,11 @@ io_adopt(struct io *io, int fd, struct endpoint *endpoint,
 		.peer = *peer,
 		.fd = fd,
 	};
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	*io->arrivals_end = arrival;
 	io->arrivals_end = &arrival->next;
 	must_wake = note_work(io);
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	if (must_wake)
 		wake_up(io);
 }
@@ -222,10 +224,10 @@ io_shed(struct io *io)
 {
 	bool must_wake;
 
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	io->shed++;
 	must_wake = note_work(io);
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	if (must_wake)
 		wake_up(io);
 }
@@ -245,9 +247,9 @@ drop_late(struct io *io, struct ticket *ticket)
 {
 	bool is_last;
 
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	is_last = --io->outstanding == 0;
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	ticket_free(&ticket);
 	if (is_last)
 		free_io(io);
@@ -265,7 +267,7 @@ io_post(struct ticket *ticket)
 		io->is_done_inline = true;
 		return;
 	}
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	closed = io->closed;
 	if (!closed) {
 		ticket->next = NULL;
@@ -273,7 +275,7 @@ io_post(struct ticket *ticket)
 		io->done_end = &ticket->next;
 		must_wake = note_work(io);
 	}
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	if (closed)
 		drop_late(io, ticket);
 	else if (must_wake)
@@ -314,7 +316,7 @@ take_inbox(struct io *io)
 {
 	struct inbox inbox;
 
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	inbox = (struct inbox){
 		.arrivals = io->arrivals,
 		.done = io->done,
@@ -327,7 +329,7 @@ take_inbox(struct io *io)
 	io->done_end = &io->done;
 	io->shed = 0;
 	io->woken = false;
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	return inbox;
 }
 
@@ -478,6 +480,7 @@ io_start(struct server *server, _Atomic size_t *n_conns, struct io **ret_io,
 
 	if (io == NULL)
 		return err_set_memory(err);
+	guard_unshared(&io_guard);
 	io->server = server;
 	io->n_conns = n_conns;
 	io->idle_due_ns = INT64_MAX;
@@ -499,9 +502,9 @@ io_start(struct server *server, _Atomic size_t *n_conns, struct io **ret_io,
 void
 io_stop(struct io *io, int64_t grace_ms)
 {
-	(void)pthread_mutex_lock(&io->lock);
+	lock_take(&io->lock, &io_guard);
 	io->grace_ms = grace_ms;
-	(void)pthread_mutex_unlock(&io->lock);
+	lock_give(&io->lock, &io_guard);
 	wake_up(io);
 }
 
@@ -514,7 +517,7 @@ io_join(struct io **io)
 	*io = NULL;
 	(void)pthread_join(last->thread, NULL);
 	free_events(last);
-	(void)pthread_mutex_lock(&last->lock);
+	lock_take(&last->lock, &io_guard);
 	while (last->done != NULL) {
 		struct ticket *ticket = last->done;
 
@@ -524,7 +527,7 @@ io_join(struct io **io)
 	}
 	last->closed = true;
 	is_unused = last->outstanding == 0;
-	(void)pthread_mutex_unlock(&last->lock);
+	lock_give(&last->lock, &io_guard);
 	if (is_unused)
 		free_io(last);
 }

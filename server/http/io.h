@@ -7,10 +7,10 @@
 #ifndef SALLYPORT_SERVER_HTTP_IO_H
 #define SALLYPORT_SERVER_HTTP_IO_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "lib/buf.h"
+#include "lib/lock.h"
 #include "lib/netaddr.h"
 #include "server/http/reply_out.h"
 
@@ -60,6 +60,8 @@ struct ticket {
 
 #define IO_READ_MAX 16384
 
+extern struct guard io_guard;
+
 struct io {
 	struct server *server;
 	_Atomic size_t *n_conns;     /* of all threads: the accepter's cap */
@@ -80,14 +82,16 @@ struct io {
 	char date[REPLY_DATE_MAX];
 	uint8_t read_buf[IO_READ_MAX]; /* wiped after each use */
 
-	pthread_mutex_t lock; /* of what follows */
-	int wake_fd;
-	struct arrival *arrivals, **arrivals_end;
-	struct ticket *done, **done_end;
-	bool woken;
-	size_t shed;      /* idle connections to close */
-	int64_t grace_ms; /* -1: run on */
-	bool closed;      /* the thread has ended */
+	int wake_fd; /* readable: there is something below */
+	pthread_mutex_t lock;
+	struct arrival *arrivals GUARDED_BY(io_guard);
+	struct arrival **arrivals_end GUARDED_BY(io_guard);
+	struct ticket *done GUARDED_BY(io_guard);
+	struct ticket **done_end GUARDED_BY(io_guard);
+	bool woken GUARDED_BY(io_guard);
+	size_t shed GUARDED_BY(io_guard);      /* idle connections to close */
+	int64_t grace_ms GUARDED_BY(io_guard); /* -1: run on */
+	bool closed GUARDED_BY(io_guard);      /* the thread has ended */
 };
 
 /* The thread runs when this returns. */

@@ -114,9 +114,6 @@ void http_parser_clear(struct http_parser *parser);
 /* Wipe it and stand at the start of the next request. */
 void http_parser_reset(struct http_parser *parser);
 
-/* Nothing of a request has come yet. */
-bool http_parser_is_idle(const struct http_parser *parser);
-
 /*
  * Consume bytes; *ret_used says how many. The result does not depend on how
  * the bytes are cut into calls.
@@ -134,10 +131,6 @@ enum http_step http_parser_accept_body(
 /* The target as sent, with its query, from "/" on (or "*"). */
 struct span http_parser_target(const struct http_parser *parser);
 
-/* The i-th field, i < n_fields; each is followed by a NUL. */
-struct span http_parser_name(const struct http_parser *parser, size_t i);
-struct span http_parser_value(const struct http_parser *parser, size_t i);
-
 /* The first field of this lower-case name; data NULL where absent. */
 struct span http_parser_find(
 	const struct http_parser *parser, const char *name);
@@ -145,8 +138,16 @@ struct span http_parser_find(
 /* Overwrite all values of this name (reliability.md L23). */
 void http_parser_scrub(struct http_parser *parser, const char *name);
 
-/* The body's bytes. */
+/*
+ * All that was read, for tests and fuzz targets that compare it: the service
+ * asks for fields by name, and a request takes the buffer of the body with it.
+ * Field i, i < n_fields, in two parts, each followed by a NUL; the body's
+ * bytes; whether nothing of a request has come yet.
+ */
+struct span http_parser_name(const struct http_parser *parser, size_t i);
+struct span http_parser_value(const struct http_parser *parser, size_t i);
 struct span http_parser_body(const struct http_parser *parser);
+bool http_parser_is_idle(const struct http_parser *parser);
 
 /* Status and fixed text of a fault (reliability.md section 6). */
 int http_fault_status(enum http_fault fault);

@@ -5,12 +5,12 @@
  */
 #include "server/keeper/keeper.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "lib/lock.h"
 #include "lib/random.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper_op.h"
@@ -22,12 +22,17 @@
 #define LABEL_ROOT "sallyport root key"
 #define LABEL_KEYRING "sallyport keyring"
 
+static struct guard keeper_guard;
+
 struct keeper {
 	pthread_mutex_t lock;
-	struct secret *root;   /* R; NULL while closed */
-	struct secret *shares; /* room for the shares of a round */
-	unsigned n_shares;
-	char nonce[RANDOM_UUID_MAX]; /* "" while n_shares is 0 */
+	/* R; NULL while closed. */
+	struct secret *root GUARDED_BY(keeper_guard);
+	/* Room for the shares of a round. */
+	struct secret *shares GUARDED_BY(keeper_guard);
+	unsigned n_shares GUARDED_BY(keeper_guard);
+	/* "" while n_shares is 0. */
+	char nonce[RANDOM_UUID_MAX] GUARDED_BY(keeper_guard);
 };
 
 int
@@ -35,6 +40,7 @@ keeper_new(struct keeper **ret_keeper, struct err *err)
 {
 	struct keeper *keeper = NULL;
 
+	guard_unshared(&keeper_guard);
 	if (sodium_init() < 0)
 		return err_set(err, ERR_CRYPTO, 500, "internal error");
 	keeper = calloc(1, sizeof(*keeper));
@@ -63,7 +69,7 @@ keeper_free(struct keeper **keeper)
 }
 
 static void
-drop_round(struct keeper *keeper)
+drop_round(struct keeper *keeper) REQUIRES(keeper_guard)
 {
 	secret_wipe(secret_bytes(keeper->shares), KEEPER_SHARES_MAX * SHARE);
 	keeper->n_shares = 0;
@@ -194,7 +200,7 @@ run_init_file(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static void
 add_progress(const struct keeper *keeper, struct span keyring, bool opened,
-	struct buf *out)
+	struct buf *out) REQUIRES(keeper_guard)
 {
 	ipc_add_u32(out, keeper->n_shares);
 	ipc_add_field(out, span_str(keeper->nonce));
@@ -232,6 +238,7 @@ open_root(struct secret_view u, struct span blob, struct secret **ret_root,
 static int
 open_with(struct keeper *keeper, struct secret_view u, struct span root_blob,
 	struct span keyring_blob, struct buf *out, struct err *err)
+	REQUIRES(keeper_guard)
 {
 	size_t len = wrap_plain_len(keyring_blob);
 	struct secret *root = NULL, *keyring = NULL;
@@ -266,6 +273,7 @@ out:
 static int
 combine_round(struct keeper *keeper, struct span root_blob,
 	struct span keyring_blob, struct buf *out, struct err *err)
+	REQUIRES(keeper_guard)
 {
 	struct secret *u = secret_new(KEY);
 	int rc;
@@ -285,6 +293,7 @@ combine_round(struct keeper *keeper, struct span root_blob,
 /* Whether a share is held already; looks at all of them whatever it finds. */
 static bool
 holds_share(const struct keeper *keeper, const uint8_t *share)
+	REQUIRES(keeper_guard)
 {
 	const uint8_t *held = secret_open(keeper->shares).data;
 	bool found = false;
@@ -297,7 +306,7 @@ holds_share(const struct keeper *keeper, const uint8_t *share)
 }
 
 static void
-hold_share(struct keeper *keeper, const uint8_t *share)
+hold_share(struct keeper *keeper, const uint8_t *share) REQUIRES(keeper_guard)
 {
 	if (keeper->n_shares == 0)
 		random_uuid(keeper->nonce);
@@ -308,7 +317,7 @@ hold_share(struct keeper *keeper, const uint8_t *share)
 
 static int
 run_unseal(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	uint32_t t = ipc_take_u32(in);
 	struct span share = ipc_take_field(in, SHARE);
@@ -337,7 +346,7 @@ run_unseal(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static int
 run_unseal_file(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	const uint8_t *u = ipc_take_exactly(in, KEY);
 	struct span root = ipc_take_field(in, KEEPER_MESSAGE_MAX);
@@ -352,7 +361,7 @@ run_unseal_file(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static int
 run_reset(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	int rc = ipc_end(in, err);
 
@@ -364,7 +373,7 @@ run_reset(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static int
 run_progress(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	int rc = ipc_end(in, err);
 
@@ -375,7 +384,7 @@ run_progress(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static int
 run_wrap(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
 	struct buf blob;
@@ -396,7 +405,7 @@ run_wrap(struct keeper *keeper, struct ipc_message *in, struct buf *out,
 
 static int
 run_seal(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
+	struct err *err) REQUIRES(keeper_guard)
 {
 	int rc = run_reset(keeper, in, out, err);
 
@@ -444,9 +453,9 @@ keeper_call(
 		ops[op] == NULL) {
 		rc = err_set(&why, ERR_PEER, 500, "internal error");
 	} else {
-		pthread_mutex_lock(&keeper->lock);
+		lock_take(&keeper->lock, &keeper_guard);
 		rc = ops[op](keeper, &message, out, &why);
-		pthread_mutex_unlock(&keeper->lock);
+		lock_give(&keeper->lock, &keeper_guard);
 	}
 	if (rc == 0)
 		rc = buf_check(out, &why);

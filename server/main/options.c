@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/number.h"
+
 #define DEV_ADDRESS "127.0.0.1:8200"
 
 enum flag_type { FLAG_TEXT, FLAG_BOOL, FLAG_CONFIG };
@@ -70,15 +72,9 @@ set_bool(struct options *options, const struct flag *flag, const char *value,
 {
 	bool *on = member_of(options, flag);
 
-	if (value == NULL || strcmp(value, "true") == 0 ||
-		strcmp(value, "1") == 0) {
-		*on = true;
+	if (number_parse_bool(span_str(value == NULL ? "true" : value), on) ==
+		0)
 		return 0;
-	}
-	if (strcmp(value, "false") == 0 || strcmp(value, "0") == 0) {
-		*on = false;
-		return 0;
-	}
 	return err_set(err, ERR_INPUT, 400,
 		"invalid value \"%s\" for flag -%s: must be true or false",
 		value, flag->name);

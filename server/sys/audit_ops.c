@@ -15,7 +15,7 @@ static const struct field device_fields[] = {
 	FIELD_STR(struct device_in, description, .len_max = 1024,
 		.doc = "A text for people."),
 	FIELD_OBJECT(struct device_in, options,
-		.doc = "file_path, mode, hmac_accessor, log_raw."),
+		.doc = "file_path, mode, hmac_accessor, log_raw, write_timeout."),
 	FIELD_BOOL(struct device_in, local, .doc = "Shown again in lists."),
 	FIELD_BOOL(struct device_in, skip_test,
 		.doc = "Do not write a test line first."),

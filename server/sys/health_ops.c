@@ -84,6 +84,7 @@ choose_status(const struct health_in *in, const struct seal_status *seal,
 static int
 read_health(struct req *req, struct reply *reply, struct err *err)
 {
+	const int64_t ahead_s = store_clock_skew_s(req->server->store);
 	struct seal_status seal;
 	const char *replication;
 	int rc;
@@ -100,6 +101,8 @@ read_health(struct req *req, struct reply *reply, struct err *err)
 	reply_str(reply, "replication_performance_mode", replication);
 	reply_str(reply, "replication_dr_mode", replication);
 	reply_int(reply, "server_time_utc", req_now_s(req));
+	if (ahead_s != 0)
+		reply_int(reply, "wall_clock_ahead_s", ahead_s);
 	reply_str(reply, "version", SALLYPORT_API_VERSION);
 	reply_str(reply, "sallyport_version", SALLYPORT_VERSION);
 	if (!seal.sealed) {
@@ -169,7 +172,8 @@ const struct op sys_health_ops[] = {
 		.summary =
 			"Tell whether the server is initialised, unsealed and active.",
 		.text = "Answers 200 when active, 503 when sealed, 501 when not initialised;\n"
-			"query parameters change these.",
+			"query parameters change these. wall_clock_ahead_s is there where the wall\n"
+			"clock jumped by so many seconds and is not followed.",
 	},
 	{
 		.path = "leader",

@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/api/row_ids.h"
 #include "server/core/seal.h"
-
-/* Rows read in one snapshot. */
-#define PAGE 500
 
 struct find_ctx {
 	struct req *req;
@@ -75,12 +73,8 @@ struct level_ctx {
 	const char *prefix; /* with its trailing '/', or "" */
 	struct value *keys;
 	/* while one mount is looked at */
-	struct barrier *barrier;
 	char mount[37];
 	const char *rest; /* the prefix below the mount, without '/' */
-	uint32_t path;    /* number of the lease path that is rest itself */
-	uint64_t after;
-	size_t n_seen;
 };
 
 static bool
@@ -172,49 +166,6 @@ read_paths(struct store_tx *tx, void *ctx, struct err *err)
 		paths->level->req->arena, note_path, paths, err);
 }
 
-static int
-add_tail(void *ctx, const struct lease *lease, struct err *err)
-{
-	struct level_ctx *level = ctx;
-	char tail[ROWID_TEXT_MAX];
-	int rc;
-
-	level->n_seen++;
-	level->after = lease->ref.row;
-	rc = rowid_format(level->barrier, ROWID_LEASE, level->mount, lease->ref,
-		lease->salt, tail, err);
-	if (rc != 0)
-		return rc;
-	return value_add(level->keys, value_string(level->req->arena, tail))
-		? 0
-		: err_set_memory(err);
-}
-
-static int
-read_rows(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct level_ctx *level = ctx;
-
-	level->n_seen = 0;
-	return lease_rows(tx, level->path, level->after, PAGE,
-		level->req->arena, add_tail, level, err);
-}
-
-static int
-add_tails(struct level_ctx *level, struct err *err)
-{
-	int rc = 0;
-
-	level->barrier = seal_hold_barrier(level->req->server->seal);
-	if (level->barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	do {
-		rc = req_read(level->req, read_rows, level, err);
-	} while (rc == 0 && level->n_seen == PAGE);
-	seal_release_barrier(level->req->server->seal);
-	return rc;
-}
-
 /* A path that has rows is a folder here, or is this very level. */
 static int
 add_path(struct level_ctx *level, const struct path_note *note, struct err *err)
@@ -225,10 +176,12 @@ add_path(struct level_ctx *level, const struct path_note *note, struct err *err)
 
 	if (rc != 0 || !probe.has_rows)
 		return rc;
-	if (strcmp(note->path, level->rest) == 0) {
-		level->path = note->number;
-		return add_tails(level, err);
-	}
+	if (strcmp(note->path, level->rest) == 0)
+		return row_ids_add(level->req,
+			&(struct row_ids){ .mount_uuid = level->mount,
+				.path = note->number,
+				.kind = ROWID_LEASE },
+			level->keys, err);
 	return add_folder(level, note->path + len + (len > 0 ? 1 : 0), err);
 }
 

@@ -1,8 +1,9 @@
 /*
  * What an operator does to the store itself: back it up, check it, mend its
- * clock.
+ * clock, see how far its key is used.
  */
 #include "server/api/reply.h"
+#include "server/core/seal.h"
 #include "server/sys/tables.h"
 #include "storage/scrub.h"
 
@@ -74,6 +75,24 @@ check_store(struct req *req, struct reply *reply, struct err *err)
 	return 0;
 }
 
+static int
+read_key_status(struct req *req, struct reply *reply, struct err *err)
+{
+	struct barrier *barrier = seal_hold_barrier(req->server->seal);
+	uint32_t term;
+	int64_t installed_s;
+	uint64_t n;
+
+	if (barrier == NULL)
+		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	barrier_status(barrier, &term, &installed_s, &n);
+	seal_release_barrier(req->server->seal);
+	reply_int(reply, "term", term);
+	reply_time_ns(reply, "install_time", installed_s * CLOCK_NS_PER_S);
+	reply_int(reply, "encryptions", (int64_t)n);
+	return 0;
+}
+
 const struct op sys_storage_ops[] = {
 	{
 		.path = "storage/backup",
@@ -107,6 +126,16 @@ const struct op sys_storage_ops[] = {
 		.summary =
 			"Set the store's clock mark to the machine's time again.",
 		.text = "For a mark that a wrong clock once pushed into the future.",
+	},
+	{
+		.path = "key-status",
+		.verb = OP_READ,
+		.flags = OP_DOUBLED,
+		.handler = read_key_status,
+		.summary =
+			"The key that seals the store's records, and how often it did.",
+		.text = "Before it has sealed 2^32 values the server adds a new one by itself;\n"
+			"what former keys sealed stays readable.",
 	},
 	OP_END,
 };

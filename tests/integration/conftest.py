@@ -1,7 +1,15 @@
+import signal
+
 import pytest
 
 from support.places import public_directory
 from support.server import Server
+
+
+# Under nohup, or behind a shell's &, all that is started here would ignore them as this process goes on to do.
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture

@@ -150,7 +150,8 @@ api_audit_file(struct api_fixture *fixture)
 		return NULL;
 	path = arena_printf(fixture->arena, "%s/audit.log", fixture->directory);
 	if (path == NULL ||
-		!value_set_str(fixture->arena, options, "file_path", path))
+		!value_set_str(fixture->arena, options, "file_path", path) ||
+		!value_set_str(fixture->arena, options, "write_timeout", "10m"))
 		return NULL;
 	if (audit_devices_add(fixture->server, "file", "file", "", options,
 		    false, true, &err) == 0)

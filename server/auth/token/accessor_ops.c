@@ -2,13 +2,9 @@
 #include <string.h>
 
 #include "server/api/reply.h"
+#include "server/api/row_ids.h"
 #include "server/auth/token/subject.h"
 #include "server/auth/token/tables.h"
-#include "server/core/seal.h"
-
-/* Rows looked at in one snapshot. */
-#define PAGE 500
-#define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 /* Path numbers of tokens: those of the auth mounts. */
 struct path_list {
@@ -18,12 +14,6 @@ struct path_list {
 
 struct list_ctx {
 	struct req *req;
-	struct barrier *barrier;
-	struct value *names;
-	struct arena *page;   /* of the rows at hand */
-	uint32_t path;        /* whose rows are being read */
-	uint64_t after;       /* the last row seen of it */
-	size_t n_seen;        /* in this page */
 	struct value *mounts; /* uuids */
 	const char *mount;    /* whose paths are being read */
 	struct path_list paths;
@@ -87,85 +77,31 @@ find_paths(struct list_ctx *list, struct err *err)
 	return rc;
 }
 
-static int
-add_accessor(void *ctx, const struct lease *lease, struct err *err)
+static bool
+is_live_token(const struct lease *lease)
 {
-	struct list_ctx *list = ctx;
-	char accessor[ROWID_TEXT_MAX];
-	int rc;
-
-	list->n_seen++;
-	list->after = lease->ref.row;
-	if (lease->kind != LEASE_TOKEN || lease->state != LEASE_LIVE)
-		return 0;
-	rc = rowid_format(list->barrier, ROWID_ACCESSOR, list->req->mount->uuid,
-		lease->ref, lease->salt, accessor, err);
-	if (rc != 0)
-		return rc;
-	return value_add(list->names, value_string(list->req->arena, accessor))
-		? 0
-		: err_set_memory(err);
-}
-
-static int
-read_rows(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct list_ctx *list = ctx;
-
-	list->n_seen = 0;
-	return lease_rows(tx, list->path, list->after, PAGE, list->page,
-		add_accessor, list, err);
-}
-
-/* Rows and the barrier are held for a page at a time: there may be many. */
-static int
-read_page(struct list_ctx *list, struct err *err)
-{
-	struct seal *seal = list->req->server->seal;
-	int rc;
-
-	list->page = arena_new(PAGE_MEMORY_MAX);
-	if (list->page == NULL)
-		return err_set_memory(err);
-	list->barrier = seal_hold_barrier(seal);
-	if (list->barrier == NULL) {
-		rc = err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	} else {
-		rc = req_read(list->req, read_rows, list, err);
-		seal_release_barrier(seal);
-	}
-	arena_free(&list->page);
-	return rc;
-}
-
-static int
-read_all_rows(struct list_ctx *list, struct err *err)
-{
-	int rc = find_paths(list, err);
-
-	for (size_t i = 0; rc == 0 && i < list->paths.n; i++) {
-		list->path = list->paths.numbers[i];
-		list->after = 0;
-		do {
-			rc = read_page(list, err);
-		} while (rc == 0 && list->n_seen == PAGE);
-	}
-	return rc;
+	return lease->kind == LEASE_TOKEN && lease->state == LEASE_LIVE;
 }
 
 static int
 list_accessors(struct req *req, struct reply *reply, struct err *err)
 {
-	struct list_ctx list = { .req = req,
-		.names = value_list(req->arena),
-		.mounts = value_list(req->arena) };
+	struct list_ctx list = { .req = req, .mounts = value_list(req->arena) };
+	struct value *names = value_list(req->arena);
 	int rc;
 
-	if (list.names == NULL || list.mounts == NULL)
+	if (names == NULL || list.mounts == NULL)
 		return err_set_memory(err);
-	rc = read_all_rows(&list, err);
+	rc = find_paths(&list, err);
+	for (size_t i = 0; rc == 0 && i < list.paths.n; i++)
+		rc = row_ids_add(req,
+			&(struct row_ids){ .mount_uuid = req->mount->uuid,
+				.path = list.paths.numbers[i],
+				.kind = ROWID_ACCESSOR,
+				.wants = is_live_token },
+			names, err);
 	if (rc == 0)
-		reply_keys(reply, list.names);
+		reply_keys(reply, names);
 	return rc;
 }
 

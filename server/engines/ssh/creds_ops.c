@@ -35,7 +35,7 @@ check_ip(struct req *req, const struct ssh_role *role, const char *role_name,
 	rc = zeroaddress_roles(req, &zero, err);
 	if (rc != 0)
 		return rc;
-	rule.zero_address = zeroaddress_has(&zero, role_name);
+	rule.zero_address = str_list_has(&zero, role_name);
 	rc = ssh_role_check_ip(role, &addr, rule, err);
 	if (rc == 0)
 		netaddr_format(&addr, ret_ip);

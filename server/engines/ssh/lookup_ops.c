@@ -78,7 +78,7 @@ add_if_fit(
 		return rc;
 	if (role_fits(lookup, role, false))
 		names = lookup->by_block;
-	else if (zeroaddress_has(&lookup->zero, name) &&
+	else if (str_list_has(&lookup->zero, name) &&
 		role_fits(lookup, role, true))
 		names = lookup->by_listed;
 	if (names == NULL || !caller_may_use(lookup, name))

@@ -9,6 +9,8 @@
 
 #include "lib/clock.h"
 
+struct guard misses_guard;
+
 #define THOUSAND 1000
 #define FULL ((int64_t)MISS_LIMIT_BURST * THOUSAND)
 
@@ -44,7 +46,7 @@ miss_limit_take(
 	struct miss_source *source = &limit->sources[slot_of(addr)];
 	bool good;
 
-	(void)pthread_mutex_lock(&limit->lock);
+	lock_take(&limit->lock, &misses_guard);
 	if (!netaddr_equal(&source->addr, addr))
 		*source = (struct miss_source){
 			.addr = *addr, .last_ns = now_ns, .left = FULL
@@ -53,6 +55,6 @@ miss_limit_take(
 	good = source->left >= THOUSAND;
 	if (good)
 		source->left -= THOUSAND;
-	(void)pthread_mutex_unlock(&limit->lock);
+	lock_give(&limit->lock, &misses_guard);
 	return good;
 }

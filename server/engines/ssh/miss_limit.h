@@ -6,8 +6,7 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_MISS_LIMIT_H
 #define SALLYPORT_SERVER_ENGINES_SSH_MISS_LIMIT_H
 
-#include <pthread.h>
-
+#include "lib/lock.h"
 #include "lib/netaddr.h"
 
 #define MISS_LIMIT_BURST 500
@@ -20,9 +19,11 @@ struct miss_source {
 	int64_t left; /* misses, in thousandths */
 };
 
+extern struct guard misses_guard;
+
 struct miss_limit {
 	pthread_mutex_t lock;
-	struct miss_source sources[MISS_LIMIT_SOURCES];
+	struct miss_source sources[MISS_LIMIT_SOURCES] GUARDED_BY(misses_guard);
 };
 
 #define MISS_LIMIT_INIT                                                        \

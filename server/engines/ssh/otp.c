@@ -86,7 +86,11 @@ draft_otp(struct issue_ctx *issue, struct barrier *barrier, const char *path,
 	const struct mount *mount = issue->req->mount;
 	struct store *store = issue->req->server->store;
 	struct lease *lease = &issue->lease;
-	uint8_t salt[ROWID_SALT];
+
+	struct {
+		uint8_t lease[ROWID_SALT], otp[ROWID_SALT];
+	} salts;
+
 	int rc;
 
 	rc = lease_path_number(store, mount->uuid, path, &lease->ref.path, err);
@@ -94,11 +98,11 @@ draft_otp(struct issue_ctx *issue, struct barrier *barrier, const char *path,
 		rc = store_row_number(store, &lease->ref.row, err);
 	if (rc != 0)
 		return rc;
-	random_bytes(lease->salt, sizeof(lease->salt));
-	random_bytes(salt, sizeof(salt));
-	rc = rowid_format(barrier, ROWID_OTP, mount->uuid, lease->ref, salt,
-		otp->text, err);
-	secret_wipe(salt, sizeof(salt));
+	random_bytes(&salts, sizeof(salts));
+	memcpy(lease->salt, salts.lease, ROWID_SALT);
+	rc = rowid_format(barrier, ROWID_OTP, mount->uuid, lease->ref,
+		salts.otp, otp->text, err);
+	secret_wipe(&salts, sizeof(salts));
 	if (rc != 0)
 		return rc;
 	rowid_mac(barrier, ROWID_OTP, mount->uuid,

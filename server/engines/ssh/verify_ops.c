@@ -31,16 +31,6 @@ static const struct field verify_fields[] = {
 static struct miss_limit misses = MISS_LIMIT_INIT;
 
 static bool
-has_text(const struct str_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
 has_address(const struct str_list *list, const char *ip)
 {
 	struct netaddr want, have;
@@ -68,7 +58,8 @@ fits_hints(const void *hints, const struct otp_grant *grant)
 		return false;
 	if (in->ip.n > 0 && !has_address(&in->ip, grant->ip))
 		return false;
-	return in->role.n == 0 || any_role || has_text(&in->role, grant->role);
+	return in->role.n == 0 || any_role ||
+		str_list_has(&in->role, grant->role);
 }
 
 static bool

@@ -8,9 +8,6 @@
 int zeroaddress_roles(
 	const struct req *req, struct str_list *ret_roles, struct err *err);
 
-/* Whether the list holds a role. */
-bool zeroaddress_has(const struct str_list *roles, const char *role);
-
 /* In a role's delete: take every occurrence of it off the list. */
 int zeroaddress_forget_role(struct store_tx *tx, struct req *req,
 	const char *role, struct err *err);

@@ -26,16 +26,6 @@ static const struct record_type zeroaddress_record = {
 	.size = sizeof(struct zeroaddress),
 };
 
-bool
-zeroaddress_has(const struct str_list *roles, const char *role)
-{
-	for (size_t i = 0; i < roles->n; i++) {
-		if (strcmp(roles->items[i], role) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int
 copy_list(struct arena *arena, const struct str_list *from,
 	struct str_list *ret_list, struct err *err)
@@ -85,7 +75,7 @@ drop_repeats(struct str_list *roles)
 	struct str_list kept = { roles->items, 0 };
 
 	for (size_t i = 0; i < roles->n; i++) {
-		if (!zeroaddress_has(&kept, roles->items[i]))
+		if (!str_list_has(&kept, roles->items[i]))
 			kept.items[kept.n++] = roles->items[i];
 	}
 	roles->n = kept.n;
@@ -121,7 +111,7 @@ zeroaddress_forget_role(
 	if (rc != 0)
 		return rc;
 	list = *(const struct zeroaddress *)found;
-	if (!zeroaddress_has(&list.roles, role))
+	if (!str_list_has(&list.roles, role))
 		return 0;
 	for (size_t i = 0; i < list.roles.n; i++) {
 		if (strcmp(list.roles.items[i], role) != 0)

@@ -8,7 +8,7 @@ from support.server import Server
 @pytest.fixture(scope='module')
 def world():
     """A server, and a call that succeeds for each of its routes: (route, method, path, data)."""
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')  # what is made first is used last
     server.write_role()
     server.enable_audit()
     one = World(server)

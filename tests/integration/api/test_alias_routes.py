@@ -21,7 +21,7 @@ def new_of(path):
 
 @pytest.fixture(scope='module')
 def world():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     one = World(server)
     one.routes = all_routes(server)

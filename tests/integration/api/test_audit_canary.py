@@ -36,7 +36,7 @@ def made_by(got):
 @pytest.fixture(scope='module')
 def told():
     """What a whole pass sent and got as secrets, and all that was written of it."""
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     try:
         server.write_role()
         server.enable_audit()

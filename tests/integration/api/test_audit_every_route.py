@@ -33,7 +33,7 @@ class Walk:
 @pytest.fixture(scope='module')
 def walked():
     """A server that every route was called on, well and badly; sealed at the end."""
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     try:
         server.write_role()
         file = audit.Follow(server.enable_audit())

@@ -198,7 +198,7 @@ def test_devices_are_listed_hashed_with_and_disabled(server):
     assert entry.pop('public_key')
     assert set(entry.pop('head')) == {'seq', 'hash'}
     assert entry == {'path': 'main/log/', 'type': 'file', 'description': '', 'local': False,
-                     'options': {'file_path': str(path), 'hmac_accessor': '0'}}
+                     'options': {'file_path': str(path), 'hmac_accessor': '0', 'write_timeout': '10m'}}
     assert got.json['main/log/']['type'] == 'file'
     one = server.api().put('sys/audit-hash/main/log', {'input': 'x'})
     assert HASH.fullmatch(one.data['hash']) and one.json['hash'] == one.data['hash']
@@ -217,6 +217,9 @@ def test_devices_are_listed_hashed_with_and_disabled(server):
     ('file/deeper', {'type': 'file', 'options': {'file_path': '/tmp/x'}}, 'path already in use'),
     ('x', {'type': 'odd'}, 'unknown backend type: "odd"'),
     ('x', {'type': 'file'}, 'file_path is required'),
+    ('x', {'type': 'file', 'options': {'file_path': '/tmp/x', 'write_timeout': 'soon'}}, 'write_timeout must be from 1s to 1h'),
+    ('x', {'type': 'file', 'options': {'file_path': '/tmp/x', 'write_timeout': '61m'}}, 'write_timeout must be from 1s to 1h'),
+    ('x', {'type': 'file', 'options': {'file_path': '/tmp/x', 'write_timeout': '0.5s'}}, 'write_timeout must be from 1s to 1h'),
     ('x', {'type': 'file', 'options': {'file_path': '/nowhere/at/all/x.log'}}, 'sanity check failed; unable to open ')])
 def test_what_is_no_device(audited, path, body, start):
     got = audited.api().put(f'sys/audit/{path}', body)

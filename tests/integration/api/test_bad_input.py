@@ -4,6 +4,7 @@ Checked of each case: status, text and form of the answer, whether the connectio
 is kept; of each route how many audit lines its cases leave; of each class that it
 changed nothing that can be read.
 """
+import contextlib
 import dataclasses
 import json
 
@@ -46,19 +47,21 @@ def request(method, path, token=None, body=None, more='', version='HTTP/1.1'):
 
 
 def state(wire):
-    """All that a caller with every right can see, in one value."""
+    """All that a caller with every right can see, in one value; the status of what it may not see any more."""
     def data(method, path):
         status, got = wire.call(method, path)
         return got.get('data') if status == 200 else status
 
-    def each(path):
+    def each(path, method='GET'):
         listed = data('LIST', path)
-        return {one: data('GET', f'{path}/{one}') for one in listed['keys']} if isinstance(listed, dict) else listed
+        return {one: data(method, f'{path}/{one}') for one in sorted(listed['keys'])} if isinstance(listed, dict) else listed
 
-    devices = {name: {k: v for k, v in one.items() if k != 'head'} for name, one in data('GET', 'sys/audit').items()}
-    leases = {role: data('LIST', f'sys/leases/lookup/ssh/creds/{role}')
-              for role in (data('LIST', 'sys/leases/lookup/ssh/creds') or {}).get('keys', [])}
-    accessors = sorted(data('LIST', 'auth/token/accessors')['keys'])
+    devices, accessors = data('GET', 'sys/audit'), data('LIST', 'auth/token/accessors')
+    if isinstance(devices, dict):
+        devices = {name: {k: v for k, v in one.items() if k != 'head'} for name, one in devices.items()}
+    if isinstance(accessors, dict):
+        accessors = sorted(accessors['keys'])
+    leases = each('sys/leases/lookup/ssh/creds', 'LIST')
     return {'mounts': data('GET', 'sys/mounts'), 'tune': data('GET', 'sys/mounts/ssh/tune'), 'devices': devices,
             'auth': data('GET', 'sys/auth'), 'users': each('auth/userpass/users'), 'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'jwt': each('auth/jwt/role'), 'issuer': data('GET', 'auth/jwt/config'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
@@ -80,7 +83,7 @@ class Table:
         self.bad_tokens = ['junk', 'hvs.' + 'A' * 24, 's.' + 'A' * 24, spent['client_token'], spent['accessor'], '\xe9']
         self.otp = self.world.otp()['data']['key']
         self.file = audit.Follow(server.enable_audit())
-        self.line, self.wire = Line(server), Wire(server)
+        self.line = Line(server)
 
     def judge(self, case):
         """What is wrong with the answer, or None."""
@@ -128,12 +131,18 @@ class Table:
         if len(lines) != want:
             self.wrong.append((str(route), f'{len(lines)} audit lines for {want}', [one['request'] for one in lines[-4:]]))
 
+    def state(self):
+        """On a connection of its own, and none is kept meanwhile: one that idles for long is closed."""
+        self.line.close()
+        with contextlib.closing(Wire(self.server)) as wire:
+            return state(wire)
+
     def over(self, name, cases_of, routes=None):
         """A class of bad input over the routes that have it."""
-        self.tries, self.wrong, before = 0, [], state(self.wire)
+        self.tries, self.wrong, before = 0, [], self.state()
         for route in self.routes if routes is None else routes:
             self.run(route, list(cases_of(route)))
-        after = state(self.wire)
+        after = self.state()
         self.wrong += [('changed', part, before[part], after[part]) for part in before if before[part] != after[part]]
         figure('bad-input', self.tries, len(self.wrong), name)
         print(f'{name}: {self.tries} cases, {len(self.wrong)} wrong')
@@ -143,7 +152,7 @@ class Table:
 
 @pytest.fixture(scope='module')
 def table():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     one = Table(server)
     yield one

@@ -22,7 +22,7 @@ def shown(text):
 
 @pytest.fixture(scope='module')
 def walked():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     world = World(server)
     # What a call makes is made first: some of these answer well.

@@ -18,7 +18,7 @@ NAMES = ["'", '"', "''", "x'--", "x' OR '1'='1", "x'; DROP TABLE kv; --", 'x"; D
 
 @pytest.fixture(scope='module')
 def world():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     one = World(server)
     one.zeroaddress()

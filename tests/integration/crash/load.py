@@ -8,6 +8,7 @@ from check_history import line_key
 from support.wire import Wire
 
 N_NAMES = 4
+TTL_STEP_S = 100000  # between the ttls of tokens: more than a run lasts, so that what is left tells which it was
 
 
 class Journal:
@@ -47,7 +48,7 @@ def policy_text(status, body):
 
 def token_ttl(status, body):
     """The ttl that was asked for last; None where the token is no more."""
-    return 1000 * ((body['data']['ttl'] + 999) // 1000) if status == 200 else None
+    return -(-body['data']['ttl'] // TTL_STEP_S) * TTL_STEP_S if status == 200 else None
 
 
 def made_token(status, body):
@@ -60,7 +61,7 @@ def made_otp(status, body):
 
 def mount_text(name):
     """Reads the description of a mount from sys/mounts."""
-    return lambda status, body: body['data'].get(f'{name}/', {}).get('description')
+    return lambda status, body: body['data'].get(f'{name}/', {}).get('description') if status == 200 else None
 
 
 class Client(threading.Thread):
@@ -127,14 +128,14 @@ class Client(threading.Thread):
 
     def make_token(self):
         """Known by its name only after the answer, which counts as its first write."""
-        token = made_token(*self.journal.call(self.wire, 'make', '', 'PUT', 'auth/token/create', {'ttl': '5000s'},
-                                              got=made_token, value=5000))
+        token = made_token(*self.journal.call(self.wire, 'make', '', 'PUT', 'auth/token/create', {'ttl': 5 * TTL_STEP_S},
+                                              got=made_token, value=5 * TTL_STEP_S))
         if token:
             self.tokens.append(token)
 
     def renew_token(self):
         if self.tokens:
-            token, ttl = self.random.choice(self.tokens), self.random.choice((1000, 2000, 3000, 4000))
+            token, ttl = self.random.choice(self.tokens), TTL_STEP_S * self.random.randrange(1, 5)
             self.journal.call(self.wire, 'write', token, 'PUT', 'auth/token/renew', {'token': token, 'increment': ttl},
                               value=ttl)
 

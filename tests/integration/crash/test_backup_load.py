@@ -12,6 +12,7 @@ from support.wire import Wire
 
 BACKUPS = count('BACKUPS', 2, 100)
 WRITERS = 12
+PADDING = 24  # policies of 250 kB: several steps of a backup, which copies 4 MiB between two batches
 
 
 class Writer(threading.Thread):
@@ -66,9 +67,11 @@ def judge(server, copy, before, keys):
 
 
 def test_a_backup_under_load_is_a_point_in_time():
-    server = Server().start().mount_ssh()
+    server = Server().start().mount_ssh(default_lease_ttl='24h')
     rng, copies, failures = random.Random(23), [], {}
     try:
+        for n in range(PADDING):
+            assert server.api().put(f'sys/policies/acl/padding-{n}', {'policy': '#' * 250_000}).status == 204
         writers = [Writer(server, number) for number in range(WRITERS)]
         for one in writers:
             one.start()

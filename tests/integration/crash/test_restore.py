@@ -40,7 +40,7 @@ def stored_number(server, key):
 
 @pytest.fixture
 def sealed_server():
-    server = Server(dev=False, shares=(3, 2)).start().mount_ssh()
+    server = Server(dev=False, shares=(3, 2)).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     server.enable_audit()
     yield server
@@ -64,6 +64,7 @@ def test_a_restored_store_accepts_no_old_password(sealed_server):
     server = sealed_server
     token = server.token_with('path "ssh/creds/otp" { capabilities = ["update"] }')
     live, spent_later = server.otp(), server.otp(token=token)
+    assert server.api().get('sys/key-status').data['term'] == 1
     backup = server.directory / 'backup.db'
     made = run(server, 'operator', 'backup', str(backup))
     assert made.returncode == 0, made.stderr
@@ -78,6 +79,7 @@ def test_a_restored_store_accepts_no_old_password(sealed_server):
         assert verify(server, otp['data']['key']) == 400
         assert server.api().put('sys/leases/lookup', {'lease_id': otp['lease_id']}).status == 400
     assert 'put back from a backup' in server.log_text()
+    assert server.api().get('sys/key-status').data['term'] == 2, 'the copy cannot know what term 1 sealed since'
     assert server.api().get('ssh/roles/otp').data['default_user'] == 'ubuntu'
     assert verify(server, server.otp(token=token)['data']['key']) == 200
     assert stored_number(server, 'core/epoch') == 2
@@ -118,7 +120,7 @@ def test_a_backup_replaces_no_file(sealed_server):
 
 
 def test_a_kill_during_the_drop_leaves_no_password():
-    server = Server().start().mount_ssh()
+    server = Server().start().mount_ssh(default_lease_ttl='24h')
     try:
         server.write_role()
         wire = Wire(server)

@@ -34,7 +34,7 @@ class Unmount(Scene):
     def record(self):
         self.begin()
         server = self.server
-        server.mount_ssh('gone').write_role(mount='gone')
+        server.mount_ssh('gone', default_lease_ttl='24h').write_role(mount='gone')
         self.uuid = server.api().get('sys/mounts').data['gone/']['uuid']
         wire = Wire(server)
         self.keys = [wire.call('PUT', 'gone/creds/otp', {'ip': '10.1.2.3'})[1]['data']['key'] for _ in range(LEASES)]

@@ -14,7 +14,6 @@ from support.server import Server, wait_for
 from support.wire import Wire
 
 CLIENTS = count('AUDIT_CLIENTS', 50)
-DEVICE_DEADLINE_S = 2
 INTERNAL = {'errors': ['1 error occurred:\n\t* internal error\n\n']}
 PLAIN = {'errors': ['internal error']}
 

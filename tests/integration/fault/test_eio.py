@@ -86,7 +86,7 @@ def test_the_nth_io_error_is_final(tmp_path, call, rounds):
     faults.prepare(server)
     failures = {}
     try:
-        server.start().mount_ssh().write_role()
+        server.start().mount_ssh(default_lease_ttl='24h').write_role()
         for n in range(1, rounds + 1):
             wrong = one_error(server, faults, call, n)
             if wrong:

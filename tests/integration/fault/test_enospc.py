@@ -58,7 +58,7 @@ def test_a_disk_that_is_full_at_the_nth_write(tmp_path, what):
     failures = {}
     calls = max(1, ENOSPC_CALLS // 2)
     try:
-        server.start().mount_ssh().write_role()
+        server.start().mount_ssh(default_lease_ttl='24h').write_role()
         for n in range(1, calls + 1):
             wrong = full_at(server, faults, what, n)
             if wrong:
@@ -76,7 +76,7 @@ def test_short_writes_are_gone_on_with(tmp_path):
     server = Server()
     faults.prepare(server)
     try:
-        server.start().mount_ssh().write_role()
+        server.start().mount_ssh(default_lease_ttl='24h').write_role()
         path = server.enable_audit()
         wire = Wire(server)
         with faults.on('write', 'short', f'{server.store}-wal', server.store, path):
@@ -96,7 +96,7 @@ def test_a_small_disk_refuses_writes_and_recovers(tmp_path):
         server = Server()
         server.store = small / 'store.db'
         try:
-            server.start().mount_ssh().write_role()
+            server.start().mount_ssh(default_lease_ttl='24h').write_role()
             wire = Wire(server)
             spare = ask(wire)[1]['data']['key']
             fill(small / 'filler')

@@ -13,7 +13,7 @@ EXPECTED = ('audit/file', 'cluster', 'mounts/', 'policies/default', 'policies/mi
 
 @pytest.fixture
 def one():
-    server = Server(dev=False).start().mount_ssh()
+    server = Server(dev=False).start().mount_ssh(default_lease_ttl='24h')
     server.write_role()
     assert server.api().put('sys/policies/acl/mine', {'policy': 'path "ssh/*" { capabilities = ["deny"] }'}).status == 204
     assert server.api().post('ssh/config/zeroaddress', {'roles': 'otp'}).status == 204

@@ -19,7 +19,7 @@ def spend(wire, key):
 
 
 def test_tidy_leaves_every_lease_as_it_is():
-    server, rng, wrong = Server().start().mount_ssh(), random.Random(46), []
+    server, rng, wrong = Server().start().mount_ssh(default_lease_ttl='24h'), random.Random(46), []
     server.write_role()
     wire = Wire(server)
     leases = []

@@ -2,20 +2,21 @@
 import hvac
 import pytest
 
+from support.patience import PATIENCE_S
 from support.server import Server
 
 
 @pytest.fixture(scope='module')
 def client():
     one = Server(dev=False).start(unseal=False)
-    plain = hvac.Client(url=one.address)
+    plain = hvac.Client(timeout=PATIENCE_S, url=one.address)
     assert plain.sys.is_initialized() is False
     made = plain.sys.initialize(secret_shares=5, secret_threshold=3)
     assert plain.sys.is_sealed()
     plain.sys.submit_unseal_keys(made['keys'][:3])
     assert not plain.sys.is_sealed()
     one.token = made['root_token']
-    root = hvac.Client(url=one.address, token=one.token)
+    root = hvac.Client(timeout=PATIENCE_S, url=one.address, token=one.token)
     root.server = one
     root.sys.enable_secrets_engine('ssh', path='ssh', description='from hvac')
     root.write('ssh/roles/web', key_type='otp', default_user='ubuntu', cidr_list='10.0.0.0/8')
@@ -42,7 +43,7 @@ def test_a_password_and_its_lease(client):
     assert client.sys.list_leases('ssh/creds/web')['data']['keys'] == [made['lease_id'].rsplit('/', 1)[1]]
     with pytest.raises(hvac.exceptions.InvalidRequest, match='lease is not renewable'):
         client.sys.renew_lease(made['lease_id'])
-    plain = hvac.Client(url=client.server.address)
+    plain = hvac.Client(timeout=PATIENCE_S, url=client.server.address)
     assert plain.write('ssh/verify', otp=made['data']['key'])['data']['username'] == 'ubuntu'
     client.sys.revoke_lease(made['lease_id'])
     client.write('ssh/creds/web', ip='10.0.0.1')
@@ -83,7 +84,7 @@ def test_audit(client):
 def test_tokens(client):
     tokens = client.auth.token
     made = tokens.create(policies=['default'], ttl='1h', display_name='hvac')['auth']
-    mine = hvac.Client(url=client.server.address, token=made['client_token'])
+    mine = hvac.Client(timeout=PATIENCE_S, url=client.server.address, token=made['client_token'])
     assert mine.is_authenticated()
     assert mine.auth.token.lookup_self()['data']['display_name'] == 'token-hvac'
     assert mine.auth.token.renew_self(increment='30m')['auth']['lease_duration'] == 1800

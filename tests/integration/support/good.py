@@ -30,7 +30,7 @@ class World:
         return self.otp()['lease_id']
 
     def auth(self, **fields):
-        made = self.api.post('auth/token/create', {'ttl': '1h', 'policies': ['default'], **fields})
+        made = self.api.post('auth/token/create', {'ttl': '24h', 'policies': ['default'], **fields})
         assert made.status == 200, made
         return made.json['auth']
 

@@ -15,11 +15,31 @@ from .build import SERVER
 from .patience import PATIENCE_S
 
 
+PORTS_EACH = 500
+PORTS_FIRST = range(20000, 32000, PORTS_EACH)
+OWN_PORTS = []  # their first, and the socket that says that they are ours
+
+
+def claim_ports():
+    """Ports for this process alone, below those that the kernel gives out by itself; tools/test-sshd has lower ones."""
+    for first in random.sample(PORTS_FIRST, len(PORTS_FIRST)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f'\0sallyport-test-ports-{first}')  # free again when this process ends
+            return first, claim
+        except OSError:
+            claim.close()
+    raise AssertionError('all ports for tests are taken')
+
+
 def free_port():
-    """Below the ports that the kernel gives out by itself: a server that is restarted finds its own free again."""
+    """Nobody else's between two starts of a server either."""
+    if not OWN_PORTS:
+        OWN_PORTS.extend(claim_ports())
     while True:
-        port = random.SystemRandom().randrange(20000, 32000)
+        port = OWN_PORTS[0] + random.SystemRandom().randrange(PORTS_EACH)
         with contextlib.suppress(OSError), socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.bind(('127.0.0.1', port))
             return port
 
@@ -149,9 +169,11 @@ class Server:
         assert answer.status == 204, answer
         return self
 
-    def enable_audit(self, name='file', file='audit.log', **options):
+    def enable_audit(self, name='file', file='audit.log', write_timeout='10m', **options):
+        """A file that may be slow, where it is not the deadline that matters."""
         path = self.audit_directory / file
-        answer = self.api().put(f'sys/audit/{name}', {'type': 'file', 'options': {'file_path': str(path), **options}})
+        options = {'file_path': str(path), 'write_timeout': write_timeout, **options}
+        answer = self.api().put(f'sys/audit/{name}', {'type': 'file', 'options': options})
         assert answer.status == 204, answer
         return path
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "server/api/route.h"
+#include "tests/support/in_arena.h"
 
 #define ROW(pattern, what, bits)                                               \
 	{                                                                      \
@@ -45,24 +46,6 @@ struct found {
 	struct route route;
 	enum route_result result;
 };
-
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new(1024 * 1024);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(&arena);
-	return 0;
-}
 
 static struct found
 find(const char *path, enum op_verb verb)

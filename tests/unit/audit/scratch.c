@@ -27,7 +27,8 @@ scratch_setup(void **state)
 	s.arena = arena_new(1 << 26);
 	s.settings = (struct audit_settings){ .clock = clock_system(),
 		.directories = s.dirs,
-		.n_directories = 1 };
+		.n_directories = 1,
+		.device_deadline_ms = SCRATCH_PATIENT_MS };
 	*state = &s;
 	return audit_new(&s.settings, &s.audit, NULL);
 }

@@ -5,6 +5,9 @@
 #include "audit/audit.h"
 #include "lib/buf.h"
 
+/* A deadline that no machine is too slow for. */
+#define SCRATCH_PATIENT_MS 600000
+
 struct scratch {
 	char dir[64];
 	const char *dirs[1];

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
+
+#include "tests/support/signing.h"
 
 static uint8_t public_key[AUDITLINE_PUBLIC], other_key[AUDITLINE_PUBLIC];
 static struct secret *key;
@@ -107,14 +108,11 @@ the_epoch_counts_before_the_commit(void **state)
 static int
 setup(void **state)
 {
-	uint8_t secret[AUDITLINE_SECRET];
+	struct secret *other = signing_key_new(other_key);
 
 	(void)state;
-	if (sodium_init() < 0)
-		return -1;
-	crypto_sign_keypair(other_key, secret);
-	crypto_sign_keypair(public_key, secret);
-	key = secret_dup(secret_view_of(secret, sizeof(secret)));
+	secret_free(&other);
+	key = signing_key_new(public_key);
 	return key == NULL ? -1 : 0;
 }
 

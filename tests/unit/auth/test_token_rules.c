@@ -7,24 +7,7 @@
 #include <cmocka.h>
 
 #include "server/auth/token_rules.h"
-
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new(1024 * 1024);
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(&arena);
-	return 0;
-}
+#include "tests/support/in_arena.h"
 
 /* "a,b" as names; blanks stay. */
 static struct str_list

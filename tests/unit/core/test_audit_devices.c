@@ -24,6 +24,8 @@ add(struct server_fixture *fixture, const char *path, const char *file,
 
 	assert_true(value_set_str(fixture->arena, options, "file_path", file));
 	assert_true(value_set_bool(fixture->arena, options, "log_raw", false));
+	assert_true(
+		value_set_str(fixture->arena, options, "write_timeout", "10m"));
 	return audit_devices_add(fixture->server, path, "file", "lines",
 		options, false, false, err);
 }

@@ -12,9 +12,8 @@
 #include "tests/unit/core/identity_fixture.h"
 
 #define VALUE_LEN 4 /* each of its bytes is tried with all values */
-* /
 
-	static struct identity_fixture fixture;
+static struct identity_fixture fixture;
 
 static int
 setup(void **state)

@@ -93,14 +93,19 @@ no_flipped_bit_of_a_line_makes_a_yes(void **state UNUSED)
 static void
 no_flipped_bit_of_a_refusal_is_success(void **state UNUSED)
 {
+	static const int codes[] = { ERR_INPUT, ERR_ABSENT, ERR_DENIED,
+		ERR_EXISTS, ERR_MEMORY, ERR_LIMIT, ERR_SYSTEM, ERR_STORAGE,
+		ERR_FULL, ERR_SEALED, ERR_CRYPTO, ERR_BUSY, ERR_TIMEOUT,
+		ERR_AUDIT, ERR_PEER, ERR_INTERNAL };
 	size_t n = 0, failures = 0;
 
-	for (int code = ERR_INPUT; code >= ERR_INTERNAL; code--)
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		for (unsigned bit = 0; bit < 32; bit++, n++)
-			failures += ((uint32_t)code ^ (1U << bit)) == 0;
+			failures += ((uint32_t)codes[i] ^ (1U << bit)) == 0;
 	figures_report("L69", n, failures, "flips of an error code");
 	assert_int_equal(failures, 0);
-	assert_int_equal(n, 16 * 32);
+	/* A code that is new and not listed here moves the last one. */
+	assert_int_equal(ERR_INTERNAL, -(int)ARRAY_LEN(codes));
 }
 
 int

@@ -313,7 +313,7 @@ push_clock_until_heard(int fd, int64_t step_s, const char *trickle)
 {
 	struct pollfd heard = { .fd = fd, .events = POLLIN };
 
-	for (size_t i = 0; i < 40; i++) {
+	for (size_t i = 0; i < 400; i++) {
 		pushed_ns += step_s * CLOCK_NS_PER_S;
 		(void)send(fd, trickle, strlen(trickle), MSG_NOSIGNAL);
 		if (poll(&heard, 1, 500) == 1)

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
+
+#include "tests/support/signing.h"
 
 #define N_LINES 12
 
@@ -87,13 +88,8 @@ check_log(const struct log *log, const char *torn)
 static int
 setup(void **state)
 {
-	uint8_t secret[AUDITLINE_SECRET];
-
 	(void)state;
-	if (sodium_init() < 0)
-		return -1;
-	crypto_sign_keypair(public_key, secret);
-	key = secret_dup(secret_view_of(secret, sizeof(secret)));
+	key = signing_key_new(public_key);
 	return key == NULL ? -1 : 0;
 }
 

@@ -8,24 +8,7 @@
 #include <cmocka.h>
 
 #include "lib/jsonw.h"
-
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new(16 << 20);
-	return arena == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(&arena);
-	return 0;
-}
+#include "tests/support/in_arena.h"
 
 static void
 assert_reads_as(const char *text, const char *json)

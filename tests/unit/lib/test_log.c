@@ -158,6 +158,25 @@ level_names_are_known(void **state)
 	assert_int_equal(level, LOG_WARN);
 }
 
+static void
+work_that_fails_and_mends_is_told_once(void **state)
+{
+	struct err err = { 0 };
+	bool failing = false;
+
+	(void)state;
+	(void)err_set(&err, ERR_STORAGE, 503, "no");
+	log_failing(&failing, NULL, "broken", "mended");
+	log_failing(&failing, &err, "broken", "mended");
+	log_failing(&failing, &err, "broken", "mended");
+	assert_non_null(strstr(take_line(), "broken: error=no"));
+	log_failing(&failing, NULL, "broken", "mended");
+	log_failing(&failing, NULL, "broken", "mended");
+	assert_non_null(strstr(take_line(), "mended"));
+	assert_string_equal(take_line(), "");
+	assert_false(failing);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -171,6 +190,7 @@ main(void)
 		TEST(lines_below_the_level_are_dropped),
 		TEST(long_values_are_cut),
 		TEST(level_names_are_known),
+		TEST(work_that_fails_and_mends_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

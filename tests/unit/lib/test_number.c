@@ -94,6 +94,29 @@ api_numbers_know_their_bases(void **state)
 			number_parse_api(span_str(bad[i]), &n), ERR_INPUT);
 }
 
+static void
+truth_has_six_spellings_on_each_side(void **state)
+{
+	static const char *const yes[] = { "1", "t", "T", "true", "True",
+		"TRUE" };
+	static const char *const no[] = { "0", "f", "F", "false", "False",
+		"FALSE" };
+	static const char *const bad[] = { "", "2", "tRUE", "yes", "true ",
+		"00", "tr" };
+	bool on = false;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+		assert_int_equal(number_parse_bool(span_str(yes[i]), &on), 0);
+		assert_true(on);
+		assert_int_equal(number_parse_bool(span_str(no[i]), &on), 0);
+		assert_false(on);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(
+			number_parse_bool(span_str(bad[i]), &on), ERR_INPUT);
+}
+
 int
 main(void)
 {
@@ -102,6 +125,7 @@ main(void)
 		cmocka_unit_test(unsigned_refuses_the_rest),
 		cmocka_unit_test(signed_reaches_both_ends),
 		cmocka_unit_test(api_numbers_know_their_bases),
+		cmocka_unit_test(truth_has_six_spellings_on_each_side),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

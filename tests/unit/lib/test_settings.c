@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "lib/json.h"
+#include "tests/support/in_arena.h"
 
 struct sample {
 	const char *path;
@@ -26,24 +27,6 @@ static const struct setting table[] = {
 	SETTING_ROW_LIST(struct sample, addresses, .initial = "a, b"),
 	SETTING_END,
 };
-
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new(1 << 20);
-	return arena == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(&arena);
-	return 0;
-}
 
 static int
 read_json(const char *text, setting_unknown_fn *unknown, void *ctx,

@@ -9,24 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/jsonw.h"
-
-static struct arena *arena;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new(1 << 20);
-	return arena == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(&arena);
-	return 0;
-}
+#include "tests/support/in_arena.h"
 
 static void
 assert_json(const struct value *value, const char *want)

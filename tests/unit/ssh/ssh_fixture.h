@@ -2,18 +2,7 @@
 #ifndef SALLYPORT_TESTS_UNIT_SSH_FIXTURE_H
 #define SALLYPORT_TESTS_UNIT_SSH_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "server/auth/auth.h"
-#include "server/engines/identity/identity.h"
-#include "server/engines/ssh/ssh.h"
-#include "server/sys/sys.h"
-#include "tests/support/api_steps.h"
+#include "tests/support/mounted.h"
 
 #define WEB_ROLE                                                               \
 	"{\"key_type\":\"otp\",\"default_user\":\"ubuntu\","                   \
@@ -22,31 +11,15 @@
 #define WEB_ASKED "{\"ip\":\"10.1.2.3\"}"
 #define USE_ANY_CREDS "path \"ssh/creds/*\" { capabilities = [\"update\"] }"
 
-static struct api_fixture *fixture;
-static struct api_reply reply;
-
 static inline int
 setup(void **state)
 {
-	static const struct mount_type *const types[] = { &sys_mount_type,
-		&token_mount_type, &identity_mount_type, &ssh_mount_type,
-		NULL };
-
 	(void)state;
-	fixture = api_fixture_new(types);
-	if (fixture == NULL || api_mount(fixture, "ssh", "ssh/") != 0)
+	if (mount_ssh() != 0)
 		return 1;
 	fixture->settings->dev = false; /* it opens the special ranges */
 	api_call(fixture, OP_UPDATE, "ssh/roles/web", WEB_ROLE, &reply);
 	return reply.status != 204;
-}
-
-static inline int
-teardown(void **state)
-{
-	(void)state;
-	api_fixture_free(&fixture);
-	return 0;
 }
 
 /* A password of role web, asked for with this token. */

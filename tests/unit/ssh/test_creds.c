@@ -110,13 +110,12 @@ a_deleted_role_gives_nothing_and_a_changed_one_counts_at_once(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(askers_are_told_what_is_wrong),
-		TEST(a_password_says_what_it_is_for),
-		TEST(the_nearest_lifetime_holds),
-		TEST(the_last_use_of_a_token_gets_no_lease),
-		TEST(a_deleted_role_gives_nothing_and_a_changed_one_counts_at_once),
+		MOUNTED(askers_are_told_what_is_wrong),
+		MOUNTED(a_password_says_what_it_is_for),
+		MOUNTED(the_nearest_lifetime_holds),
+		MOUNTED(the_last_use_of_a_token_gets_no_lease),
+		MOUNTED(a_deleted_role_gives_nothing_and_a_changed_one_counts_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

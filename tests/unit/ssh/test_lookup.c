@@ -183,10 +183,9 @@ askers_are_told_what_is_wrong(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(lookup_agrees_with_the_plain_matcher),
-		TEST(askers_are_told_what_is_wrong),
+		MOUNTED(lookup_agrees_with_the_plain_matcher),
+		MOUNTED(askers_are_told_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

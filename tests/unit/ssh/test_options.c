@@ -84,11 +84,10 @@ changing_the_list_needs_sudo_when_told_to(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(switches_are_off_until_set_and_left_out_ones_go_off),
-		TEST(lookup_names_only_usable_roles_when_told_to),
-		TEST(changing_the_list_needs_sudo_when_told_to),
+		MOUNTED(switches_are_off_until_set_and_left_out_ones_go_off),
+		MOUNTED(lookup_names_only_usable_roles_when_told_to),
+		MOUNTED(changing_the_list_needs_sudo_when_told_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,17 +200,16 @@ only_the_one_spelling_counts(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_password_opens_what_was_asked_once),
-		TEST(one_of_64_racers_wins),
-		TEST(hints_that_fit_pass_and_others_spend_nothing),
-		TEST(the_third_wrong_hint_destroys),
-		TEST(another_mount_knows_nothing_of_it),
-		TEST(it_ends_with_its_time),
-		TEST(it_dies_with_the_token_that_asked),
-		TEST(it_dies_with_its_lease),
-		TEST(only_the_one_spelling_counts),
+		MOUNTED(a_password_opens_what_was_asked_once),
+		MOUNTED(one_of_64_racers_wins),
+		MOUNTED(hints_that_fit_pass_and_others_spend_nothing),
+		MOUNTED(the_third_wrong_hint_destroys),
+		MOUNTED(another_mount_knows_nothing_of_it),
+		MOUNTED(it_ends_with_its_time),
+		MOUNTED(it_dies_with_the_token_that_asked),
+		MOUNTED(it_dies_with_its_lease),
+		MOUNTED(only_the_one_spelling_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

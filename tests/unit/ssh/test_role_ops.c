@@ -46,10 +46,9 @@ a_refused_write_changes_nothing(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_role_is_shown_as_it_holds),
-		TEST(a_refused_write_changes_nothing),
+		MOUNTED(a_role_is_shown_as_it_holds),
+		MOUNTED(a_refused_write_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

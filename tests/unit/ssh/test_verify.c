@@ -79,13 +79,12 @@ other_verbs_are_refused(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(the_echo_word_is_answered),
-		TEST(what_is_no_password_is_not_found),
-		TEST(guesses_of_one_source_are_limited),
-		TEST(a_spent_password_is_no_guess),
-		TEST(other_verbs_are_refused),
+		MOUNTED(the_echo_word_is_answered),
+		MOUNTED(what_is_no_password_is_not_found),
+		MOUNTED(guesses_of_one_source_are_limited),
+		MOUNTED(a_spent_password_is_no_guess),
+		MOUNTED(other_verbs_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,11 +75,10 @@ a_listed_role_is_good_for_any_ordinary_address(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(the_list_is_kept_in_order_without_repeats),
-		TEST(a_deleted_role_leaves_the_list),
-		TEST(a_listed_role_is_good_for_any_ordinary_address),
+		MOUNTED(the_list_is_kept_in_order_without_repeats),
+		MOUNTED(a_deleted_role_leaves_the_list),
+		MOUNTED(a_listed_role_is_good_for_any_ordinary_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

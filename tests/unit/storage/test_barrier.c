@@ -45,6 +45,21 @@ what_was_sealed_opens(void **state)
 	arena_free(&arena);
 }
 
+/* Both steps; nobody keeps the keyring. */
+static int
+rotate(struct barrier *barrier, int64_t now_s)
+{
+	struct buf keyring;
+	int rc;
+
+	buf_init(&keyring, KEYRING_BYTES_MAX);
+	rc = barrier_draw_term(barrier, now_s, &keyring, NULL);
+	if (rc == 0)
+		barrier_use_term(barrier);
+	buf_clear(&keyring);
+	return rc;
+}
+
 static void
 rotating_keeps_old_values_readable(void **state)
 {
@@ -59,7 +74,7 @@ rotating_keeps_old_values_readable(void **state)
 	assert_int_equal(1, term);
 	assert_int_equal(1000, installed_s);
 	assert_int_equal(N_RECORDS, n);
-	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	assert_int_equal(0, rotate(fixture->barrier, 2000));
 	barrier_status(fixture->barrier, &term, &installed_s, &n);
 	assert_int_equal(2, term);
 	assert_int_equal(2000, installed_s);
@@ -84,8 +99,69 @@ there_is_an_end_to_rotating(void **state)
 	int i;
 
 	for (i = 1; i < KEYRING_TERMS_MAX; i++)
-		assert_int_equal(0, barrier_rotate(fixture->barrier, i, NULL));
-	assert_int_equal(ERR_LIMIT, barrier_rotate(fixture->barrier, i, NULL));
+		assert_int_equal(0, rotate(fixture->barrier, i));
+	assert_int_equal(ERR_LIMIT, rotate(fixture->barrier, i));
+}
+
+static uint64_t
+uses_of_the_newest(const struct barrier *barrier, uint32_t want_term)
+{
+	uint32_t term;
+	int64_t installed_s;
+	uint64_t n;
+
+	barrier_status(barrier, &term, &installed_s, &n);
+	assert_int_equal(want_term, term);
+	return n;
+}
+
+static void
+a_drawn_term_seals_nothing_before_it_is_in_use(void **state)
+{
+	struct fixture *fixture = *state;
+	struct barrier *twin = NULL;
+	struct buf keyring, sealed;
+
+	buf_init(&keyring, KEYRING_BYTES_MAX);
+	buf_init(&sealed, 4096);
+	assert_int_equal(
+		0, barrier_draw_term(fixture->barrier, 2000, &keyring, NULL));
+	assert_int_equal(0,
+		barrier_seal(fixture->barrier, span_str("k"), SPAN_NONE,
+			&sealed, NULL));
+	assert_int_equal(1, sealed.data[4]);
+	barrier_use_term(fixture->barrier);
+	buf_reset(&sealed);
+	assert_int_equal(0,
+		barrier_seal(fixture->barrier, span_str("k"), SPAN_NONE,
+			&sealed, NULL));
+	assert_int_equal(2, sealed.data[4]);
+	/* The keyring that was made durable before opens both. */
+	assert_int_equal(0,
+		barrier_from_keyring(secret_view_of(keyring.data, keyring.len),
+			&twin, NULL));
+	assert_int_equal(0, try_open(twin, span_str("k"), buf_span(&sealed)));
+	barrier_free(&twin);
+	buf_clear(&keyring);
+	buf_clear(&sealed);
+}
+
+static void
+a_count_from_outside_only_raises(void **state)
+{
+	struct fixture *fixture = *state;
+	struct barrier *barrier = fixture->barrier;
+
+	barrier_count_from(barrier, 1, 5000);
+	assert_int_equal(5000, uses_of_the_newest(barrier, 1));
+	barrier_count_from(barrier, 1, 4999);
+	assert_int_equal(5000, uses_of_the_newest(barrier, 1));
+	/* Terms that are not there, the one without number among them. */
+	barrier_count_from(barrier, 0, 9000);
+	barrier_count_from(barrier, 2, 9000);
+	assert_int_equal(5000, uses_of_the_newest(barrier, 1));
+	assert_int_equal(0, rotate(barrier, 2000));
+	assert_int_equal(0, uses_of_the_newest(barrier, 2));
 }
 
 static void
@@ -113,7 +189,7 @@ a_keyring_opens_what_its_barrier_sealed(void **state)
 	int64_t installed_s;
 	uint64_t n;
 
-	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	assert_int_equal(0, rotate(fixture->barrier, 2000));
 	read_keyring(fixture->barrier, &keyring);
 	assert_int_equal(
 		0, barrier_from_keyring(view_of(&keyring), &twin, NULL));
@@ -140,7 +216,7 @@ malformed_keyrings_are_refused(void **state)
 	struct buf keyring;
 	size_t len;
 
-	assert_int_equal(0, barrier_rotate(fixture->barrier, 2000, NULL));
+	assert_int_equal(0, rotate(fixture->barrier, 2000));
 	read_keyring(fixture->barrier, &keyring);
 	for (len = 0; len < keyring.len; len++)
 		assert_int_equal(ERR_CRYPTO,
@@ -257,7 +333,7 @@ rotating_while_others_seal_is_safe(void **state)
 	for (i = 0; i < 4; i++)
 		pthread_create(&threads[i], NULL, seal_many, fixture->barrier);
 	for (i = 0; i < 50; i++)
-		assert_int_equal(0, barrier_rotate(fixture->barrier, 1, NULL));
+		assert_int_equal(0, rotate(fixture->barrier, 1));
 	for (i = 0; i < 4; i++) {
 		pthread_join(threads[i], &failed);
 		assert_null(failed);
@@ -273,6 +349,8 @@ main(void)
 		EACH(what_was_sealed_opens),
 		EACH(rotating_keeps_old_values_readable),
 		EACH(there_is_an_end_to_rotating),
+		EACH(a_drawn_term_seals_nothing_before_it_is_in_use),
+		EACH(a_count_from_outside_only_raises),
 		EACH(a_keyring_opens_what_its_barrier_sealed),
 		EACH(malformed_keyrings_are_refused),
 		EACH(a_key_is_derived_alike_whether_or_not_it_is_kept),

@@ -126,11 +126,82 @@ a_written_value_is_read_back(void **state)
 
 /* ---- batches --------------------------------------------------------- */
 
+/* A write that nobody waits for, and what was said of it. */
+struct begun {
+	struct store_job job; /* the first member */
+	struct change change;
+	struct err err;
+	char key[16];
+	sem_t done;
+};
+
+static void
+note_done(struct store_job *job)
+{
+	sem_post(&((struct begun *)job)->done);
+}
+
+static void
+begin(struct fixture *fixture, struct begun *begun, size_t i)
+{
+	(void)snprintf(begun->key, sizeof(begun->key), "k/%zu", i);
+	begun->change.key = begun->key;
+	begun->change.value = "v";
+	begun->job = (struct store_job){ .fn = put_value,
+		.ctx = &begun->change,
+		.err = &begun->err,
+		.done = note_done };
+	sem_init(&begun->done, 0, 0);
+	store_write_begin(fixture->store, &begun->job);
+}
+
+static int
+wait_for_post(struct store_tx *tx, void *ctx, struct err *err)
+{
+	(void)tx;
+	(void)err;
+	sem_wait(ctx);
+	return 0;
+}
+
+/* Hold the writer until the gate is posted. */
+static void
+hold_writer(struct fixture *fixture, struct begun *holder, sem_t *gate)
+{
+	sem_init(gate, 0, 0);
+	sem_init(&holder->done, 0, 0);
+	holder->job = (struct store_job){ .fn = wait_for_post,
+		.ctx = gate,
+		.err = &holder->err,
+		.done = note_done };
+	store_write_begin(fixture->store, &holder->job);
+}
+
+static void
+waiting_functions_commit_together(void **state)
+{
+	static struct begun begun[64];
+	struct begun holder = { .change.rc = 0 };
+	sem_t gate;
+	size_t i;
+
+	hold_writer(*state, &holder, &gate);
+	for (i = 0; i < ARRAY_LEN(begun); i++)
+		begin(*state, &begun[i], i);
+	sem_post(&gate);
+	sem_wait(&holder.done);
+	for (i = 0; i < ARRAY_LEN(begun); i++)
+		sem_wait(&begun[i].done);
+	/* One batch, or two where the first had not been begun. */
+	assert_in_range(
+		begun[i - 1].change.ret_batch - begun[0].change.ret_batch, 0,
+		1);
+}
+
 struct crowd {
 	struct fixture *fixture;
 	pthread_barrier_t start;
-	_Atomic uint32_t next, ready;
-	atomic_bool held;
+	_Atomic uint32_t next;
 	struct change changes[N_THREADS];
 	char keys[N_THREADS][16];
 	int rcs[N_THREADS];
@@ -144,7 +215,6 @@ crowd_main(void *arg)
 	struct err err = { 0 };
 
 	pthread_barrier_wait(&crowd->start);
-	atomic_fetch_add(&crowd->ready, 1);
 	crowd->rcs[i] = store_write(
 		crowd->fixture->store, put_value, &crowd->changes[i], &err);
 	if (crowd->rcs[i] == ERR_INPUT)
@@ -152,45 +222,16 @@ crowd_main(void *arg)
 	return NULL;
 }
 
-static int
-hold_writer(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct crowd *crowd = ctx;
-
-	(void)tx;
-	(void)err;
-	/* A function may not wait; this one does, so that the crowd gathers. */
-	atomic_store(&crowd->held, true);
-	while (atomic_load(&crowd->ready) < N_THREADS)
-		usleep(1000);
-	usleep(50000);
-	return 0;
-}
-
-static void *
-hold_main(void *arg)
-{
-	struct crowd *crowd = arg;
-	struct err err = { 0 };
-
-	assert_int_equal(0,
-		store_write(crowd->fixture->store, hold_writer, crowd, &err));
-	return NULL;
-}
-
-/* 64 threads write at once while the writer is held; every 8th fails. */
+/* 64 threads write at once; every 8th fails. */
 static struct crowd *
 run_crowd(struct fixture *fixture)
 {
 	struct crowd *crowd = calloc(1, sizeof(*crowd));
-	pthread_t threads[N_THREADS], holder;
+	pthread_t threads[N_THREADS];
 	size_t i;
 
 	crowd->fixture = fixture;
 	pthread_barrier_init(&crowd->start, NULL, N_THREADS);
-	pthread_create(&holder, NULL, hold_main, crowd);
-	while (!atomic_load(&crowd->held))
-		usleep(1000);
 	for (i = 0; i < N_THREADS; i++) {
 		snprintf(crowd->keys[i], sizeof(crowd->keys[i]), "row/%zu", i);
 		crowd->changes[i].key = crowd->keys[i];
@@ -200,26 +241,8 @@ run_crowd(struct fixture *fixture)
 	}
 	for (i = 0; i < N_THREADS; i++)
 		pthread_join(threads[i], NULL);
-	pthread_join(holder, NULL);
 	pthread_barrier_destroy(&crowd->start);
 	return crowd;
-}
-
-static void
-waiting_functions_commit_together(void **state)
-{
-	struct crowd *crowd = run_crowd(*state);
-	uint64_t first = UINT64_MAX, last = 0, batch;
-	size_t i;
-
-	for (i = 0; i < N_THREADS; i++) {
-		batch = crowd->changes[i].ret_batch;
-		first = batch < first ? batch : first;
-		last = batch > last ? batch : last;
-	}
-	/* One batch, or a few where the machine is busy; never 64. */
-	assert_in_range(last - first, 0, N_THREADS / 4);
-	free(crowd);
 }
 
 static void
@@ -394,35 +417,6 @@ a_later_delete_goes_without_being_waited_for(void **state)
 		usleep(10000);
 }
 
-/* A write that nobody waits for, and what was said of it. */
-struct begun {
-	struct store_job job; /* the first member */
-	struct change change;
-	struct err err;
-	char key[16];
-	sem_t done;
-};
-
-static void
-note_done(struct store_job *job)
-{
-	sem_post(&((struct begun *)job)->done);
-}
-
-static void
-begin(struct fixture *fixture, struct begun *begun, size_t i)
-{
-	(void)snprintf(begun->key, sizeof(begun->key), "k/%zu", i);
-	begun->change.key = begun->key;
-	begun->change.value = "v";
-	begun->job = (struct store_job){ .fn = put_value,
-		.ctx = &begun->change,
-		.err = &begun->err,
-		.done = note_done };
-	sem_init(&begun->done, 0, 0);
-	store_write_begin(fixture->store, &begun->job);
-}
-
 static void
 writes_that_nobody_waits_for_are_told_when_durable(void **state)
 {
@@ -444,15 +438,6 @@ writes_that_nobody_waits_for_are_told_when_durable(void **state)
 	}
 }
 
-static int
-wait_for_post(struct store_tx *tx, void *ctx, struct err *err)
-{
-	(void)tx;
-	(void)err;
-	sem_wait(ctx);
-	return 0;
-}
-
 static void
 a_begun_write_finds_a_full_queue_at_once(void **state)
 {
@@ -462,13 +447,7 @@ a_begun_write_finds_a_full_queue_at_once(void **state)
 	size_t i, refused = 0;
 	sem_t gate;
 
-	sem_init(&gate, 0, 0);
-	sem_init(&holder.done, 0, 0);
-	holder.job = (struct store_job){ .fn = wait_for_post,
-		.ctx = &gate,
-		.err = &holder.err,
-		.done = note_done };
-	store_write_begin(fixture->store, &holder.job);
+	hold_writer(fixture, &holder, &gate);
 	for (i = 0; i < ARRAY_LEN(begun); i++)
 		begin(fixture, &begun[i], i);
 	/* The last ones were refused before anything was done. */

@@ -2,43 +2,16 @@
 #ifndef SALLYPORT_TESTS_UNIT_SYS_FIXTURE_H
 #define SALLYPORT_TESTS_UNIT_SYS_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "server/auth/auth.h"
-#include "server/engines/identity/identity.h"
-#include "server/engines/ssh/ssh.h"
-#include "server/sys/sys.h"
-#include "tests/support/api_steps.h"
+#include "tests/support/mounted.h"
 
 #define OTP_ROLE                                                               \
 	"{\"key_type\":\"otp\",\"default_user\":\"u\",\"cidr_list\":\"10.0.0.0/8\"}"
 
-static struct api_fixture *fixture;
-static struct api_reply reply;
-
 static inline int
 setup(void **state)
 {
-	static const struct mount_type *const types[] = { &sys_mount_type,
-		&token_mount_type, &identity_mount_type, &ssh_mount_type,
-		NULL };
-
 	(void)state;
-	fixture = api_fixture_new(types);
-	return fixture == NULL || api_mount(fixture, "ssh", "ssh/") != 0;
-}
-
-static inline int
-teardown(void **state)
-{
-	(void)state;
-	api_fixture_free(&fixture);
-	return 0;
+	return mount_ssh();
 }
 
 /* `{"<name>":"<value>"}`, until the next call. */

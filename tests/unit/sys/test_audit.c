@@ -40,10 +40,9 @@ askers_are_told_what_is_wrong(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_text_hashes_as_in_the_log),
-		TEST(askers_are_told_what_is_wrong),
+		MOUNTED(a_text_hashes_as_in_the_log),
+		MOUNTED(askers_are_told_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

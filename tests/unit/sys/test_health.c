@@ -89,12 +89,11 @@ leader_and_status_are_open_and_bare(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(codes_follow_the_state_and_the_query),
-		TEST(a_bad_code_is_refused_without_words),
-		TEST(what_is_shown_depends_on_the_seal),
-		TEST(leader_and_status_are_open_and_bare),
+		MOUNTED(codes_follow_the_state_and_the_query),
+		MOUNTED(a_bad_code_is_refused_without_words),
+		MOUNTED(what_is_shown_depends_on_the_seal),
+		MOUNTED(leader_and_status_are_open_and_bare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

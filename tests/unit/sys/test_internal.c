@@ -73,11 +73,10 @@ openapi_describes_what_the_caller_may_see(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(strangers_see_only_what_is_shown_to_them),
-		TEST(a_token_sees_mounts_that_it_has_rights_below),
-		TEST(openapi_describes_what_the_caller_may_see),
+		MOUNTED(strangers_see_only_what_is_shown_to_them),
+		MOUNTED(a_token_sees_mounts_that_it_has_rights_below),
+		MOUNTED(openapi_describes_what_the_caller_may_see),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,13 +163,12 @@ unmounting_ends_leases(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(mounts_are_added_listed_and_removed),
-		TEST(impossible_mounts_are_refused),
-		TEST(tune_changes_what_is_named_and_keeps_the_rest),
-		TEST(remount_moves_records_and_ends_leases),
-		TEST(unmounting_ends_leases),
+		MOUNTED(mounts_are_added_listed_and_removed),
+		MOUNTED(impossible_mounts_are_refused),
+		MOUNTED(tune_changes_what_is_named_and_keeps_the_rest),
+		MOUNTED(remount_moves_records_and_ends_leases),
+		MOUNTED(unmounting_ends_leases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

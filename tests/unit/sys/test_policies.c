@@ -121,13 +121,12 @@ a_list_longer_than_a_page_is_whole(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_policy_is_kept_as_it_was_sent),
-		TEST(the_old_form_shows_rules),
-		TEST(bad_and_fixed_policies_are_refused),
-		TEST(a_changed_policy_counts_for_tokens_at_once),
-		TEST(a_list_longer_than_a_page_is_whole),
+		MOUNTED(a_policy_is_kept_as_it_was_sent),
+		MOUNTED(the_old_form_shows_rules),
+		MOUNTED(bad_and_fixed_policies_are_refused),
+		MOUNTED(a_changed_policy_counts_for_tokens_at_once),
+		MOUNTED(a_list_longer_than_a_page_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,12 +127,11 @@ sealing_needs_sudo(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(wrong_numbers_are_told_before_initialised_already),
-		TEST(a_sealed_server_does_nothing_until_unsealed),
-		TEST(a_share_is_taken_in_base64_too),
-		TEST(sealing_needs_sudo),
+		MOUNTED(wrong_numbers_are_told_before_initialised_already),
+		MOUNTED(a_sealed_server_does_nothing_until_unsealed),
+		MOUNTED(a_share_is_taken_in_base64_too),
+		MOUNTED(sealing_needs_sudo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

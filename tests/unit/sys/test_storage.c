@@ -36,6 +36,26 @@ a_check_counts_the_records(void **state)
 }
 
 static void
+the_key_and_its_uses_are_told(void **state)
+{
+	int64_t before;
+
+	(void)state;
+	api_call(fixture, OP_READ, "sys/key-status", NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find_int(reply.json, "term", 0), 1);
+	assert_int_equal(value_find_int(reply.data, "term", 0), 1);
+	assert_non_null(
+		strstr(value_find_str(reply.data, "install_time", ""), "T"));
+	before = value_find_int(reply.data, "encryptions", 0);
+	assert_true(before > 0);
+	(void)api_make_token(
+		fixture, "path \"x\" { capabilities = [\"read\"] }", "{}");
+	api_call(fixture, OP_READ, "sys/key-status", NULL, &reply);
+	assert_true(value_find_int(reply.data, "encryptions", 0) > before);
+}
+
+static void
 they_need_sudo(void **state)
 {
 	static const struct api_step steps[] = {
@@ -55,12 +75,12 @@ they_need_sudo(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_backup_goes_to_an_absolute_path),
-		TEST(resetting_the_clock_tells_the_time),
-		TEST(a_check_counts_the_records),
-		TEST(they_need_sudo),
+		MOUNTED(a_backup_goes_to_an_absolute_path),
+		MOUNTED(resetting_the_clock_tells_the_time),
+		MOUNTED(a_check_counts_the_records),
+		MOUNTED(the_key_and_its_uses_are_told),
+		MOUNTED(they_need_sudo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

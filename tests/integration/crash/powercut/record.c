@@ -177,8 +177,9 @@ open_any(int dir, const char *name, int flags, mode_t mode)
 	return fd;
 }
 
-#define OPEN_AT(call)                                                          \
-	int call(int dir, const char *name, int flags, ...)                    \
+/* parameters: all up to flags, in brackets; dir is where name is looked up. */
+#define OPEN(call, dir, parameters)                                            \
+	int call parameters                                                    \
 	{                                                                      \
 		mode_t mode = 0;                                               \
 		va_list more;                                                  \
@@ -189,29 +190,18 @@ open_any(int dir, const char *name, int flags, mode_t mode)
 		va_end(more);                                                  \
 		return open_any(dir, name, flags, mode);                       \
 	}
-
-#define OPEN(call)                                                             \
-	int call(const char *name, int flags, ...)                             \
-	{                                                                      \
-		mode_t mode = 0;                                               \
-		va_list more;                                                  \
-                                                                               \
-		va_start(more, flags);                                         \
-		if ((flags & O_CREAT) != 0)                                    \
-			mode = va_arg(more, mode_t);                           \
-		va_end(more);                                                  \
-		return open_any(AT_FDCWD, name, flags, mode);                  \
-	}
+#define BY_NAME (const char *name, int flags, ...)
+#define BY_DIR (int dir, const char *name, int flags, ...)
 
 /* As glibc names them: with large files, and where flags are checked. */
-OPEN(open)
-OPEN(open64)
-OPEN(__open_2)
-OPEN(__open64_2)
-OPEN_AT(openat)
-OPEN_AT(openat64)
-OPEN_AT(__openat_2)
-OPEN_AT(__openat64_2)
+OPEN(open, AT_FDCWD, BY_NAME)
+OPEN(open64, AT_FDCWD, BY_NAME)
+OPEN(__open_2, AT_FDCWD, BY_NAME)
+OPEN(__open64_2, AT_FDCWD, BY_NAME)
+OPEN(openat, dir, BY_DIR)
+OPEN(openat64, dir, BY_DIR)
+OPEN(__openat_2, dir, BY_DIR)
+OPEN(__openat64_2, dir, BY_DIR)
 
 int
 close(int fd)

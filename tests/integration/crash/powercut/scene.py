@@ -24,7 +24,7 @@ class Scene:
         server = self.server
         server.start()
         self.init_end = self.recorder.position()
-        server.mount_ssh().write_role()
+        server.mount_ssh(default_lease_ttl='24h').write_role()  # however long it takes to go through the images
         self.audit = server.enable_audit(log_raw='true')
         self.setup_end = self.recorder.position()
 
