@@ -291,15 +291,22 @@ load_ca(struct apiclient *client, struct err *err)
 	return 0;
 }
 
+void
+apiclient_setup(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, setup_curl);
+}
+
 int
 apiclient_new(const struct apiclient_settings *settings,
 	struct apiclient **ret_client, struct err *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct apiclient *client = calloc(1, sizeof(*client));
 	int rc = 0;
 
-	(void)pthread_once(&once, setup_curl);
+	apiclient_setup();
 	if (client == NULL)
 		return err_set_memory(err);
 	client->settings = *settings;

@@ -55,6 +55,12 @@ struct apiclient_answer {
 	struct value *json; /* the body as JSON, or NULL where it is none */
 };
 
+/*
+ * Make libcurl allocate from memory that is wiped when freed; before its first
+ * use, as often as one likes.
+ */
+void apiclient_setup(void);
+
 /* A client; settings are copied. ERR_INPUT on a bad setting (CA file …). */
 int apiclient_new(const struct apiclient_settings *settings,
 	struct apiclient **ret_client, struct err *err);

@@ -194,6 +194,30 @@ lease_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
 	return rc;
 }
 
+int
+lease_alias_put(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key alias = alias_key(lease->mac);
+	struct row_key key = row_key(lease->ref);
+
+	if (tx_exists(tx, row_key_span(&alias)))
+		return err_set(err, ERR_EXISTS, 400, "%s", "");
+	return tx_put(tx, row_key_span(&alias), row_key_span(&key), err);
+}
+
+int
+lease_alias_get(struct store_tx *tx, const uint8_t mac[ROWID_MAC],
+	struct arena *arena, struct rowref *ret_ref, struct err *err)
+{
+	struct row_key alias = alias_key(mac);
+	struct span key;
+	int rc = tx_get(tx, row_key_span(&alias), arena, &key, err);
+
+	if (rc == 0 && !row_key_parse(key, ret_ref))
+		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
+	return rc;
+}
+
 bool
 lease_is_live(const struct store_tx *tx, const struct lease *lease)
 {

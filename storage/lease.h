@@ -12,7 +12,8 @@
 #include "storage/rowid.h"
 #include "storage/store.h"
 
-enum lease_kind { LEASE_TOKEN = 1, LEASE_OTP = 2 }; /* stored; never reuse */
+/* Stored; never reuse a number. */
+enum lease_kind { LEASE_TOKEN = 1, LEASE_OTP = 2, LEASE_SECRET_ID = 3 };
 
 enum lease_state {
 	LEASE_LIVE = 1,
@@ -26,8 +27,9 @@ struct lease {
 	enum lease_state state;
 	bool renewable;
 	bool chosen;             /* alias/<mac> leads here: a chosen id */
+	bool counted;            /* good for some uses: no restore brings it */
 	int64_t issue_ns;        /* since 1970 */
-	int64_t expire_s;        /* absolute; 0: never (root tokens only) */
+	int64_t expire_s;        /* absolute; 0: never (root, secret ids) */
 	int64_t max_s;           /* absolute end of renewals; 0: none */
 	int64_t ttl_s;           /* last granted */
 	int64_t last_renewal_ns; /* 0: never renewed */
@@ -41,8 +43,11 @@ struct lease {
 
 /*
  * The number of a lease path ("creds/web") of a mount, made at its first use.
- * ERR_LIMIT past 2^32 - 1 paths.
+ * ERR_LIMIT past 2^32 - 1 paths. A path that begins with LEASE_PRIVATE is of
+ * rows that are nobody's leases ("/secret-id/<role>"): walks and revokes below
+ * other prefixes pass it by.
  */
+#define LEASE_PRIVATE "/"
 int lease_path_number(struct store *store, const char *mount, const char *path,
 	uint32_t *ret_number, struct err *err);
 
@@ -77,6 +82,15 @@ int lease_update(struct store_tx *tx, const struct lease *old,
 /* Delete a row and its index entries. It may own nothing any more. */
 int lease_delete(
 	struct store_tx *tx, const struct lease *lease, struct err *err);
+
+/*
+ * Chosen ids: what leads from a row's mac to it, which goes with the row.
+ * ERR_EXISTS: it is taken; no message.
+ */
+int lease_alias_put(
+	struct store_tx *tx, const struct lease *lease, struct err *err);
+int lease_alias_get(struct store_tx *tx, const uint8_t mac[ROWID_MAC],
+	struct arena *arena, struct rowref *ret_ref, struct err *err);
 
 /* Live and not past its time (tx_now_s). */
 bool lease_is_live(const struct store_tx *tx, const struct lease *lease);
@@ -157,7 +171,7 @@ int lease_revoke_prefix(struct store *store, const char *mount_uuid,
 int lease_expire_due(struct store *store, size_t limit, bool *ret_more,
 	int64_t *ret_next_s, struct err *err);
 
-/* How many rows there are, of all kinds but tokens. */
+/* How many leases there are, tokens and private rows left out. */
 int lease_count(struct store *store, uint64_t *ret_n, struct err *err);
 
 #endif

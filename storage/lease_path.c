@@ -284,7 +284,8 @@ lease_find_by_tail(struct store_tx *tx, const struct barrier *barrier,
 /* ---- walks -------------------------------------------------------------- */
 
 struct path_walk {
-	size_t skip; /* bytes of a key before its path */
+	size_t skip;  /* bytes of a key before its path */
+	bool private; /* these alone, or all but these */
 	struct arena *arena;
 	lease_path_fn *fn;
 	void *ctx;
@@ -301,6 +302,8 @@ walk_path(void *ctx, struct span key, struct span value, struct err *err)
 
 	if (text == NULL)
 		return err_set_memory(err);
+	if ((text[0] == LEASE_PRIVATE[0]) != walk->private)
+		return 0;
 	rc = decode_number(value, &number, err);
 	return rc != 0 ? rc : walk->fn(walk->ctx, number, text, err);
 }
@@ -321,6 +324,7 @@ lease_paths(struct store_tx *tx, const char *mount_uuid, const char *prefix,
 	if (rc != 0)
 		return rc;
 	walk.skip = strlen(key);
+	walk.private = prefix[0] == LEASE_PRIVATE[0];
 	if (len == 0)
 		return tx_scan(tx, span_str(key), SPAN_NONE, 0, false,
 			walk_path, &walk, err);
@@ -384,7 +388,7 @@ struct row_count {
 	struct row_list page;
 	struct rowref after; /* row 0 of path 0: from the start */
 	uint32_t path;       /* whose kind is known; 0: none */
-	bool tokens;
+	bool leases;         /* its rows are some */
 	uint64_t n;
 };
 
@@ -407,9 +411,9 @@ count_page(struct store_tx *tx, void *ctx, struct err *err)
 			if (rc != 0)
 				return rc;
 			count->path = count->page.refs[i].path;
-			count->tokens = lease.kind == LEASE_TOKEN;
+			count->leases = lease.kind == LEASE_OTP;
 		}
-		if (!count->tokens)
+		if (count->leases)
 			count->n++;
 	}
 	if (rc == 0 && count->page.n > 0)

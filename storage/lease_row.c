@@ -7,7 +7,7 @@
 
 #define LEASE_VERSION 1
 
-enum lease_flag { FLAG_RENEWABLE = 1, FLAG_CHOSEN = 2 };
+enum lease_flag { FLAG_RENEWABLE = 1, FLAG_CHOSEN = 2, FLAG_COUNTED = 4 };
 
 /* ---- keys --------------------------------------------------------------- */
 
@@ -108,11 +108,12 @@ row_key_parse(struct span key, struct rowref *ret_ref)
 static int
 check_row(const struct lease *lease, struct err *err)
 {
-	bool known = lease->kind == LEASE_TOKEN || lease->kind == LEASE_OTP;
+	bool known =
+		lease->kind >= LEASE_TOKEN && lease->kind <= LEASE_SECRET_ID;
 	bool state = lease->state == LEASE_LIVE || lease->state == LEASE_USED ||
 		lease->state == LEASE_REVOKING;
 	bool ends = lease->expire_s > 0 ||
-		(lease->expire_s == 0 && lease->kind == LEASE_TOKEN);
+		(lease->expire_s == 0 && lease->kind != LEASE_OTP);
 
 	if (known && state && ends && lease->ref.row != 0)
 		return 0;
@@ -125,7 +126,8 @@ int
 lease_encode(const struct lease *lease, struct buf *out, struct err *err)
 {
 	int flags = (lease->renewable ? FLAG_RENEWABLE : 0) |
-		(lease->chosen ? FLAG_CHOSEN : 0);
+		(lease->chosen ? FLAG_CHOSEN : 0) |
+		(lease->counted ? FLAG_COUNTED : 0);
 	int rc = check_row(lease, err);
 
 	if (rc != 0)
@@ -178,6 +180,7 @@ lease_decode(struct rowref ref, struct span bytes, struct lease *ret_lease,
 	flags = unpack_u8(&in);
 	lease.renewable = (flags & FLAG_RENEWABLE) != 0;
 	lease.chosen = (flags & FLAG_CHOSEN) != 0;
+	lease.counted = (flags & FLAG_COUNTED) != 0;
 	lease.issue_ns = unpack_i64(&in);
 	lease.expire_s = unpack_i64(&in);
 	lease.max_s = unpack_i64(&in);

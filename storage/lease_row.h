@@ -40,7 +40,8 @@ bool row_key_parse(struct span key, struct rowref *ret_ref);
 
 /*
  * The bytes of a row. Refused as ERR_INTERNAL: a row without a number, without
- * an end where only root tokens have none, with a kind or state not known.
+ * an end where root tokens and secret ids alone have none, with a kind or state
+ * not known.
  */
 int lease_encode(const struct lease *lease, struct buf *out, struct err *err);
 

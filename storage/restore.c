@@ -1,6 +1,6 @@
 /*
- * What a backup may not bring back: a password that was spent after it was
- * made would be live in it again.
+ * What a backup may not bring back: a password or a counted secret id that was
+ * spent after it was made would be live in it again.
  */
 #include "storage/restore.h"
 
@@ -19,8 +19,8 @@ struct dropping {
 };
 
 static int
-drop_if_otp(struct store_tx *tx, struct dropping *dropping, struct rowref ref,
-	struct err *err)
+drop_if_spendable(struct store_tx *tx, struct dropping *dropping,
+	struct rowref ref, struct err *err)
 {
 	struct lease lease;
 	bool found;
@@ -29,7 +29,7 @@ drop_if_otp(struct store_tx *tx, struct dropping *dropping, struct rowref ref,
 
 	if (lease_is_unreadable(rc))
 		return 0;
-	if (rc != 0 || !found || lease.kind != LEASE_OTP)
+	if (rc != 0 || !found || (lease.kind != LEASE_OTP && !lease.counted))
 		return rc;
 	dropping->n_dropped++;
 	return lease_delete(tx, &lease, err);
@@ -46,7 +46,8 @@ drop_page(struct store_tx *tx, void *ctx, struct err *err)
 	rc = row_list_fill(&dropping->list, tx, span_str("row/"),
 		row_key_span(&after), err);
 	for (size_t i = 0; rc == 0 && i < dropping->list.n; i++)
-		rc = drop_if_otp(tx, dropping, dropping->list.refs[i], err);
+		rc = drop_if_spendable(
+			tx, dropping, dropping->list.refs[i], err);
 	return rc;
 }
 

@@ -12,7 +12,7 @@
 struct restored {
 	bool found;      /* the store had the mark */
 	uint64_t epoch;  /* its new epoch, where it was */
-	uint64_t n_otps; /* one-time passwords dropped just now */
+	uint64_t n_otps; /* passwords and the like dropped just now */
 };
 
 /*

@@ -20,7 +20,7 @@
 #define NUMBER_DIGITS 22
 #define CHECK_DIGITS 2
 #define TEXT62_LEN (NUMBER_DIGITS + CHECK_DIGITS)
-#define OTP_LEN 36
+#define UUID_LEN 36
 
 /* A group of base62 digits is a number of 64 bits: 62^10 is its limit. */
 #define GROUP_DIGITS 10
@@ -34,15 +34,19 @@ static const char digits[] =
 
 /* Labels of the derived keys, by kind. Names that exist depend on them. */
 static const struct {
-	const char *block, *check, *mac;
+	const char *block, *mac;
+	const char *check; /* of two digits; NULL: printed as a UUID */
 } labels[] = {
-	[ROWID_LEASE] = { "rowid lease", "rowid lease check",
-		"rowid lease mac" },
-	[ROWID_OTP] = { "rowid otp", "rowid otp check", "rowid otp mac" },
-	[ROWID_TOKEN] = { "rowid token", "rowid token check",
-		"rowid token mac" },
-	[ROWID_ACCESSOR] = { "rowid accessor", "rowid accessor check",
-		"rowid accessor mac" },
+	[ROWID_LEASE] = { "rowid lease", "rowid lease mac",
+		"rowid lease check" },
+	[ROWID_OTP] = { "rowid otp", "rowid otp mac", NULL },
+	[ROWID_TOKEN] = { "rowid token", "rowid token mac",
+		"rowid token check" },
+	[ROWID_ACCESSOR] = { "rowid accessor", "rowid accessor mac",
+		"rowid accessor check" },
+	[ROWID_SECRET_ID] = { "rowid secret id", "rowid secret id mac", NULL },
+	[ROWID_SECRET_ACCESSOR] = { "rowid secret accessor",
+		"rowid secret accessor mac", NULL },
 };
 
 static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;
@@ -179,14 +183,14 @@ parse_base62(struct span text, uint8_t block[BLOCK])
 
 /* Upper case gets past this; comparing the whole text refuses it. */
 static bool
-parse_otp(struct span text, uint8_t block[BLOCK])
+parse_uuid(struct span text, uint8_t block[BLOCK])
 {
 	uint8_t hex[2 * BLOCK];
 	size_t n = 0, len = 0;
 
-	if (text.len != OTP_LEN)
+	if (text.len != UUID_LEN)
 		return false;
-	for (size_t i = 0; i < OTP_LEN; i++) {
+	for (size_t i = 0; i < UUID_LEN; i++) {
 		if (i == 8 || i == 13 || i == 18 || i == 23)
 			continue;
 		hex[n++] = text.data[i];
@@ -200,7 +204,7 @@ static void
 format_block(const struct barrier *barrier, enum rowid_kind kind,
 	const char *mount, const uint8_t block[BLOCK], char out[ROWID_TEXT_MAX])
 {
-	if (kind == ROWID_OTP)
+	if (labels[kind].check == NULL)
 		hex_encode_uuid(block, out);
 	else
 		format_base62(barrier, kind, mount, block, out);
@@ -253,8 +257,8 @@ rowid_parse(const struct barrier *barrier, enum rowid_kind kind,
 	int rc = ERR_ABSENT;
 	bool parsed;
 
-	parsed = kind == ROWID_OTP ? parse_otp(text, block)
-				   : parse_base62(text, block);
+	parsed = labels[kind].check == NULL ? parse_uuid(text, block)
+					    : parse_base62(text, block);
 	if (!parsed)
 		goto out;
 	format_block(barrier, kind, mount, block, canonical);

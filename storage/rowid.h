@@ -1,8 +1,9 @@
 /*
  * Names of rows as callers see them: one AES-256 block over path number, row
- * number and 48 random bits, under a key by kind and mount (design.md 5). A
- * one-time password prints it as 8-4-4-4-12 hex; tokens, accessors and lease
- * tails as 22 base62 digits and two check digits.
+ * number and 48 random bits, under a key by kind and mount (design.md 5).
+ * One-time passwords, secret ids and their accessors print it as 8-4-4-4-12
+ * hex; tokens, accessors and lease tails as 22 base62 digits and two check
+ * digits.
  */
 #ifndef SALLYPORT_STORAGE_ROWID_H
 #define SALLYPORT_STORAGE_ROWID_H
@@ -11,7 +12,14 @@
 #include "lib/span.h"
 #include "storage/barrier.h"
 
-enum rowid_kind { ROWID_LEASE, ROWID_OTP, ROWID_TOKEN, ROWID_ACCESSOR };
+enum rowid_kind {
+	ROWID_LEASE,
+	ROWID_OTP,
+	ROWID_TOKEN,
+	ROWID_ACCESSOR,
+	ROWID_SECRET_ID,
+	ROWID_SECRET_ACCESSOR
+};
 
 #define ROWID_SALT 6
 #define ROWID_TEXT_MAX 37 /* an OTP and its NUL; base62 forms are 24 */

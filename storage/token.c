@@ -108,17 +108,16 @@ check_end(const struct token *token, struct err *err)
 	return err_set(err, ERR_INTERNAL, 500, "internal error");
 }
 
-/* What stands under an alias: the row's path and number. */
 static int
 put_alias(struct store_tx *tx, const struct lease *lease, struct err *err)
 {
-	struct row_key alias = alias_key(lease->mac);
-	struct row_key key = row_key(lease->ref);
+	int rc = lease_alias_put(tx, lease, err);
 
-	if (tx_exists(tx, row_key_span(&alias)))
-		return err_set(err, ERR_EXISTS, 400,
-			"cannot create a token with a duplicate ID");
-	return tx_put(tx, row_key_span(&alias), row_key_span(&key), err);
+	if (rc != ERR_EXISTS)
+		return rc;
+	err_clear(err);
+	return err_set(err, ERR_EXISTS, 400,
+		"cannot create a token with a duplicate ID");
 }
 
 /* Run change on the token's lease with its record as data. */

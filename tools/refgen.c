@@ -24,6 +24,7 @@ static const struct page {
 } pages[] = {
 	{ "sys", { "sys/", &sys_mount_type } },
 	{ "auth-token", { "auth/token/", &token_mount_type } },
+	{ "auth-approle", { "auth/approle/", &approle_mount_type } },
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
 	{ "identity", { "identity/", &identity_mount_type } },

@@ -471,22 +471,31 @@ copy_slot(void *to, const void *from, const struct field *field)
 		slot_size(field->type));
 }
 
+static int
+load(struct store_tx *tx, const struct change *change, void **ret_record,
+	struct err *err)
+{
+	struct req *req = change->req;
+	const struct record_type *type = req->op->record;
+	struct value *stored = NULL;
+	int rc = kv_get(
+		tx, space_of(req), change->full, req->arena, &stored, err);
+
+	return rc != 0 ? rc
+		       : record_decode(type->fields, type->size, stored,
+				 req->arena, ret_record, err);
+}
+
 /* What the record will be: what was sent, over what stands there. */
 static int
 merge(struct store_tx *tx, const struct change *change, void **ret_record,
 	struct err *err)
 {
-	struct req *req = change->req;
-	const struct record_type *type = req->op->record;
+	const struct req *req = change->req;
 	const struct field *fields = fields_of(req);
-	struct value *stored = NULL;
 	void *record = NULL;
-	int rc;
+	int rc = load(tx, change, &record, err);
 
-	rc = kv_get(tx, space_of(req), change->full, req->arena, &stored, err);
-	if (rc == 0)
-		rc = record_decode(type->fields, type->size, stored, req->arena,
-			&record, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; fields[i].name != NULL; i++) {
@@ -649,7 +658,7 @@ reset_part(struct store_tx *tx, void *ctx, struct err *err)
 		return err_set_memory(err);
 	rc = bind_defaults(fields, initial, req->arena, err);
 	if (rc == 0)
-		rc = merge(tx, change, &record, err);
+		rc = load(tx, change, &record, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; fields[i].name != NULL; i++)

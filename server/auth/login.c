@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/json.h"
+#include "server/auth/cidr_list.h"
 #include "server/auth/new_token.h"
 
 #define POLICY_DEFAULT "default"
@@ -21,10 +22,7 @@ int
 login_check_address(const struct req *req, const struct token_params *params,
 	struct err *err)
 {
-	const struct str_list *blocks = &params->bound_cidrs;
-
-	if (blocks->n == 0 ||
-		cidr_any_contains(blocks->items, blocks->n, &req->peer))
+	if (cidr_list_allows(&params->bound_cidrs, &req->peer))
 		return 0;
 	return err_set(err, ERR_DENIED, 403, "permission denied");
 }
@@ -89,8 +87,8 @@ login_record_find(struct req *req, const struct record_type *type,
 	return rc;
 }
 
-static int
-check_unchanged(struct store_tx *tx, const struct login_record *by,
+int
+login_record_check(struct store_tx *tx, const struct login_record *by,
 	struct arena *arena, struct err *err)
 {
 	struct span now = SPAN_NONE;
@@ -196,7 +194,7 @@ claim_and_insert(struct store_tx *tx, void *ctx, struct err *err)
 	int rc = 0;
 
 	if (granting->by != NULL)
-		rc = check_unchanged(
+		rc = login_record_check(
 			tx, granting->by, granting->made->req->arena, err);
 	if (rc == 0 && granting->claim != NULL)
 		rc = granting->claim(tx, granting->claim_ctx, err);

@@ -23,6 +23,10 @@ struct login_record {
 int login_record_find(struct req *req, const struct record_type *type,
 	const char *name, struct login_record *ret_by, struct err *err);
 
+/* In a transaction: whether it still is what it was; else that 503. */
+int login_record_check(struct store_tx *tx, const struct login_record *by,
+	struct arena *arena, struct err *err);
+
 struct login {
 	const struct login_record *by; /* NULL: no record stands behind it */
 	const struct token_params *params; /* of the user or role */

@@ -544,6 +544,9 @@ mounts_finish_removal(
 	char name[MOUNT_RECORD_NAME_MAX];
 	int rc = lease_revoke_prefix(store, mount->uuid, "", err);
 
+	if (rc == 0)
+		rc = lease_revoke_prefix(
+			store, mount->uuid, LEASE_PRIVATE, err);
 	while (rc == 0 && emptying.more)
 		rc = store_write(store, delete_some, &emptying, err);
 	if (rc != 0)

@@ -9,6 +9,7 @@
 #include "server/core/seal.h"
 #include "server/core/worker.h"
 #include "server/keeper/keeper.h"
+#include "server/outbound/outbound.h"
 
 /* The key space of sys/ in every store; never to change. */
 #define SYSTEM_UUID "73616c6c-7970-4f72-9473-797374656d31"
@@ -48,6 +49,8 @@ new_parts(struct server *server, const struct mount_type *const *types,
 	const struct server_settings *settings = server->settings;
 	int rc = keeper_new(&server->keeper, err);
 
+	if (rc == 0)
+		rc = outbound_new(&server->outbound, err);
 	if (rc == 0)
 		rc = new_audit(server, err);
 	if (rc == 0)
@@ -103,6 +106,7 @@ server_free(struct server **server)
 	seal_free(&old->seal);
 	mounts_free(&old->mounts);
 	audit_free(&old->audit);
+	outbound_free(&old->outbound);
 	keeper_free(&old->keeper);
 	store_close(&old->store);
 	/* Whose threads may have given back the last jobs. */

@@ -17,6 +17,7 @@
 struct expire;
 struct keeper;
 struct mounts;
+struct outbound;
 struct seal;
 struct workers;
 
@@ -25,6 +26,7 @@ struct server {
 	const struct clock *clock;
 	struct store *store;
 	struct keeper *keeper;
+	struct outbound *outbound;
 	struct seal *seal;
 	struct mounts *mounts;
 	struct audit *audit;

@@ -52,16 +52,12 @@ check_config(
 		(config->jwks_url[0] != '\0') +
 		(config->oidc_discovery_url[0] != '\0');
 	struct keyset_source source;
+	struct err why = { 0 };
 	int rc;
 
-	(void)req;
 	if (sources != 1)
 		return err_set(err, ERR_INPUT, 400,
 			"exactly one of 'jwt_validation_pubkeys', 'jwks_url' or 'oidc_discovery_url' must be set");
-	if (config->jwks_url[0] != '\0' ||
-		config->oidc_discovery_url[0] != '\0')
-		return err_set(err, ERR_INPUT, 400,
-			"keys behind an address are not supported yet; use 'jwt_validation_pubkeys'");
 	if (config->oidc_client_id[0] != '\0')
 		return err_set(err, ERR_INPUT, 400,
 			"'oidc_client_id' is for logins with a browser, which are not supported");
@@ -69,7 +65,14 @@ check_config(
 	if (rc != 0)
 		return rc;
 	jwt_key_source(config, &source);
-	return keyset_check(&source, err);
+	rc = keyset_check(req->server, &source, &why);
+	if (rc == 0 || !keyset_is_remote(&source) || rc == ERR_MEMORY) {
+		*err = why;
+		return rc;
+	}
+	return err_set(err, rc, 400, "error checking %s: %s",
+		source.jwks_url[0] != '\0' ? "jwks URL" : "oidc discovery URL",
+		why.message);
 }
 
 const struct record_type jwt_config_record = {

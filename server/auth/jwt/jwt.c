@@ -9,8 +9,14 @@ void
 jwt_key_source(
 	const struct jwt_config *config, struct keyset_source *ret_source)
 {
+	const bool discovers = config->oidc_discovery_url[0] != '\0';
+
 	*ret_source = (struct keyset_source){
 		.texts = &config->jwt_validation_pubkeys,
+		.jwks_url = config->jwks_url,
+		.issuer = config->oidc_discovery_url,
+		.ca_pem = discovers ? config->oidc_discovery_ca_pem
+				    : config->jwks_ca_pem,
 	};
 }
 

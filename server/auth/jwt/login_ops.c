@@ -101,7 +101,7 @@ check_signature(
 			"token signed with unsupported algorithm \"%s\"",
 			jws.alg->name);
 	jwt_key_source(attempt->config, &source);
-	rc = keyset_verify(&source, &jws, err);
+	rc = keyset_verify(attempt->req->server, &source, &jws, err);
 	if (rc == 0)
 		*ret_jws = jws;
 	return rc;
@@ -175,6 +175,14 @@ grant(struct attempt *attempt, struct err *err)
 					  : login_grant(req, &login, err);
 }
 
+/* Who must have made the token; "": anyone who has the keys. */
+static const char *
+issuer_of(const struct jwt_config *config)
+{
+	return config->bound_issuer[0] != '\0' ? config->bound_issuer
+					       : config->oidc_discovery_url;
+}
+
 static int
 try_login(struct attempt *attempt, struct err *err)
 {
@@ -191,7 +199,7 @@ try_login(struct attempt *attempt, struct err *err)
 	if (rc == 0)
 		rc = open_token(attempt, err);
 	if (rc == 0)
-		rc = claims_check(attempt->role, attempt->config->bound_issuer,
+		rc = claims_check(attempt->role, issuer_of(attempt->config),
 			attempt->claims, req_now_s(req), err);
 	return rc != 0 ? rc : grant(attempt, err);
 }
@@ -223,7 +231,8 @@ const struct op jwt_login_ops[] = {
 		.text = "The token is a JSON Web Token signed by a key of the configured issuer,\n"
 			"whose claims fit the role.",
 		.errors = { { 400, "nothing is configured, an unknown role, or a token that does not fit" },
-			{ 403, "not from this address" } },
+			{ 403, "not from this address" },
+			{ 502, "the issuer's keys could not be fetched" } },
 	},
 	OP_END,
 };

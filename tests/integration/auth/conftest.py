@@ -7,7 +7,7 @@ from support.server import Server
 def methods():
     """A server with the auth methods of this folder's tests, each at its usual path."""
     one = Server()
-    one.start().mount_auth('userpass')
+    one.start().mount_auth('userpass').mount_auth('approle')
     yield one
     one.clean()
 

@@ -11,7 +11,10 @@ from .patience import PATIENCE_S
 
 
 class Standin:
-    """Answers every request with one status and body; remembers what it got."""
+    """Answers every request with one status and body; remembers what it got.
+
+    body may be a function of (path, headers, what was sent), which gives (status, body).
+    """
 
     def __init__(self, status=200, body=None, tls=None, headers=()):
         self.requests = []
@@ -20,9 +23,13 @@ class Standin:
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 length = int(self.headers.get('Content-Length') or 0)
-                outer.requests.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
-                text = outer.body if isinstance(outer.body, bytes) else json.dumps(outer.body).encode()
-                self.send_response(outer.status)
+                sent = self.rfile.read(length)
+                outer.requests.append((self.command, self.path, dict(self.headers), sent))
+                status, body = outer.status, outer.body
+                if callable(body):
+                    status, body = body(self.path, self.headers, sent)
+                text = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
                 for name, value in headers:
                     self.send_header(name, value)
                 self.send_header('Content-Length', str(len(text)))

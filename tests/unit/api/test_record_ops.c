@@ -156,6 +156,17 @@ a_part_of_a_record_has_a_path_of_its_own(void **state)
 
 	(void)state;
 	API_RUN_STEPS(fixture, steps);
+	/* What a delete names in its query is none of the record's fields. */
+	api_send(fixture,
+		&(struct api_request){ .method = "DELETE",
+			.path = "demo/badges/c/color",
+			.token = fixture->root,
+			.query = &(struct req_pair){ "size", "9" },
+			.n_query = 1 },
+		&reply);
+	assert_int_equal(reply.status, 204);
+	api_call(fixture, OP_READ, "demo/badges/c", NULL, &reply);
+	assert_int_equal(value_find_int(reply.data, "size", 0), 3);
 }
 
 static void

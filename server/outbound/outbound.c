@@ -1,0 +1,135 @@
+/* Outbound's own side: it reads a message, calls, writes the answer. */
+#include "server/outbound/outbound.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "server/keeper/ipc.h"
+#include "server/outbound/https.h"
+#include "server/outbound/outbound_op.h"
+
+#define ARENA_MAX (4 * OUTBOUND_MESSAGE_MAX)
+
+struct outbound {
+	atomic_int calls; /* under way */
+};
+
+int
+outbound_new(struct outbound **ret_outbound, struct err *err)
+{
+	struct outbound *outbound = calloc(1, sizeof(*outbound));
+
+	if (outbound == NULL)
+		return err_set_memory(err);
+	*ret_outbound = outbound;
+	return 0;
+}
+
+void
+outbound_free(struct outbound **outbound)
+{
+	free(*outbound);
+	*outbound = NULL;
+}
+
+/* A field as a string of the arena; NULL: no memory. */
+static const char *
+take_str(struct ipc_message *in, size_t len_max, struct arena *arena)
+{
+	const struct span field = ipc_take_field(in, len_max);
+
+	return arena_strndup(arena, field.data, field.len);
+}
+
+static int
+read_request(struct ipc_message *in, struct arena *arena,
+	struct outbound_request *ret_request, struct err *err)
+{
+	struct outbound_request request = { 0 };
+	struct span field;
+
+	request.url = take_str(in, OUTBOUND_URL_MAX, arena);
+	request.ca_pem = take_str(in, OUTBOUND_CA_MAX, arena);
+	field = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
+	request.bearer = secret_view_of(field.data, field.len);
+	request.json = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
+	if (ipc_take_u32(in) == 0)
+		request.json = SPAN_NONE;
+	request.allows_plain = ipc_take_u32(in) == 1;
+	request.answer_max = ipc_take_u32(in);
+	request.deadline_ms = ipc_take_u32(in);
+	if (request.url == NULL || request.ca_pem == NULL)
+		return err_set_memory(err);
+	if (request.answer_max > OUTBOUND_ANSWER_MAX)
+		return err_set(err, ERR_INTERNAL, 500, "internal error");
+	*ret_request = request;
+	return ipc_end(in, err);
+}
+
+static int
+call_https(struct ipc_message *in, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct outbound_request request;
+	struct buf body;
+	int status = 0;
+	int rc = read_request(in, arena, &request, err);
+
+	if (rc != 0)
+		return rc;
+	buf_init(&body, request.answer_max);
+	rc = https_send(&request, &status, &body, err);
+	if (rc == 0) {
+		(void)buf_add_char(out, OUTBOUND_GOOD);
+		ipc_add_u32(out, (uint32_t)status);
+		ipc_add_field(out, buf_span(&body));
+		rc = buf_check(out, err);
+	}
+	buf_clear(&body);
+	return rc;
+}
+
+static int
+act(struct span in, struct arena *arena, struct buf *out, struct err *err)
+{
+	struct ipc_message message = ipc_read(in);
+
+	if (ipc_take_byte(&message) == OUTBOUND_HTTPS)
+		return call_https(&message, arena, out, err);
+	return err_set(err, ERR_PEER, 500, "internal error");
+}
+
+/* Failures cross the seam as bytes too. */
+static int
+answer(struct span in, struct buf *out, struct err *err)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct err why = { 0 };
+	int rc = arena == NULL ? err_set_memory(&why)
+			       : act(in, arena, out, &why);
+
+	arena_free(&arena);
+	if (rc == 0)
+		return 0;
+	buf_reset(out);
+	(void)buf_add_char(out, OUTBOUND_FAILED);
+	ipc_add_u32(out, (uint32_t)-rc);
+	ipc_add_u32(out, (uint32_t)why.status);
+	ipc_add_field(out, span_str(why.message));
+	return buf_check(out, err);
+}
+
+int
+outbound_call(struct outbound *outbound, struct span in, struct buf *out,
+	struct err *err)
+{
+	int rc;
+
+	if (atomic_fetch_add(&outbound->calls, 1) >= OUTBOUND_CALLS_MAX)
+		rc = err_set(err, ERR_BUSY, 503,
+			"too many calls to other servers are under way, try again");
+	else
+		rc = answer(in, out, err);
+	atomic_fetch_sub(&outbound->calls, 1);
+	return rc;
+}

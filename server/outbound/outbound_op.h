@@ -1,0 +1,20 @@
+/* Messages to outbound: an op byte, then the fields named beside it. */
+#ifndef SALLYPORT_SERVER_OUTBOUND_OUTBOUND_OP_H
+#define SALLYPORT_SERVER_OUTBOUND_OUTBOUND_OP_H
+
+enum outbound_op {
+	/*
+	 * In: URL, roots, bearer, JSON, then numbers: 1 where there is JSON, 1
+	 * where http will do, largest answer, deadline in ms. Out: status
+	 * number, body.
+	 */
+	OUTBOUND_HTTPS = 1
+};
+
+/* The first byte of an answer. */
+enum outbound_code {
+	OUTBOUND_GOOD = 0,
+	OUTBOUND_FAILED = 1 /* then numbers: code (negated), status; a text */
+};
+
+#endif
