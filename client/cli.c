@@ -108,6 +108,14 @@ cli_load_token(struct cli *cli, struct err *err)
 	return 0;
 }
 
+void
+cli_use_token(struct cli *cli, const char *token)
+{
+	cli->token = secret_view_of(token, strlen(token));
+	cli->token_read = true;
+	cli->no_token = false;
+}
+
 /* ---- a call ------------------------------------------------------------- */
 
 /* Bytes of a name or value that stand in a query as they are (RFC 3986). */

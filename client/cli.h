@@ -49,6 +49,9 @@ bool cli_call_query(struct cli *cli, const char *method, const char *path,
 /* The token in use: variable, then token helper. ERR_INPUT with its reason. */
 int cli_load_token(struct cli *cli, struct err *err);
 
+/* From now on this token, which must outlive the run (the arena). */
+void cli_use_token(struct cli *cli, const char *token);
+
 /* "<what>: <message>" on standard error; returns EXIT_SERVER. */
 int cli_fail(const char *what, const struct err *err);
 

@@ -1,9 +1,10 @@
-/* login with a token, print token. */
+/* login by any method, print token. */
 #include <string.h>
 
 #include "client/commands.h"
 #include "client/flags.h"
 #include "client/kv_args.h"
+#include "client/login_methods.h"
 #include "client/output.h"
 #include "client/token_file.h"
 
@@ -11,6 +12,8 @@
 	"Success! You are now authenticated. The token information displayed below\n"         \
 	"is already stored in the token helper. You do NOT need to run \"sallyport login\"\n" \
 	"again. Future Vault requests will automatically use this token.\n"
+#define NOT_KEPT_TEXT                                                          \
+	"Authentication was successful, but the token was not persisted. The resulting token is shown below for your records.\n\n"
 
 struct login_options {
 	const char *method, *path;
@@ -19,9 +22,9 @@ struct login_options {
 
 static const struct flag login_flags[] = {
 	TEXT_FLAG(struct login_options, method, "method", .initial = "token",
-		.help = "How to log in."),
+		.help = "How to log in: approle, cert, jwt, kubernetes, token, userpass."),
 	TEXT_FLAG(struct login_options, path, "path",
-		.help = "Where the method is mounted."),
+		.help = "Where the method is mounted; its name if left out."),
 	BOOL_FLAG(struct login_options, no_store, "no-store",
 		.help = "Do not store the token."),
 	BOOL_FLAG(struct login_options, no_print, "no-print",
@@ -31,120 +34,129 @@ static const struct flag login_flags[] = {
 	FLAG_END,
 };
 
-/* The token of the words: TOKEN, "-", token=…, or asked for. */
+/* K=V words; of the token method the first may be the token itself or "-". */
 static int
-choose_token(struct cli *cli, int argc, char **argv, const char **ret_token,
-	bool *ret_lookup, struct err *err)
+read_words(struct cli *cli, const struct login_method *method, int argc,
+	char **argv, struct value **ret_words, struct err *err)
 {
-	const bool bare = argc > 0 && strchr(argv[0], '=') == NULL;
-	struct value *data = NULL;
-	struct span text;
-	int rc = kv_args_parse(cli, bare ? argc - 1 : argc,
-		bare ? argv + 1 : argv, &data, err);
-
-	if (rc != 0)
-		return rc;
-	*ret_lookup =
-		strcmp(value_find_str(data, "lookup", "true"), "false") != 0;
-	*ret_token = value_find_str(data, "token", NULL);
-	if (bare)
-		*ret_token = argv[0];
-	if (bare && strcmp(argv[0], "-") == 0) {
-		rc = cli_read_stdin(cli, &text, err);
-		if (rc != 0)
-			return rc;
-		while (text.len > 0 && text.data[text.len - 1] == '\n')
-			text.len--;
-		*ret_token = arena_strndup(cli->arena, text.data, text.len);
+	if (strcmp(method->name, "token") == 0 && argc > 0 &&
+		strchr(argv[0], '=') == NULL) {
+		argv[0] = arena_printf(cli->arena, "token=%s", argv[0]);
+		if (argv[0] == NULL)
+			return err_set_memory(err);
 	}
-	if (*ret_token == NULL)
-		rc = cli_read_hidden(cli, stderr,
-			"Token (will be hidden): ", ret_token, err);
-	return rc;
+	return kv_args_read(cli, argc, argv, ret_words, err);
 }
 
-static struct value *
-strings_of(struct cli *cli, const struct value *list)
+/*
+ * The answer of a login: with a token, or wrapped. What is wrapped is taken
+ * out, if wanted, with the wrapping token as the caller's own.
+ */
+static int
+take_out(struct cli *cli, bool wanted, bool *ret_wrapped, struct err *err)
 {
-	return list != NULL ? value_copy(cli->arena, list)
-			    : value_null(cli->arena);
-}
+	const struct value *wrap = value_find(cli->answer.json, "wrap_info");
+	const char *wrapping = value_find_str(wrap, "token", NULL);
 
-/* An answer of lookup-self as the auth block that a login prints. */
-static struct value *
-auth_of_lookup(struct cli *cli, const char *token)
-{
-	const struct value *data = value_find(cli->answer.json, "data");
-	struct arena *arena = cli->arena;
-	struct value *auth = value_object(arena);
-	struct value *answer = value_object(arena);
-
-	(void)value_set_str(arena, auth, "client_token", token);
-	(void)value_set_str(
-		arena, auth, "accessor", value_find_str(data, "accessor", ""));
-	(void)value_set(arena, auth, "policies",
-		strings_of(cli, value_find(data, "policies")));
-	(void)value_set(arena, auth, "token_policies",
-		strings_of(cli, value_find(data, "policies")));
-	(void)value_set(arena, auth, "identity_policies", value_null(arena));
-	(void)value_set(arena, auth, "metadata",
-		strings_of(cli, value_find(data, "meta")));
-	(void)value_set_bool(
-		arena, auth, "orphan", value_find_bool(data, "orphan", false));
-	(void)value_set_str(arena, auth, "entity_id",
-		value_find_str(data, "entity_id", ""));
-	(void)value_set_int(
-		arena, auth, "lease_duration", value_find_int(data, "ttl", 0));
-	(void)value_set_bool(arena, auth, "renewable",
-		value_find_bool(data, "renewable", false));
-	(void)value_set_str(arena, answer, "request_id",
-		value_find_str(cli->answer.json, "request_id", ""));
-	(void)value_set_str(arena, answer, "lease_id", "");
-	(void)value_set_int(arena, answer, "lease_duration", 0);
-	(void)value_set_bool(arena, answer, "renewable", false);
-	(void)value_set(arena, answer, "auth", auth);
-	return answer;
+	*ret_wrapped = false;
+	if (value_find_str(value_find(cli->answer.json, "auth"), "client_token",
+		    NULL) != NULL)
+		return 0;
+	if (wrapping == NULL)
+		return err_set(err, ERR_PEER, 0,
+			"no auth or wrapping info in response");
+	if (value_find_str(wrap, "wrapped_accessor", "")[0] == '\0')
+		return err_set(err, ERR_PEER, 0,
+			"wrapped response does not contain a token");
+	*ret_wrapped = !wanted;
+	if (!wanted)
+		return 0;
+	cli_use_token(cli, wrapping);
+	cli->options.wrap_ttl = "";
+	if (!cli_call(cli, "PUT", "sys/wrapping/unwrap", NULL, err))
+		return ERR_PEER;
+	return take_out(cli, false, ret_wrapped, err);
 }
 
 static int
-print_login(
-	struct cli *cli, const struct login_options *wanted, const char *token)
+print_wrapped(struct cli *cli, const struct login_options *wanted)
 {
-	const bool whole = cli->options.field[0] == '\0';
+	if (wanted->token_only)
+		cli->options.field = "wrapping_token";
+	return output_secret(cli, cli->answer.json);
+}
 
-	if (whole && cli->format == FORMAT_TABLE && !wanted->no_store)
-		printf(STORED_TEXT "\n");
-	if (wanted->no_store && whole)
-		fprintf(stderr,
-			"The token was not stored in token helper. Set the VAULT_TOKEN environment variable or pass the token below with each request to Vault.\n\n");
+static void
+warn_of_variable(void)
+{
 	if (flags_env("TOKEN") != NULL)
 		fprintf(stderr,
 			"WARNING! The VAULT_TOKEN environment variable is set! The value of this variable will take precedence; if this is unwanted please unset VAULT_TOKEN or update its value accordingly.\n\n");
-	return output_secret(cli, auth_of_lookup(cli, token));
 }
 
-/* The token is good where the server tells of one. */
 static int
-look_up_self(struct cli *cli, struct err *err)
+print_login(struct cli *cli, const struct login_options *wanted)
 {
-	if (!cli_call(cli, "GET", "auth/token/lookup-self", NULL, err))
-		return ERR_PEER;
-	if (value_find(value_find(cli->answer.json, "data"), "accessor") !=
-		NULL)
-		return 0;
-	return err_set(err, ERR_PEER, 0,
-		"the server's answer tells of no token; is it the right server?");
+	const bool whole = cli->options.field[0] == '\0';
+
+	if (wanted->no_print)
+		return EXIT_DONE;
+	if (whole && cli->format == FORMAT_TABLE && !wanted->no_store)
+		printf(STORED_TEXT "\n");
+	return output_secret(cli, cli->answer.json);
+}
+
+/* Into the token helper; a token that finds no place there is shown. */
+static int
+keep_token(struct cli *cli)
+{
+	const char *token = value_find_str(
+		value_find(cli->answer.json, "auth"), "client_token", "");
+	struct err err = { 0 };
+
+	cli_use_token(cli, token);
+	if (token_file_write(cli->arena, cli->token, &err) == 0) {
+		warn_of_variable();
+		return EXIT_DONE;
+	}
+	fprintf(stderr, "Error storing token: %s%s%s\n" NOT_KEPT_TEXT,
+		err.message, err.detail[0] != '\0' ? ": " : "", err.detail);
+	(void)output_secret(cli, cli->answer.json);
+	return EXIT_SERVER;
+}
+
+static int
+finish(struct cli *cli, const struct login_options *wanted)
+{
+	struct err err = { 0 };
+	bool is_wrapped = false;
+	int rc;
+
+	if (take_out(cli, !wanted->no_store, &is_wrapped, &err) != 0)
+		return cli_fail("Error extracting token", &err);
+	if (is_wrapped)
+		return print_wrapped(cli, wanted);
+	if (!wanted->no_store) {
+		rc = keep_token(cli);
+		if (rc != EXIT_DONE)
+			return rc;
+	} else if (!wanted->token_only) {
+		fprintf(stderr,
+			"The token was not stored in token helper. Set the VAULT_TOKEN environment variable or pass the token below with each request to Vault.\n\n");
+	}
+	return print_login(cli, wanted);
 }
 
 static int
 run_login(struct cli *cli, void *options, int argc, char **argv)
 {
 	struct login_options *wanted = options;
-	const char *token = NULL;
-	bool lookup = true;
+	const struct login_method *method =
+		login_method_find(cli_clean_path(cli, wanted->method));
+	struct value *words = NULL;
 	struct err err = { 0 };
 
-	if (strcmp(wanted->method, "token") != 0)
+	if (method == NULL)
 		return cli_usage(
 			"Unknown auth method: %s. Use \"sallyport auth list\" to see the complete list of auth methods. Additionally, some auth methods are only available via the HTTP API.",
 			wanted->method);
@@ -155,24 +167,25 @@ run_login(struct cli *cli, void *options, int argc, char **argv)
 	if (wanted->no_store && wanted->no_print)
 		return cli_usage(
 			"-no-store and -no-print cannot be used together");
-	if (choose_token(cli, argc, argv, &token, &lookup, &err) != 0)
+	if (read_words(cli, method, argc, argv, &words, &err) != 0)
+		return cli_usage(
+			"Error parsing configuration: %s", err.message);
+	if (login_method_run(cli, method, wanted->path, words, &err) != 0)
 		return cli_fail("Error authenticating", &err);
-	cli->token = secret_view_of(token, strlen(token));
-	cli->token_read = true;
-	if (lookup && look_up_self(cli, &err) != 0)
-		return cli_fail("Error authenticating", &err);
-	if (!wanted->no_store &&
-		token_file_write(cli->arena, cli->token, &err) != 0)
-		return cli_fail("Error storing token", &err);
-	return wanted->no_print ? EXIT_DONE : print_login(cli, wanted, token);
+	return finish(cli, wanted);
 }
 
 const struct command cmd_login = {
 	.name = "login",
 	.summary = "Log in and store the token.",
 	.usage = "[options] [TOKEN | K=V ...]",
-	.text = "  Without TOKEN it is asked for; - reads it from standard input.\n\n"
-		"    $ sallyport login",
+	.text = "  Without TOKEN it is asked for; - reads it from standard input. What the\n"
+		"  other methods take is told by auth help METHOD; a password or token that\n"
+		"  is left out is asked for, k=- reads one from standard input, k=@file from\n"
+		"  a file. The token is kept in ~/.vault-token or by the token helper.\n\n"
+		"    $ sallyport login\n"
+		"    $ sallyport login -method=userpass username=ann\n"
+		"    $ sallyport login -method=jwt -token-only role=ci jwt=- <job.jwt",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD,
 	.args_max = -1,
 	.rows = login_flags,

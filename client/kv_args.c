@@ -131,7 +131,7 @@ parse_word(struct words *words, const char *word, struct err *err)
 }
 
 int
-kv_args_parse(struct cli *cli, int argc, char **argv, struct value **ret_data,
+kv_args_read(struct cli *cli, int argc, char **argv, struct value **ret_data,
 	struct err *err)
 {
 	struct words words = { .cli = cli, .data = value_object(cli->arena) };
@@ -145,11 +145,22 @@ kv_args_parse(struct cli *cli, int argc, char **argv, struct value **ret_data,
 			continue;
 		if (strncmp(cause.message, "error reading", 13) == 0)
 			return err_set(err, ERR_INPUT, 400,
-				"Failed to parse K=V data: invalid key/value pair \"%.256s\": %.512s",
+				"invalid key/value pair \"%.256s\": %.512s",
 				argv[i], cause.message);
-		return err_set(err, ERR_INPUT, 400,
-			"Failed to parse K=V data: %.900s", cause.message);
+		return err_set(err, ERR_INPUT, 400, "%.900s", cause.message);
 	}
 	*ret_data = words.data;
 	return 0;
+}
+
+int
+kv_args_parse(struct cli *cli, int argc, char **argv, struct value **ret_data,
+	struct err *err)
+{
+	struct err cause = { 0 };
+
+	if (kv_args_read(cli, argc, argv, ret_data, &cause) == 0)
+		return 0;
+	return err_set(err, ERR_INPUT, 400, "Failed to parse K=V data: %.980s",
+		cause.message);
 }

@@ -5,6 +5,12 @@
 #include "client/cli.h"
 
 /*
+ * The same as kv_args_parse, with errors in the peer's words alone.
+ */
+int kv_args_read(struct cli *cli, int argc, char **argv,
+	struct value **ret_data, struct err *err);
+
+/*
  * k=v, k=@file, k=- , @file, -: an object in the arena. ERR_INPUT with the
  * peer's words behind "Failed to parse K=V data: ".
  */
