@@ -12,8 +12,13 @@
 #include "storage/rowid.h"
 #include "storage/store.h"
 
-/* Stored; never reuse a number. */
-enum lease_kind { LEASE_TOKEN = 1, LEASE_OTP = 2, LEASE_SECRET_ID = 3 };
+/* Stored; never reuse a number. A nonce's row is made by its one use. */
+enum lease_kind {
+	LEASE_TOKEN = 1,
+	LEASE_OTP = 2,
+	LEASE_SECRET_ID = 3,
+	LEASE_NONCE = 5
+};
 
 enum lease_state {
 	LEASE_LIVE = 1,

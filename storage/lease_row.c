@@ -108,8 +108,9 @@ row_key_parse(struct span key, struct rowref *ret_ref)
 static int
 check_row(const struct lease *lease, struct err *err)
 {
-	bool known =
-		lease->kind >= LEASE_TOKEN && lease->kind <= LEASE_SECRET_ID;
+	bool known = (lease->kind >= LEASE_TOKEN &&
+			     lease->kind <= LEASE_SECRET_ID) ||
+		lease->kind == LEASE_NONCE;
 	bool state = lease->state == LEASE_LIVE || lease->state == LEASE_USED ||
 		lease->state == LEASE_REVOKING;
 	bool ends = lease->expire_s > 0 ||

@@ -27,6 +27,7 @@ static const struct page {
 	{ "auth-approle", { "auth/approle/", &approle_mount_type } },
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
+	{ "auth-ssh", { "auth/ssh/", &sshkey_mount_type } },
 	{ "identity", { "identity/", &identity_mount_type } },
 	{ "ssh", { "ssh/", &ssh_mount_type } },
 };

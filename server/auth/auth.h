@@ -5,6 +5,7 @@
 #include "server/core/mount.h"
 
 extern const struct mount_type approle_mount_type;
+extern const struct mount_type sshkey_mount_type;
 extern const struct mount_type token_mount_type;
 extern const struct mount_type userpass_mount_type;
 extern const struct mount_type jwt_mount_type;

@@ -1,0 +1,51 @@
+/*
+ * OpenSSH user and host certificates (PROTOCOL.certkeys): parsed whole and
+ * strictly; the CA's signature is checked apart. What a certificate may be used
+ * for is decided by who asks.
+ */
+#ifndef SALLYPORT_LIB_SSHCERT_H
+#define SALLYPORT_LIB_SSHCERT_H
+
+#include "lib/sshkey.h"
+
+enum sshcert_type { SSHCERT_USER = 1, SSHCERT_HOST = 2 };
+
+#define SSHCERT_PRINCIPALS_MAX 256
+
+/* Spans lie in the bytes that it was read from. */
+struct sshcert {
+	struct sshkey key; /* that it vouches for */
+	uint64_t serial;
+	enum sshcert_type type;
+	struct span key_id;
+	struct span principals;     /* strings, one behind the other */
+	uint64_t after_s, before_s; /* valid from after_s until before_s */
+	struct span critical, extensions; /* pairs, sorted by name */
+	struct span ca;                   /* blob of the CA's key */
+	struct span signed_bytes, signature;
+};
+
+/* Whether a blob begins as a certificate of a kind that we know does. */
+bool sshcert_is(struct span blob);
+
+/*
+ * The parts of a whole blob. Options stand in order and once each; the CA's
+ * key is no certificate. ERR_INPUT.
+ */
+int sshcert_parse(struct span blob, struct sshcert *ret_cert);
+
+/* The CA's signature over it. ERR_CRYPTO where it is not good. */
+int sshcert_verify(const struct sshcert *cert);
+
+/* Walk the principals: true while one was found. */
+bool sshcert_next_principal(struct span *rest, struct span *ret_principal);
+
+/*
+ * Walk critical options or extensions: the name, and the text in it ("" for a
+ * flag). A value that is no string, or has more behind it, was refused when it
+ * was parsed.
+ */
+bool sshcert_next_option(
+	struct span *rest, struct span *ret_name, struct span *ret_value);
+
+#endif
