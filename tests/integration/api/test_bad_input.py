@@ -456,7 +456,7 @@ ROWS = {
     'POST sys/init': [({'secret_shares': 1, 'secret_threshold': 1}, 'Vault is already initialized'),
                       ({'secret_shares': 1, 'secret_threshold': 2}, 'invalid seal configuration'), ({}, '')],
     'POST sys/audit/{path}': [({'type': 'wood'}, 'unknown backend type'), ({'type': 'file'}, 'file_path is required')],
-    'POST sys/auth/{path}': [({'type': 'wood'}, ''), ({}, ''), ({'type': 'ssh'}, ''), ({'type': 'token'}, ''),
+    'POST sys/auth/{path}': [({'type': 'wood'}, ''), ({}, ''), ({'type': 'identity'}, ''), ({'type': 'token'}, ''),
                              ({'type': 'userpass', 'config': {'token_type': 'wood'}}, '')],
     'POST auth/userpass/users/{username}': [({}, 'missing password'), ({'password': 'x', 'token_bound_cidrs': '10.0.0.0/33'}, ''),
                                             ({'password': 'x', 'token_num_uses': -1}, ''), ({'password': 'x', 'token_type': 'wood'}, '')],
