@@ -15,6 +15,8 @@
 
 struct guard lockout_guard;
 
+struct guard lockout_guard;
+
 static struct lockout logins = LOCKOUT_INIT;
 
 static pthread_once_t place_once = PTHREAD_ONCE_INIT;

@@ -8,7 +8,6 @@
 #define SALLYPORT_SERVER_AUTH_LOCKOUT_H
 
 #include "lib/lock.h"
-#include "lib/span.h"
 #include "server/api/req.h"
 
 #define LOCKOUT_FAILURES 5      /* that lock a name */

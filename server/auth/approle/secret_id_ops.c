@@ -478,12 +478,15 @@ destroy(struct req *req, UNUSED struct reply *reply, struct err *err)
 	}
 
 /* By the secret id or by its accessor: look up, destroy, destroy by DELETE. */
+#define FIND_ROW(op_path, op_verb, op_fields, op_handler, op_summary)          \
+	SECRET_ROW(op_path, op_verb, op_fields, op_handler, op_summary,        \
+		.errors = { { 404, "no such role, or no such accessor" } })
 #define FIND_ROWS(op_path, op_fields, what)                                    \
-	SECRET_ROW(op_path "/lookup", OP_UPDATE, op_fields, look_up,           \
+	FIND_ROW(op_path "/lookup", OP_UPDATE, op_fields, look_up,             \
 		"Look up a secret id" what "."),                               \
-		SECRET_ROW(op_path "/destroy", OP_UPDATE, op_fields, destroy,  \
+		FIND_ROW(op_path "/destroy", OP_UPDATE, op_fields, destroy,    \
 			"Destroy a secret id" what "."),                       \
-		SECRET_ROW(op_path "/destroy", OP_DELETE, op_fields, destroy,  \
+		FIND_ROW(op_path "/destroy", OP_DELETE, op_fields, destroy,    \
 			"Destroy a secret id" what ".")
 
 const struct op approle_secret_id_ops[] = {

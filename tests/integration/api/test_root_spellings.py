@@ -32,6 +32,15 @@ def by_userpass(api, path, fields):
     return written if written.status >= 400 else api.post('auth/userpass/login/route-walk', {'password': 'right'})
 
 
+def by_approle(api, path, fields):
+    """A token of the role that was given these policies."""
+    role = 'auth/approle/role/route-walk'
+    assert api.post(role, {'role_id': 'walk'}).status == 204
+    written = api.post(path, {**fields, 'token_ttl': '1h'})
+    secret = api.post(f'{role}/secret-id').data['secret_id']
+    return written if written.status >= 400 else api.post('auth/approle/login', {'role_id': 'walk', 'secret_id': secret})
+
+
 def by_jwt(api, path, fields):
     """A token of the role that was given these policies."""
     assert api.post('auth/jwt/config', {'jwt_validation_pubkeys': ISSUER.pem}).status == 204
@@ -40,7 +49,7 @@ def by_jwt(api, path, fields):
 
 
 # How a policy that was written comes to be a token's.
-WAYS = {'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 2), 'auth/jwt/': (by_jwt, 2)}
+WAYS = {'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 1), 'auth/approle/': (by_approle, 4), 'auth/jwt/': (by_jwt, 2)}
 
 
 def takes_policies(server):

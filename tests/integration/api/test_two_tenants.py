@@ -6,6 +6,7 @@ each route that takes an id, by the other: in the path, in the body, under the p
 the other may call. A route that takes an id and is not classified fails here.
 """
 import json
+import urllib.parse
 
 import pytest
 
@@ -14,7 +15,8 @@ from support.routes import all_routes
 from support.server import Server
 
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
-IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role'}
+IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
+       'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -38,7 +40,8 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'activecode', 'standbycode', 'sealedcode', 'uninitcode', 'drsecondarycode', 'performancestandbycode', 'standbyok',
          'perfstandbyok', 'key_type', 'default_user', 'cidr_list', 'exclude_cidr_list', 'port', 'allowed_users', 'admin_user',
          'max_ttl', 'token_type', 'token_ttl', 'token_max_ttl', 'token_bound_cidrs', 'token_explicit_max_ttl', 'token_no_default_policy',
-         'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'zeroaddress_requires_sudo', 'ip', 'username', 'host',
+         'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'bind_secret_id', 'secret_id_num_uses', 'secret_id_ttl', 'secret_id_bound_cidrs', 'bound_cidr_list',
+         'local_secret_ids', 'metadata', 'zeroaddress_requires_sudo', 'ip', 'username', 'host',
          'allowed_policies', 'allowed_policies_glob', 'disallowed_policies', 'disallowed_policies_glob', 'allowed_entity_aliases',
          'orphan', 'path_suffix'}
 
@@ -49,7 +52,7 @@ EVERY = '"create", "read", "update", "delete", "list"'
 
 def policy_of(name):
     """All that a tenant needs, and nothing beside."""
-    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
+    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'auth/app-{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
             f'sys/policy/{name}-*',
             f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
     sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
@@ -82,6 +85,12 @@ class Tenant:
         self.user, self.password = f'{self.mark}User'.lower(), f'{self.mark}Password'
         for user in (self.user, 'same'):
             assert self.root.post(f'auth/{name}/users/{user}', {'password': self.password}).status == 204
+        server.mount_auth('approle', f'app-{name}')
+        self.role_id, self.approle = f'{self.mark}RoleId', f'auth/app-{name}/role/{self.role}'
+        assert self.root.post(self.approle, {'role_id': self.role_id}).status == 204
+        assert self.root.post(f'auth/app-{name}/role/same').status == 204
+        made = self.root.post(f'{self.approle}/secret-id', {'metadata': json.dumps({'of': self.mark}), 'num_uses': 2}).data
+        self.secret_id, self.secret_accessor = made['secret_id'], made['secret_id_accessor']
 
     def new_token(self):
         auth = self.root.post('auth/token/create', {
@@ -94,7 +103,8 @@ class Tenant:
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
                 'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
-                'token_role': [self.token_role], 'user': [self.user], 'password': [self.password]}[kind]
+                'token_role': [self.token_role], 'user': [self.user], 'password': [self.password], 'role_id': [self.role_id],
+                'secret_id': [self.secret_id], 'secret_accessor': [self.secret_accessor]}[kind]
 
     def state(self):
         """What the tenant has, as root sees it."""
@@ -105,6 +115,9 @@ class Tenant:
                 'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
                 'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,
                 'user': root.get(f'auth/{name}/users/{self.user}').data,
+                'approles': root.list(f'auth/app-{name}/role').data, 'approle': root.get(self.approle).data,
+                'role_id': root.get(f'{self.approle}/role-id').data, 'secrets': root.list(f'{self.approle}/secret-id').data,
+                'secret': root.post(f'{self.approle}/secret-id/lookup', {'secret_id': self.secret_id}).json['data'],
                 'options': root.get(f'{name}/config/options').data, 'device': f'{name}-device/' in root.get('sys/audit').data,
                 'lease': {k: v for k, v in root.put('sys/leases/lookup', {'lease_id': self.lease}).data.items() if k != 'ttl'},
                 'tokens': [(one.get('policies'), one.get('expire_time'), one.get('meta')) for one in (
@@ -115,13 +128,13 @@ class Tenant:
 def tenants():
     server = Server(dev=False).start()
     one = {name: Tenant(server, name) for name in NAMES}
-    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red'))
+    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red', 'auth/app-red'))
     server.clean()
 
 
 def split(template):
     """The mount of a tenant's route without the tenant's name, and what stands behind it; None: a route of all."""
-    for before in ('', 'auth/'):
+    for before in ('', 'auth/', 'auth/app-'):
         if template.startswith(f'{before}red/'):
             return before, template[len(f'{before}red/'):]
     return None, template
@@ -189,6 +202,10 @@ def attempts(route, mine, victim):
                 else:
                     shown = [value] if route.fields[name]['type'] == 'array' else value
                     yield path, {**good_body(route), name: shown}
+                    # The same below what is mine.
+                    if names and f'{mine.name}/' in template:
+                        own = {**fixed, **{one: mine.ids(kinds[one])[0] for one in names}}
+                        yield type(route)(route.method, template, {}).path(own), {**good_body(route), name: shown}
 
 
 def changes(route):
@@ -217,7 +234,7 @@ def is_hit(victim, path, body, got):
     told = got.body
     for sent in sorted([path, *path.split('/'), *texts(body)], key=len, reverse=True):
         told = told.replace(sent, '') if sent else told
-    return victim.mark in told or (got.status < 300 and victim.name in path.split('/'))
+    return victim.mark in told or (got.status < 300 and {victim.name, f'app-{victim.name}'} & set(path.split('/')))
 
 
 @pytest.mark.parametrize('attacker, victim', [('red', 'blue'), ('blue', 'red')])
@@ -229,9 +246,10 @@ def test_no_id_of_the_other_is_of_use(tenants, attacker, victim):
         if str(route) in OPEN_TO_ALL:
             continue
         for path, body in attempts(route, mine, other):
-            if route.is_open and path.startswith((f'{other.name}/', f'auth/{other.name}/')):
+            if route.is_open and path.startswith((f'{other.name}/', f'auth/{other.name}/', f'auth/app-{other.name}/')):
                 continue  # whoever has an OTP may spend it where it belongs: that is what verify is
-            got = mine.api.call(route.method, path, body if route.method == 'POST' else None)
+            query = '?' + urllib.parse.urlencode(body) if route.method == 'DELETE' and body else ''
+            got = mine.api.call(route.method, path + query, body if route.method == 'POST' else None)
             tries += 1
             if is_hit(other, path, body, got):
                 hits.append((str(route), path, json.dumps(body)[:200], got))
@@ -243,6 +261,9 @@ def test_no_id_of_the_other_is_of_use(tenants, attacker, victim):
     assert tries > 100
     assert hits == []
     # What was tried on is still good for whom it belongs to.
+    role_id = other.root.get(f'{other.approle}/role-id').data['role_id']
+    got = server.api(None).post(f'auth/app-{other.name}/login', {'role_id': role_id, 'secret_id': other.secret_id})
+    assert got.status == 200, got
     assert other.api.get(f'{other.name}/roles/{other.role}').status == 200
     assert other.api.get('auth/token/lookup-self').status == 200
 

@@ -74,6 +74,16 @@ class World:
         assert self.api.post(f'auth/userpass/users/{name}', {'password': 'right'}).status == 204
         return name
 
+    def approle(self):
+        name = fresh('role')
+        assert self.api.post(f'auth/approle/role/{name}', {'role_id': f'id-of-{name}'}).status == 204
+        return name
+
+    def secret(self, role):
+        made = self.api.post(f'auth/approle/role/{role}/secret-id')
+        assert made.status == 200, made
+        return made.data
+
     def jwt_config(self):
         assert self.api.post('auth/jwt/config', {'jwt_validation_pubkeys': ISSUER.pem}).status == 204
 
@@ -95,6 +105,12 @@ class World:
 POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
 ADDRESS = {'ip': '10.1.2.3'}
+APPROLE_PARTS = {
+    'policies': ('token_policies', ['a']), 'bind-secret-id': ('bind_secret_id', True), 'secret-id-num-uses': ('secret_id_num_uses', 5),
+    'secret-id-ttl': ('secret_id_ttl', '1h'), 'secret-id-bound-cidrs': ('secret_id_bound_cidrs', ['127.0.0.1']),
+    'bound-cidr-list': ('bound_cidr_list', ['127.0.0.1']), 'token-bound-cidrs': ('token_bound_cidrs', ['127.0.0.1']),
+    'token-num-uses': ('token_num_uses', 5), 'token-ttl': ('token_ttl', '1h'), 'token-max-ttl': ('token_max_ttl', '2h'),
+    'period': ('token_period', '1h')}
 ISSUER = Key('ES256')
 JWT_ROLE = {'user_claim': 'user', 'bound_audiences': ['sallyport']}
 
@@ -102,6 +118,24 @@ JWT_ROLE = {'user_claim': 'user', 'bound_audiences': ['sallyport']}
 def named(name, make, body=None):
     """A row whose path names one thing."""
     return lambda world: ({name: getattr(world, make)() if isinstance(make, str) else make(world)}, body)
+
+
+def of_secret(field):
+    """A row about a secret id that is named by this field of its answer."""
+    def make(world):
+        role = world.approle()
+        return {'role': role}, {field: world.secret(role)[field]}
+    return make
+
+
+def login_by_approle(world):
+    role = world.approle()
+    return {}, {'role_id': f'id-of-{role}', 'secret_id': world.secret(role)['secret_id']}
+
+
+def listed_secrets(world):
+    role = world.approle()
+    return {'role': role} if world.secret(role) else None, None
 
 
 def body(make):
@@ -178,6 +212,22 @@ GOOD = {
     'POST auth/userpass/users/{username}/password': named('username', 'user', {'password': 'other'}),
     'POST auth/userpass/users/{username}/policies': named('username', 'user', {'token_policies': ['a']}),
     'POST auth/userpass/login/{username}': named('username', 'user', {'password': 'right'}),
+    'LIST auth/approle/role': lambda world: world.approle() and ({}, None),
+    'GET auth/approle/role/{role}': named('role', 'approle'),
+    'POST auth/approle/role/{role}': named('role', lambda world: fresh('role'), {}),
+    'DELETE auth/approle/role/{role}': named('role', 'approle'),
+    'GET auth/approle/role/{role}/role-id': named('role', 'approle'),
+    'POST auth/approle/role/{role}/role-id': named('role', 'approle', {'role_id': 'another'}),
+    'GET auth/approle/role/{role}/local-secret-ids': named('role', 'approle'),
+    **{f'{method} auth/approle/role/{{role}}/{part}': named('role', 'approle', {field: value} if method == 'POST' else None)
+       for method in ('GET', 'POST', 'DELETE') for part, (field, value) in APPROLE_PARTS.items()},
+    'LIST auth/approle/role/{role}/secret-id': listed_secrets,
+    'POST auth/approle/role/{role}/secret-id': named('role', 'approle', {}),
+    'POST auth/approle/role/{role}/custom-secret-id': named('role', 'approle', {'secret_id': 'by hand'}),
+    **{f'{method} auth/approle/role/{{role}}/{one}': of_secret(field) for one, field in (
+        ('secret-id', 'secret_id'), ('secret-id-accessor', 'secret_id_accessor'))
+       for method, one in (('POST', f'{one}/lookup'), ('POST', f'{one}/destroy'), ('DELETE', f'{one}/destroy'))},
+    'POST auth/approle/login': login_by_approle,
     'GET auth/jwt/config': lambda world: world.jwt_config() or ({}, None),
     'POST auth/jwt/config': body(lambda world: {'jwt_validation_pubkeys': [ISSUER.pem]}),
     'LIST auth/jwt/role': lambda world: world.jwt_role() and ({}, None),

@@ -530,6 +530,11 @@ path_prefixes_end_at_segments(void **state)
 		{ "creds/web/", "creds/web creds/web/x " },
 		{ "creds/we", "" },
 		{ "creds/web2", "creds/web2 " },
+		/* Private ones are walked by who asks for them alone. */
+		{ "/", "/secret-id/x /secret-id/x/y /secret-id/z " },
+		{ "/secret-id", "/secret-id/x /secret-id/x/y /secret-id/z " },
+		{ "/secret-id/x", "/secret-id/x /secret-id/x/y " },
+		{ "secret-id", "" },
 	};
 	struct rows *rows = *state;
 
@@ -537,6 +542,9 @@ path_prefixes_end_at_segments(void **state)
 	number_of(rows, MOUNT, "creds/web");
 	number_of(rows, MOUNT, "creds/web/x");
 	number_of(rows, MOUNT, "a");
+	number_of(rows, MOUNT, "/secret-id/x");
+	number_of(rows, MOUNT, "/secret-id/x/y");
+	number_of(rows, MOUNT, "/secret-id/z");
 	number_of(rows, MOUNT_2, "creds/web/other");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct walked walked = { rows, cases[i].prefix, 0, 0, "", { 0 },

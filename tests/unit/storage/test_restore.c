@@ -101,6 +101,29 @@ otps_are_dropped_and_tokens_stay(void **state)
 	assert_int_equal(1, rows_count_due(rows));
 }
 
+/* A counted one could have been spent since; others are as good as tokens. */
+static void
+secret_ids_are_dropped_where_uses_are_counted(void **state)
+{
+	struct rows *rows = *state;
+	struct lease lease = rows_new_otp(
+		rows, "/secret-id/x", (struct rowref){ 0 }, LIFE_S);
+	struct rowref counted = lease.ref;
+
+	lease.kind = LEASE_SECRET_ID;
+	lease.counted = true;
+	assert_int_equal(rows_insert(rows, &lease), 0);
+	lease = rows_new_otp(
+		rows, "/secret-id/x", (struct rowref){ 0 }, LIFE_S);
+	lease.kind = LEASE_SECRET_ID;
+	lease.expire_s = 0;
+	assert_int_equal(rows_insert(rows, &lease), 0);
+	put_back(rows);
+	assert_int_equal(1, finish(rows).n_otps);
+	assert_int_equal(0, rows_state(rows, counted));
+	assert_int_equal(LEASE_LIVE, rows_state(rows, lease.ref));
+}
+
 static void
 it_happens_once(void **state)
 {
@@ -169,6 +192,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		EACH(a_store_that_was_never_put_back_is_left_alone),
 		EACH(otps_are_dropped_and_tokens_stay),
+		EACH(secret_ids_are_dropped_where_uses_are_counted),
 		EACH(it_happens_once),
 		EACH(more_rows_than_a_page_holds_are_dropped),
 		EACH(a_copy_of_a_restored_store_is_a_backup_again),
