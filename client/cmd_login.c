@@ -22,7 +22,7 @@ struct login_options {
 
 static const struct flag login_flags[] = {
 	TEXT_FLAG(struct login_options, method, "method", .initial = "token",
-		.help = "How to log in: approle, cert, jwt, kubernetes, token, userpass."),
+		.help = "How to log in: approle, cert, jwt, kubernetes, ssh, token, userpass."),
 	TEXT_FLAG(struct login_options, path, "path",
 		.help = "Where the method is mounted; its name if left out."),
 	BOOL_FLAG(struct login_options, no_store, "no-store",

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "client/login_ssh.h"
 #include "client/output.h"
 #include "lib/fsutil.h"
 
@@ -32,6 +33,14 @@ static const struct login_setting token_settings[] = {
 		.help = "The token; asked for if left out." },
 	{ .name = "lookup",
 		.help = "false: store it without asking the server." },
+	SETTINGS_END,
+};
+
+static const struct login_setting ssh_settings[] = {
+	{ .name = "role", .required = true, .help = "The role." },
+	{ .name = "key",
+		.trimmed = true,
+		.help = "A .pub file or a fingerprint; each key of the agent if left out." },
 	SETTINGS_END,
 };
 
@@ -109,6 +118,14 @@ static const struct login_method methods[] = {
 		.summary = "Pods log in with their service account's token.",
 		.example = "-method=kubernetes role=web",
 		.settings = kubernetes_settings,
+	},
+	{
+		.name = "ssh",
+		.summary =
+			"Log in with a key or a certificate that the ssh-agent holds.",
+		.example = "-method=ssh role=ops",
+		.settings = ssh_settings,
+		.log_in = login_ssh,
 	},
 	{
 		.name = "token",

@@ -297,6 +297,24 @@ sshkey_parse_line(struct span line, struct arena *arena, struct span *ret_blob)
 	return rc;
 }
 
+const char *
+sshkey_line(struct arena *arena, struct span blob)
+{
+	struct sshwire in = sshwire_of(blob);
+	struct span name = sshwire_string(&in);
+	const char *line = NULL;
+	struct buf text;
+
+	buf_init(&text, SSHKEY_LINE_MAX);
+	(void)buf_add_span(&text, name);
+	(void)buf_add_char(&text, ' ');
+	(void)base64_encode(blob, &text);
+	if (text.rc == 0)
+		line = arena_strdup(arena, buf_str(&text));
+	buf_clear(&text);
+	return line;
+}
+
 void
 sshkey_fingerprint(struct span blob, char out[SSHKEY_FINGERPRINT_MAX])
 {

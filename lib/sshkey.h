@@ -53,6 +53,9 @@ int sshkey_build(const struct sshkey *key, struct buf *out);
 int sshkey_parse_line(
 	struct span line, struct arena *arena, struct span *ret_blob);
 
+/* "name base64" of a blob, in arena. NULL: no memory, or too long. */
+const char *sshkey_line(struct arena *arena, struct span blob);
+
 /* "SHA256:" and base64 without padding, as ssh-keygen -l prints it. */
 void sshkey_fingerprint(struct span blob, char out[SSHKEY_FINGERPRINT_MAX]);
 

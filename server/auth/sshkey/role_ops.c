@@ -1,5 +1,4 @@
 /* role/:role: which keys and certificates may log in. */
-#include "lib/codec.h"
 #include "lib/sshkey.h"
 #include "server/auth/sshkey/sshkey.h"
 
@@ -17,24 +16,6 @@ static const struct field role_fields[] = {
 	TOKEN_PARAMS_FIELDS(struct sshkey_role, token),
 	FIELD_END,
 };
-
-const char *
-sshkey_line(struct arena *arena, struct span blob)
-{
-	struct sshwire in = sshwire_of(blob);
-	struct span name = sshwire_string(&in);
-	const char *line = NULL;
-	struct buf text;
-
-	buf_init(&text, SSHKEY_LINE_MAX);
-	(void)buf_add_span(&text, name);
-	(void)buf_add_char(&text, ' ');
-	(void)base64_encode(blob, &text);
-	if (text.rc == 0)
-		line = arena_strdup(arena, buf_str(&text));
-	buf_clear(&text);
-	return line;
-}
 
 /* Each line as it is kept: a key that we know, without its comment. */
 static int

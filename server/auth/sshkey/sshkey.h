@@ -22,9 +22,6 @@ extern const struct record_type sshkey_role_record;
 extern const struct op sshkey_role_ops[], sshkey_challenge_ops[],
 	sshkey_login_ops[];
 
-/* A key's blob as roles keep it; NULL: no memory. */
-const char *sshkey_line(struct arena *arena, struct span blob);
-
 /* "sallyport-login@<cluster id>", for the request's arena. NULL: no memory. */
 const char *sshkey_namespace(struct req *req);
 
