@@ -38,6 +38,15 @@ struct audit_auth {
 	bool no_default_policy;
 };
 
+/* What stands in an answer's place where it was wrapped. */
+struct audit_wrap {
+	int64_t ttl_s, creation_ns;
+	struct secret_view token; /* hashed */
+	const char *accessor;
+	const char *creation_path;
+	const char *wrapped_accessor; /* "" where no token is inside */
+};
+
 /*
  * What both lines of a request say alike, as a device rendered it for the
  * first. It lives as long as the request and is good for that device alone.
@@ -70,6 +79,7 @@ struct audit_entry {
 	const struct value *response_data;
 	const struct value *warnings; /* list of strings or NULL */
 	const char *redirect;
+	const struct audit_wrap *wrap_info; /* or NULL */
 	bool recovered; /* written at start for an outbox row */
 	int status;     /* of a recovered line; else 0 */
 	/* names whose values stay clear, by mount tune; NULL-safe */

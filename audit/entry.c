@@ -332,6 +332,19 @@ add_common(struct render *r, const struct audit_entry *entry)
 }
 
 static void
+add_wrap_info(struct render *r, const struct audit_wrap *wrap)
+{
+	open_object(r, "wrap_info");
+	add_int(r, "ttl", wrap->ttl_s);
+	add_token(r, "token", wrap->token);
+	add_accessor(r, "accessor", wrap->accessor);
+	add_time(r, "creation_time", wrap->creation_ns);
+	add_text(r, "creation_path", wrap->creation_path);
+	add_accessor(r, "wrapped_accessor", wrap->wrapped_accessor);
+	close_object(r);
+}
+
+static void
 add_response(struct render *r, const struct audit_entry *entry)
 {
 	open_object(r, "response");
@@ -346,6 +359,8 @@ add_response(struct render *r, const struct audit_entry *entry)
 	add_data(r, entry->response_data, entry->clear_response_keys);
 	add_clear(r, "warnings", entry->warnings);
 	add_text(r, "redirect", entry->redirect);
+	if (entry->wrap_info != NULL)
+		add_wrap_info(r, entry->wrap_info);
 	close_object(r);
 }
 

@@ -61,11 +61,10 @@ hex_decode(struct span text, uint8_t *out, size_t cap, size_t *ret_len)
 	return 0;
 }
 
-int
-base64_encode(struct span data, struct buf *out)
+/* Groups of four digits, the last one filled up with '='. */
+static int
+encode_digits(struct span data, const char *digits, struct buf *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *in = data.data;
 	size_t left;
 	uint8_t *room = NULL;
@@ -91,6 +90,26 @@ base64_encode(struct span data, struct buf *out)
 	}
 	out->len += (data.len + 2) / 3 * 4;
 	return 0;
+}
+
+int
+base64_encode(struct span data, struct buf *out)
+{
+	return encode_digits(data,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+		out);
+}
+
+int
+base64url_encode(struct span data, struct buf *out)
+{
+	int rc = encode_digits(data,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+		out);
+
+	while (rc == 0 && out->len > 0 && out->data[out->len - 1] == '=')
+		out->len--;
+	return rc;
 }
 
 /* The six bits of a digit of one of the two alphabets; -1: it is none. */

@@ -22,8 +22,10 @@ int base64_encode(struct span data, struct buf *out);
 /* Standard alphabet, padding required, zero spare bits. ERR_INPUT. */
 int base64_decode(struct span text, struct buf *out);
 
-/* The alphabet of RFC 4648 section 5, no padding, zero spare bits. ERR_INPUT.
- */
+/* The alphabet of RFC 4648 section 5, no padding. */
+int base64url_encode(struct span data, struct buf *out);
+
+/* The same alphabet, no padding, zero spare bits. ERR_INPUT. */
 int base64url_decode(struct span text, struct buf *out);
 
 #endif

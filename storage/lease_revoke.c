@@ -6,11 +6,13 @@
  */
 #include <string.h>
 
+#include "storage/cubbyhole.h"
 #include "storage/lease_row.h"
 
 #define REVOKE_BATCH 500 /* rows in a transaction */
 #define BUDGET_MIN 8     /* below it a walk might not get anywhere */
 #define PATHS_PAGE 250
+#define KEPT_BATCH 16 /* records of a cubbyhole in one step of a walk */
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
 /* ---- one row and all it owns ------------------------------------------- */
@@ -141,6 +143,22 @@ hang_on_root(struct walk *walk, const struct lease *child, struct err *err)
 	return lease_update(walk->tx, child, &moved, err);
 }
 
+/* What the token kept for itself goes before it; then the row. */
+static int
+walk_off(struct walk *walk, struct err *err)
+{
+	bool more = false;
+	int rc = 0;
+
+	if (walk->at.kind == LEASE_TOKEN)
+		rc = cubbyhole_drop_some(
+			walk->tx, walk->at.ref, KEPT_BATCH, &more, err);
+	if (rc != 0)
+		return rc;
+	return more ? mark_revoking(walk->tx, &walk->at, err)
+		    : walk_up(walk, err);
+}
+
 static int
 walk_on(struct walk *walk, struct err *err)
 {
@@ -152,7 +170,7 @@ walk_on(struct walk *walk, struct err *err)
 	if (rc != 0)
 		return rc;
 	if (!found)
-		return walk_up(walk, err);
+		return walk_off(walk, err);
 	rc = mark_revoking(walk->tx, &walk->at, err);
 	if (rc != 0)
 		return rc;
@@ -254,6 +272,8 @@ kill_root(struct store_tx *tx, void *ctx, struct err *err)
 	if (rc != 0 || !found)
 		return rc;
 	rc = first_owned(tx, job->ref, job->arena, &owns, &owned, err);
+	if (rc == 0 && !owns && lease.kind == LEASE_TOKEN)
+		rc = cubbyhole_has_any(tx, job->ref, &owns, err);
 	if (rc != 0)
 		return rc;
 	return owns ? mark_revoking(tx, &lease, err)

@@ -4,6 +4,7 @@
  */
 #include "storage/restore.h"
 
+#include "storage/cubbyhole.h"
 #include "storage/inside.h"
 #include "storage/lease_row.h"
 #include "storage/schema.h"
@@ -23,7 +24,7 @@ drop_if_spendable(struct store_tx *tx, struct dropping *dropping,
 	struct rowref ref, struct err *err)
 {
 	struct lease lease;
-	bool found;
+	bool found, more;
 	int rc = lease_probe_readable(
 		tx, ref, dropping->arena, &found, &lease, err);
 
@@ -32,7 +33,10 @@ drop_if_spendable(struct store_tx *tx, struct dropping *dropping,
 	if (rc != 0 || !found || (lease.kind != LEASE_OTP && !lease.counted))
 		return rc;
 	dropping->n_dropped++;
-	return lease_delete(tx, &lease, err);
+	/* A wrapping token has its one answer beside it. */
+	if (lease.kind == LEASE_TOKEN)
+		rc = cubbyhole_drop_some(tx, ref, 1, &more, err);
+	return rc != 0 ? rc : lease_delete(tx, &lease, err);
 }
 
 static int

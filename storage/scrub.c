@@ -29,6 +29,7 @@ static const struct {
 } kinds[] = {
 	{ "cfg/", "configuration record", true },
 	{ "out/", "outbox row", true },
+	{ "cub/", "record of a cubbyhole", false },
 	{ "pathno/", "lease path number", false },
 	{ "pathnext", "last lease path number", false },
 	{ "path/", "lease path", true },

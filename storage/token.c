@@ -12,6 +12,7 @@
 #include "lib/random.h"
 #include "storage/lease_row.h"
 #include "storage/pack.h"
+#include "storage/token_batch.h"
 #include "storage/token_record.h"
 
 #define RECORD_MAX 60000
@@ -296,8 +297,8 @@ accessor_of(const struct token *token)
 }
 
 int
-token_find(struct store *store, const struct barrier *barrier,
-	const char *mount, struct secret_view text, struct compiled **ret_ref,
+token_find(struct store *store, struct barrier *barrier, const char *mount,
+	struct secret_view text, struct arena *arena, struct compiled **ret_ref,
 	const struct token **ret_token, struct err *err)
 {
 	struct span whole = span_of(text.data, text.len);
@@ -306,6 +307,9 @@ token_find(struct store *store, const struct barrier *barrier,
 	struct rowref row;
 	int rc;
 
+	if (token_is_batch_text(text))
+		return token_batch_open(
+			store, barrier, mount, text, arena, ret_token, err);
 	rowid_mac(barrier, ROWID_TOKEN, mount, whole, mac);
 	if (!has_sealed_form(whole))
 		rc = find_alias(store, mac, &row, err);
@@ -332,6 +336,18 @@ token_find_accessor(struct store *store, const struct barrier *barrier,
 	return find_same(store, row,
 		secret_view_of(accessor.data, accessor.len), accessor_of,
 		ret_ref, ret_token, err);
+}
+
+struct rowref
+token_owner(const struct token *token)
+{
+	return token->batch ? token->lease.owner : token->lease.ref;
+}
+
+const char *
+token_type_name(const struct token *token)
+{
+	return token->batch ? "batch" : "service";
 }
 
 /* ---- inside a transaction ---------------------------------------------- */

@@ -37,7 +37,17 @@ struct token {
 	int64_t creation_ttl_s;
 	bool orphan;
 	bool no_default_policy;
+	bool batch; /* storage/token_batch.h: it has no row, lease.ref is 0 */
 };
+
+/*
+ * The row that owns what a token makes: its own, or a batch token's parent's
+ * (row 0: none).
+ */
+struct rowref token_owner(const struct token *token);
+
+/* "service" or "batch". */
+const char *token_type_name(const struct token *token);
 
 /*
  * Where a new token belongs: all names are sealed for the token store, while
@@ -75,10 +85,11 @@ int token_insert(struct store_tx *tx, const struct token_draft *draft,
 
 /*
  * The live token of this text, from the cache where it can be. The token is
- * owned by the reference. ERR_ABSENT for unknown, expired, revoked.
+ * owned by the reference; a batch token is read out of its text into arena,
+ * and has no reference. ERR_ABSENT for unknown, expired, revoked.
  */
-int token_find(struct store *store, const struct barrier *barrier,
-	const char *mount, struct secret_view text, struct compiled **ret_ref,
+int token_find(struct store *store, struct barrier *barrier, const char *mount,
+	struct secret_view text, struct arena *arena, struct compiled **ret_ref,
 	const struct token **ret_token, struct err *err);
 
 /* The same by row, by accessor. */

@@ -12,6 +12,7 @@
 #include "lib/jsonw.h"
 #include "server/api/help.h"
 #include "server/auth/auth.h"
+#include "server/engines/cubbyhole/cubbyhole.h"
 #include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/sys/sys.h"
@@ -28,6 +29,7 @@ static const struct page {
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
 	{ "auth-ssh", { "auth/ssh/", &sshkey_mount_type } },
+	{ "cubbyhole", { "cubbyhole/", &cubbyhole_mount_type } },
 	{ "identity", { "identity/", &identity_mount_type } },
 	{ "ssh", { "ssh/", &ssh_mount_type } },
 };

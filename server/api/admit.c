@@ -212,7 +212,7 @@ check_namespace(const char *text, struct err *err)
 #define WRAP_PREFIX "error parsing X-Vault-Wrap-TTL header: "
 
 static int
-check_wrap_ttl(const char *text, struct err *err)
+read_wrap_ttl(const char *text, int64_t *ret_ttl_s, struct err *err)
 {
 	struct err why = { 0 };
 	int64_t ttl_s = 0;
@@ -225,14 +225,12 @@ check_wrap_ttl(const char *text, struct err *err)
 	if (ttl_s < 0)
 		return err_set(err, ERR_INPUT, 400,
 			WRAP_PREFIX "requested wrap ttl cannot be negative");
-	if (ttl_s == 0)
-		return 0;
-	return err_set(err, ERR_INPUT, 400,
-		"response wrapping is not available on this server");
+	*ret_ttl_s = ttl_s;
+	return 0;
 }
 
 static int
-check_headers(const struct req *req, struct err *err)
+check_headers(struct req *req, struct err *err)
 {
 	const char *override = req->policy_override_text;
 	bool on;
@@ -241,7 +239,7 @@ check_headers(const struct req *req, struct err *err)
 	if (req->namespace_text != NULL)
 		rc = check_namespace(req->namespace_text, err);
 	if (rc == 0 && req->wrap_ttl_text != NULL)
-		rc = check_wrap_ttl(req->wrap_ttl_text, err);
+		rc = read_wrap_ttl(req->wrap_ttl_text, &req->wrap_ttl_s, err);
 	if (rc == 0 && override != NULL && override[0] != '\0' &&
 		number_parse_bool(span_str(override), &on) != 0)
 		rc = err_set(err, ERR_INPUT, 400,
@@ -269,6 +267,9 @@ admit(struct req *req, struct err *err)
 		return rc;
 	if (req->op != NULL && (req->op->flags & OP_WHILE_SEALED) != 0)
 		return 0;
+	if (sealed && req->op != NULL && (req->op->flags & OP_WRAPPING) != 0)
+		return err_set(err, ERR_SEALED, 503,
+			"error validating wrapping token: Vault is sealed");
 	if (sealed && req->token_text.len > 0)
 		return err_set(err, ERR_SEALED, 503,
 			"error performing token check: Vault is sealed");

@@ -730,7 +730,8 @@ bind_warn(struct req *req)
 	const struct field *fields = bind_fields(req->op, &size);
 	const char **ignored = NULL, **replaced = NULL;
 
-	if (req->data == NULL || req->data->n == 0)
+	if (req->data == NULL || req->data->n == 0 ||
+		(req->op->flags & OP_ANY_DATA) != 0)
 		return;
 	ignored = ARENA_ARRAY(req->arena, const char *, req->data->n);
 	replaced = ARENA_ARRAY(req->arena, const char *, req->data->n);

@@ -76,6 +76,33 @@ add_envelope(struct req *req, const struct reply *reply)
 	(void)buf_add_str(buf, "}\n");
 }
 
+/* The eight keys of an answer that was wrapped. */
+static void
+add_wrapped(struct req *req, const struct wrap_info *wrap)
+{
+	struct buf *buf = &req->out.body;
+	char time[CLOCK_TEXT_MAX];
+
+	clock_format_ns(wrap->creation_ns, time);
+	(void)buf_add_str(buf,
+		"{\"request_id\":\"\",\"lease_id\":\"\",\"renewable\":false,"
+		"\"lease_duration\":0,\"data\":null,\"wrap_info\":{\"token\":");
+	jsonw_string(buf, span_str(wrap->token));
+	add_key(buf, "accessor");
+	jsonw_string(buf, span_str(wrap->accessor));
+	add_key(buf, "ttl");
+	(void)buf_add_int(buf, wrap->ttl_s);
+	add_key(buf, "creation_time");
+	jsonw_string(buf, span_str(time));
+	add_key(buf, "creation_path");
+	jsonw_string(buf, span_str(wrap->creation_path));
+	if (wrap->wrapped_accessor[0] != '\0') {
+		add_key(buf, "wrapped_accessor");
+		jsonw_string(buf, span_str(wrap->wrapped_accessor));
+	}
+	(void)buf_add_str(buf, "},\"warnings\":null,\"auth\":null}\n");
+}
+
 /* A list without names, with nothing else to say, is no such thing. */
 static bool
 is_empty_list(const struct req *req, const struct reply *reply)
@@ -94,13 +121,15 @@ static bool
 has_content(const struct req *req, const struct reply *reply)
 {
 	return reply->data != NULL || reply->auth != NULL ||
-		reply->lease_id != NULL || reply->raw_type != NULL ||
-		req->warnings != NULL;
+		reply->wrap != NULL || reply->lease_id != NULL ||
+		reply->raw_type != NULL || req->warnings != NULL;
 }
 
 static int
 derive_status(const struct req *req, const struct reply *reply)
 {
+	if (reply->wrap != NULL)
+		return 200;
 	if (reply->status != 0)
 		return reply->status;
 	if (has_content(req, reply))
@@ -127,6 +156,8 @@ envelope_write(struct req *req, const struct reply *reply, struct err *err)
 		return 0;
 	if (reply->raw_type != NULL) {
 		(void)buf_add_span(buf, reply->raw);
+	} else if (reply->wrap != NULL) {
+		add_wrapped(req, reply->wrap);
 	} else if (req->is_help || (req->op->flags & OP_BARE) != 0) {
 		add_value(buf, reply->data);
 		(void)buf_add_char(buf, '\n');

@@ -35,7 +35,9 @@ enum op_flag {
 	 * comes behind the request line by itself. Any other handler begins
 	 * when that line is out.
 	 */
-	OP_ONE_WRITE = 1 << 12
+	OP_ONE_WRITE = 1 << 12,
+	OP_ANY_DATA = 1 << 13, /* takes whatever is sent: nothing is unknown */
+	OP_WRAPPING = 1 << 14  /* about a wrapping token, maybe the caller's */
 };
 
 enum field_type {

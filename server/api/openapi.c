@@ -252,6 +252,7 @@ static const struct {
 	const char *name;
 } flag_names[] = {
 	{ OP_UNAUTHENTICATED, "unauthenticated" },
+	{ OP_WRAPPING, "wrapping" },
 	{ OP_SUDO, "sudo" },
 	{ OP_UNAUDITED, "unaudited" },
 	{ OP_WHILE_SEALED, "while-sealed" },

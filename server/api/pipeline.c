@@ -18,6 +18,7 @@
 #include "server/api/redact.h"
 #include "server/api/reply.h"
 #include "server/api/route.h"
+#include "server/api/wrap.h"
 #include "server/core/seal.h"
 #include "storage/outbox.h"
 
@@ -39,7 +40,7 @@ struct run {
 /* ---- the end --------------------------------------------------------- */
 
 static void
-complete(struct req *req)
+finish(struct req *req)
 {
 	if (req->line_rc != 0) {
 		/* Nobody learns what no audit line vouches for. */
@@ -57,6 +58,34 @@ complete(struct req *req)
 	caller_clear(req);
 	mount_unref(req->server->mounts, &req->mount);
 	req->done(req);
+}
+
+static void
+finish_undone(struct store_job *job)
+{
+	finish(((struct req_undo *)(void *)job)->req);
+}
+
+/*
+ * What was taken for an answer that nobody gets is given back first: the line
+ * was refused for good, so that no answer leaves whatever comes of it.
+ */
+static void
+complete(struct req *req)
+{
+	struct req_undo *undo = req->undo;
+
+	if (undo != NULL && req->line_rc != 0) {
+		undo->job = (struct store_job){ .fn = undo->fn,
+			.ctx = undo->ctx,
+			.err = &undo->err,
+			.done = finish_undone };
+		store_write_begin(req->server->store, &undo->job);
+		return;
+	}
+	if (undo != NULL && undo->told != NULL)
+		undo->told(req, undo->ctx);
+	finish(req);
 }
 
 /* Both the worker and the device that wrote the line hold the request. */
@@ -148,6 +177,8 @@ response_error(const struct run *run)
 
 	if (err->code == 0)
 		return "";
+	if (run->req->audit_error != NULL)
+		return run->req->audit_error;
 	if (run->stage == STAGE_TOKEN && err->status == 400)
 		return "invalid request";
 	if (run->stage == STAGE_TOKEN && err->status == 403)
@@ -180,6 +211,30 @@ authenticate(struct run *run)
 	return rc;
 }
 
+/*
+ * Where a request is about a wrapping token and names none in its body, the
+ * caller's token is the one, and is refused as such (spec/core-api.md 5.1).
+ */
+static void
+word_refusal(struct run *run, bool bare)
+{
+	struct req *req = run->req;
+	struct err err = { 0 };
+
+	if (req->op == NULL || (req->op->flags & OP_WRAPPING) == 0 ||
+		run->err.code == ERR_SEALED ||
+		input_read(req, bare, &err) != 0 ||
+		value_find(req->data, "token") != NULL)
+		return;
+	if (req->own_token.len > 0) {
+		(void)wrap_refuse(req, false, &run->err);
+		return;
+	}
+	err_clear(&run->err);
+	(void)err_set(&run->err, ERR_INPUT, 400,
+		"error validating wrapping token: token is empty");
+}
+
 /* All that can refuse a request before its line is written. */
 static int
 prepare(struct run *run)
@@ -193,10 +248,13 @@ prepare(struct run *run)
 		return err_set(&run->err, ERR_INPUT, 400,
 			"cannot write to a path ending in '/'");
 	rc = input_scan(req, bare, &run->err);
-	if (rc == 0)
-		rc = authenticate(run);
 	if (rc != 0)
 		return rc;
+	rc = authenticate(run);
+	if (rc != 0) {
+		word_refusal(run, bare);
+		return rc;
+	}
 	run->stage = STAGE_INPUT;
 	rc = input_read(req, bare, &run->err);
 	if (rc != 0 || admit_is_open(req) || req->is_help)
@@ -304,6 +362,38 @@ run_handler(struct run *run)
 		settle_error(run);
 }
 
+/* Where the caller asked for that and there is something, it is wrapped. */
+static void
+wrap_up(struct run *run)
+{
+	struct req *req = run->req;
+	int rc;
+
+	if (run->err.code != 0 || req->wrap_ttl_s == 0 || req->is_help ||
+		(req->op->flags & OP_BARE) != 0 || run->reply.wrap != NULL)
+		return;
+	rc = envelope_write(req, &run->reply, &run->err);
+	if (rc == 0 && req->out.status < 300 && req->out.body.len > 0)
+		rc = wrap_answer(req, &run->reply, &run->err);
+	if (rc != 0)
+		settle_error(run);
+}
+
+/* An answer that could not be made takes nothing. */
+static void
+settle_undo(struct run *run)
+{
+	struct req *req = run->req;
+	struct err err = { 0 };
+
+	if (run->err.code == 0 || req->undo == NULL)
+		return;
+	if (store_write(req->server->store, req->undo->fn, req->undo->ctx,
+		    &err) != 0)
+		log_warn("what a request took is lost", LOG_ERR(&err));
+	req->undo = NULL;
+}
+
 /* What made no write takes its token's use now; so do refused requests. */
 static void
 settle_use(struct run *run)
@@ -345,6 +435,7 @@ static bool
 changes_nothing(const struct req *req)
 {
 	return (req->verb == OP_READ || req->verb == OP_LIST) &&
+		req->wrap_ttl_s == 0 &&
 		(req->token == NULL || req->token->num_uses == 0);
 }
 
@@ -486,8 +577,10 @@ end_work(struct run *run)
 	struct req *req = run->req;
 
 	settle_line(run);
+	wrap_up(run);
 	settle_use(run);
 	write_answer(run);
+	settle_undo(run);
 	if (wants_response_line(req))
 		log_response(run);
 	else

@@ -49,7 +49,7 @@ auth_of(struct arena *arena, const struct token *token,
 	auth->num_uses = token->num_uses;
 	auth->remaining_uses = token->num_uses;
 	auth->entity_id = token->entity_id;
-	auth->token_type = "service";
+	auth->token_type = token_type_name(token);
 	auth->token_ttl_s = token->creation_ttl_s;
 	auth->token_issue_ns = token->lease.issue_ns;
 	auth->no_default_policy = token->no_default_policy;
@@ -104,6 +104,7 @@ redact_request(struct req *req, const char *error,
 		.path = req->path,
 		.request_data = req->data,
 		.remote_address = address_of(req),
+		.wrap_ttl_s = req->wrap_ttl_s,
 		.lease_id = "",
 		.redirect = "",
 		.common = &req->audit_common,
@@ -157,6 +158,66 @@ special_data(struct req *req, const struct redact_answer *answer,
 	return 0;
 }
 
+/* A wrapped token as the auth object of a line. */
+static struct audit_auth *
+auth_inside(struct arena *arena, const struct value *auth)
+{
+	struct audit_auth *shown = ARENA_NEW(arena, struct audit_auth);
+	struct err ignored = { 0 };
+	const char *text;
+
+	if (shown == NULL)
+		return NULL;
+	text = value_find_str(auth, "client_token", "");
+	shown->client_token = secret_view_of(text, strlen(text));
+	shown->accessor = value_find_str(auth, "accessor", "");
+	shown->entity_id = value_find_str(auth, "entity_id", "");
+	shown->token_type = value_find_str(auth, "token_type", "");
+	shown->metadata = value_find(auth, "metadata");
+	if (clear_names(arena, value_find(auth, "policies"), &shown->policies,
+		    &ignored) != 0 ||
+		clear_names(arena, value_find(auth, "token_policies"),
+			&shown->token_policies, &ignored) != 0)
+		return NULL;
+	return shown;
+}
+
+/* The answer that was handed out, as if it were told for the first time. */
+static int
+show_inside(struct req *req, const struct value *inside,
+	struct audit_entry *entry, struct err *err)
+{
+	const struct value *auth = value_find(inside, "auth");
+
+	entry->response_data = value_find(inside, "data");
+	entry->lease_id = value_find_str(inside, "lease_id", "");
+	entry->warnings = value_find(inside, "warnings");
+	if (auth == NULL || auth->type != VALUE_OBJECT)
+		return 0;
+	entry->response_auth = auth_inside(req->arena, auth);
+	return entry->response_auth != NULL ? 0 : err_set_memory(err);
+}
+
+static int
+show_wrap(struct req *req, const struct wrap_info *wrap,
+	struct audit_entry *entry, struct err *err)
+{
+	struct audit_wrap *shown = ARENA_NEW(req->arena, struct audit_wrap);
+
+	if (shown == NULL)
+		return err_set_memory(err);
+	*shown = (struct audit_wrap){
+		.ttl_s = wrap->ttl_s,
+		.creation_ns = wrap->creation_ns,
+		.token = secret_view_of(wrap->token, strlen(wrap->token)),
+		.accessor = wrap->accessor,
+		.creation_path = wrap->creation_path,
+		.wrapped_accessor = wrap->wrapped_accessor,
+	};
+	entry->wrap_info = shown;
+	return 0;
+}
+
 int
 redact_response(struct req *req, const struct redact_answer *answer,
 	struct audit_entry *ret_entry, struct err *err)
@@ -168,14 +229,19 @@ redact_response(struct req *req, const struct redact_answer *answer,
 	if (rc != 0)
 		return rc;
 	entry.is_response = true;
-	if (reply != NULL ? reply->raw_type != NULL : answer->text[0] != '\0')
+	if (reply != NULL && reply->unwrapped != NULL)
+		rc = show_inside(req, reply->unwrapped, &entry, err);
+	else if (reply != NULL && reply->wrap != NULL)
+		rc = show_wrap(req, reply->wrap, &entry, err);
+	else if (reply != NULL ? reply->raw_type != NULL
+			       : answer->text[0] != '\0')
 		rc = special_data(req, answer, &entry.response_data, err);
 	else if (reply != NULL && !req->is_help)
 		entry.response_data = reply->data;
 	/* The lease that an answer is about, also where it does not show it. */
 	if (req->lease_id != NULL)
 		entry.lease_id = req->lease_id;
-	if (rc == 0 && reply != NULL) {
+	if (rc == 0 && reply != NULL && reply->unwrapped == NULL) {
 		entry.warnings = req->warnings;
 		if (reply->lease_id != NULL)
 			entry.lease_id = reply->lease_id;

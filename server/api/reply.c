@@ -207,7 +207,8 @@ reply_auth(struct reply *reply, const struct token *token,
 		value_set_bool(
 			arena, auth, "renewable", token->lease.renewable) &&
 		value_set_str(arena, auth, "entity_id", token->entity_id) &&
-		value_set_str(arena, auth, "token_type", "service") &&
+		value_set_str(
+			arena, auth, "token_type", token_type_name(token)) &&
 		value_set_bool(arena, auth, "orphan", token->orphan);
 	reply->auth = auth;
 	reply->new_token = token;

@@ -8,6 +8,13 @@
 
 #include "server/api/req.h"
 
+/* What a caller gets in the place of a wrapped answer. */
+struct wrap_info {
+	const char *token, *accessor, *creation_path;
+	const char *wrapped_accessor; /* "" where no token is inside */
+	int64_t ttl_s, creation_ns;
+};
+
 struct reply {
 	struct req *req;
 	int status;         /* 0: derived, spec/core-api.md 1.8 */
@@ -21,6 +28,8 @@ struct reply {
 	const struct token *new_token; /* of auth, for the audit log */
 	struct str_list new_policies;  /* what its entity and groups add */
 	struct secret_view new_token_text;
+	const struct wrap_info *wrap;  /* not NULL: this, and nothing else */
+	const struct value *unwrapped; /* what raw says, for the audit log */
 	bool out_of_memory; /* a member was lost: the answer is 500 */
 };
 

@@ -81,6 +81,19 @@ req_now_s(const struct req *req)
 	return store_now_s(req->server->store);
 }
 
+int64_t
+req_cut_ttl_s(const struct req *req, int64_t ttl_s)
+{
+	int64_t left_s;
+
+	if (req->token == NULL || !req->token->batch)
+		return ttl_s;
+	left_s = req->token->lease.expire_s - req_now_s(req);
+	if (left_s < 1)
+		left_s = 1;
+	return left_s < ttl_s ? left_s : ttl_s;
+}
+
 int
 req_read(struct req *req, store_fn *fn, void *ctx, struct err *err)
 {
@@ -286,6 +299,18 @@ req_end_write(struct req *req, struct reply *reply, struct err *err)
 	if (rc == 0)
 		note_write(&last->write);
 	return last->then(req, last->write.ctx, rc, reply, err);
+}
+
+int
+req_undo_unless_told(
+	struct req *req, const struct req_undo *undo, struct err *err)
+{
+	req->undo = ARENA_NEW(req->arena, struct req_undo);
+	if (req->undo == NULL)
+		return err_set_memory(err);
+	*req->undo = *undo;
+	req->undo->req = req;
+	return 0;
 }
 
 int

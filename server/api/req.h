@@ -70,6 +70,7 @@ struct req {
 	/* Filled by the pipeline. */
 	enum op_verb verb;
 	bool is_help;
+	int64_t wrap_ttl_s;  /* the answer is to be wrapped; 0: not */
 	bool is_header;      /* HEAD or OPTIONS where neither is served */
 	struct mount *mount; /* held */
 	const char *mount_path_rest; /* path below the mount */
@@ -110,6 +111,9 @@ struct req {
 	struct run *run;               /* … and what goes on behind it */
 	_Atomic int parties; /* worker and device, until both let go */
 	int line_rc;         /* what became of the response line */
+	/* Says in the response line what a plain 400 does not; or NULL. */
+	const char *audit_error;
+	struct req_undo *undo;            /* of req_undo_unless_told, or NULL */
 	struct audit_common audit_common; /* of both lines */
 
 	struct req_out out;
@@ -162,6 +166,23 @@ void req_begin_write(struct req *req, struct err *err);
 int req_end_write(struct req *req, struct reply *reply, struct err *err);
 
 /*
+ * What the last write took is given back by fn, in a write of its own, where
+ * no answer leaves: it could not be made, or no audit device took its line.
+ * told, or NULL, is called once where one leaves; it may not block.
+ */
+struct req_undo {
+	struct store_job job; /* the first member */
+	struct req *req;
+	store_fn *fn;
+	void (*told)(struct req *req, void *ctx);
+	void *ctx;
+	struct err err;
+};
+
+int req_undo_unless_told(
+	struct req *req, const struct req_undo *undo, struct err *err);
+
+/*
  * Before a change that is not one closure of the handler's (mounts, audit
  * devices, revoking below a prefix): take the token's use and write the outbox
  * row, without a status, so that a crash in the middle leaves a line that says
@@ -181,6 +202,12 @@ int req_spend_use(struct req *req, struct err *err) WARN_UNUSED;
  * refuses too where it turns out to take the last use.
  */
 int req_check_lease_allowed(struct req *req, struct err *err) WARN_UNUSED;
+
+/*
+ * How long a lease may live that wants ttl_s: one made by a batch token does
+ * not outlive it, since no row of the token's is there to take it back.
+ */
+int64_t req_cut_ttl_s(const struct req *req, int64_t ttl_s);
 
 /* Time of the request in seconds, from the store's clock. */
 int64_t req_now_s(const struct req *req);

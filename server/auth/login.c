@@ -164,6 +164,13 @@ fill(struct new_token *made, const struct login *login, struct err *err)
 	if (rc != 0)
 		return rc;
 	choose_lifetime(made, params);
+	token->batch =
+		token_is_batch_by(params->type, made->req->mount->token_type);
+	if (token->batch)
+		rc = token_check_batch(params->explicit_max_ttl,
+			params->num_uses, params->period, err);
+	if (rc != 0)
+		return rc;
 	token->display_name = login->display_name;
 	token->meta = (struct token_meta){ login->meta.keys, login->meta.values,
 		login->meta.n };
@@ -205,13 +212,11 @@ claim_and_insert(struct store_tx *tx, void *ctx, struct err *err)
 
 static int
 answer(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
-	UNUSED struct err *err)
+	struct err *err)
 {
 	const struct granting *granting = ctx;
 
-	if (rc == 0)
-		new_token_reply(granting->made, reply);
-	return rc;
+	return rc != 0 ? rc : new_token_reply(granting->made, reply, err);
 }
 
 int

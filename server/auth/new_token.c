@@ -7,6 +7,7 @@
 #include "server/api/reply.h"
 #include "server/core/expire.h"
 #include "server/core/seal.h"
+#include "storage/token_batch.h"
 
 struct new_token *
 new_token_start(struct req *req, const char *path)
@@ -29,23 +30,60 @@ new_token_start(struct req *req, const char *path)
 	return made->token.path != NULL ? made : NULL;
 }
 
+/* As long as an entity's id, which is not known before the write. */
+#define SOME_ENTITY "00000000-0000-0000-0000-000000000000"
+
+static int
+seal_text(struct new_token *made, const struct token *token,
+	const struct mount *tokens, struct barrier *barrier, struct err *err)
+{
+	return token_batch_seal(barrier, tokens->uuid, token, made->req->arena,
+		&made->text, err);
+}
+
+/* All of a batch token but its text, which is tried for its size. */
+static int
+draft_batch(struct new_token *made, const struct mount *tokens,
+	struct barrier *barrier, struct err *err)
+{
+	struct token *token = &made->token, tried;
+
+	token->lease.issue_ns = store_now_ns(made->req->server->store);
+	token->lease.ttl_s = made->life.ttl_s;
+	token->lease.expire_s =
+		token->lease.issue_ns / CLOCK_NS_PER_S + made->life.ttl_s;
+	token->lease.renewable = false;
+	token->creation_ttl_s = made->life.ttl_s;
+	token->orphan = token->lease.owner.row == 0;
+	tried = *token;
+	tried.entity_id = SOME_ENTITY;
+	return seal_text(made, &tried, tokens, barrier, err);
+}
+
 static int
 draft(struct new_token *made, const struct mount *tokens,
-	const struct barrier *barrier, struct secret_view custom_id,
-	struct err *err)
+	struct barrier *barrier, void *ctx, struct err *err)
 {
+	const struct secret_view *custom_id = ctx;
 	const struct req *req = made->req;
 	const struct token_place place = { .tokens = tokens->uuid,
 		.mount = req->mount->uuid,
 		.path = made->path };
 
+	if (made->token.batch)
+		return draft_batch(made, tokens, barrier, err);
+	made->text = made->draft.text;
 	return token_draft(req->server->store, barrier, &place,
-		span_of(custom_id.data, custom_id.len), &made->draft, err);
+		span_of(custom_id->data, custom_id->len), &made->draft, err);
 }
 
-int
-new_token_draft(
-	struct new_token *made, struct secret_view custom_id, struct err *err)
+typedef int with_tokens_fn(struct new_token *made, const struct mount *tokens,
+	struct barrier *barrier, void *ctx, struct err *err);
+
+/* Run fn with the token store's mount and the barrier held. */
+static int
+with_tokens(
+	struct new_token *made, with_tokens_fn *fn, void *ctx, struct err *err)
 {
 	struct server *server = made->req->server;
 	struct barrier *barrier = seal_hold_barrier(server->seal);
@@ -56,10 +94,17 @@ new_token_draft(
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	tokens = mounts_find(server->mounts, MOUNT_TOKENS);
 	rc = tokens == NULL ? err_set(err, ERR_INTERNAL, 500, "internal error")
-			    : draft(made, tokens, barrier, custom_id, err);
+			    : fn(made, tokens, barrier, ctx, err);
 	mount_unref(server->mounts, &tokens);
 	seal_release_barrier(server->seal);
 	return rc;
+}
+
+int
+new_token_draft(
+	struct new_token *made, struct secret_view custom_id, struct err *err)
+{
+	return with_tokens(made, draft, &custom_id, err);
 }
 
 int
@@ -68,6 +113,8 @@ new_token_insert(struct store_tx *tx, struct new_token *made, struct err *err)
 	const struct token_lifetime *life = &made->life;
 	struct lease *lease = &made->token.lease;
 
+	if (made->token.batch)
+		return 0;
 	lease->issue_ns = tx_now_ns(tx);
 	lease->ttl_s = life->ttl_s;
 	lease->expire_s = life->ttl_s == 0 ? 0 : tx_now_s(tx) + life->ttl_s;
@@ -76,17 +123,30 @@ new_token_insert(struct store_tx *tx, struct new_token *made, struct err *err)
 	return token_insert(tx, &made->draft, &made->token, err);
 }
 
-void
-new_token_reply(struct new_token *made, struct reply *reply)
+static int
+seal_batch(struct new_token *made, const struct mount *tokens,
+	struct barrier *barrier, UNUSED void *ctx, struct err *err)
+{
+	return seal_text(made, &made->token, tokens, barrier, err);
+}
+
+int
+new_token_reply(struct new_token *made, struct reply *reply, struct err *err)
 {
 	struct req *req = made->req;
 	const struct lease *lease = &made->token.lease;
+	int rc = 0;
 
 	if (made->life.capped)
 		req_warn_cap(req, made->life.asked_s, made->life.max_s);
-	if (lease->expire_s != 0)
+	if (made->token.batch)
+		rc = with_tokens(made, seal_batch, NULL, err);
+	else if (lease->expire_s != 0)
 		expire_notice(req->server->expire, lease->expire_s);
+	if (rc != 0)
+		return rc;
 	reply_auth(reply, &made->token,
-		secret_view_of(made->draft.text, strlen(made->draft.text)),
+		secret_view_of(made->text, strlen(made->text)),
 		made->life.ttl_s);
+	return 0;
 }

@@ -12,6 +12,7 @@ struct new_token {
 	const char *path;   /* of its lease, below the request's mount */
 	struct token token; /* filled by the maker but for times and names */
 	struct token_draft draft;
+	const char *text; /* the secret, once it is drawn */
 	struct token_lifetime life;
 };
 
@@ -22,7 +23,10 @@ struct new_token {
  */
 struct new_token *new_token_start(struct req *req, const char *path);
 
-/* Draw row, names and text; custom_id empty: a text of our own. */
+/*
+ * Draw row, names and text; custom_id empty: a text of our own. A batch token
+ * gets its times, and is refused here (400) where it would be too large.
+ */
 int new_token_draft(
 	struct new_token *made, struct secret_view custom_id, struct err *err);
 
@@ -30,7 +34,11 @@ int new_token_draft(
 int new_token_insert(
 	struct store_tx *tx, struct new_token *made, struct err *err);
 
-/* It is durable: expiry hears of it, and the answer shows it. */
-void new_token_reply(struct new_token *made, struct reply *reply);
+/*
+ * It is durable: expiry hears of it, and the answer shows it. The text of a
+ * batch token is made here, since its entity was found in the write.
+ */
+int new_token_reply(
+	struct new_token *made, struct reply *reply, struct err *err);
 
 #endif

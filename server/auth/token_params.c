@@ -28,6 +28,24 @@ token_note_old_names(const struct req *req, const struct token_twin *pairs,
 	}
 }
 
+#define NO_BATCH                                                               \
+	"'token_type' cannot be 'batch' or 'default_batch' when set to generate "
+
+static int
+check_batch(const struct token_params *params, struct err *err)
+{
+	const char *what = NULL;
+
+	if (params->period != 0)
+		what = "periodic tokens";
+	else if (params->num_uses != 0)
+		what = "tokens with limited use count";
+	else if (params->explicit_max_ttl != 0)
+		what = "tokens with an explicit max TTL";
+	return what == NULL ? 0
+			    : err_set(err, ERR_INPUT, 400, NO_BATCH "%s", what);
+}
+
 static int
 check_type(struct token_params *params, struct err *err)
 {
@@ -36,8 +54,7 @@ check_type(struct token_params *params, struct err *err)
 	if (type[0] == '\0')
 		params->type = "default";
 	else if (strcmp(type, "batch") == 0)
-		return err_set(err, ERR_INPUT, 400,
-			"batch tokens are not supported yet; use \"service\"");
+		return check_batch(params, err);
 	else if (strcmp(type, "default") != 0 && strcmp(type, "service") != 0)
 		return err_set(err, ERR_INPUT, 400,
 			"invalid 'token_type' value \"%.64s\"", type);

@@ -59,15 +59,57 @@ check_id(const struct token_wish *wish, const struct token_maker *maker,
 	return 0;
 }
 
-static int
-check_type(const char *type, struct err *err)
+bool
+token_is_batch_by(const char *asked, const char *by)
 {
-	if (type[0] == '\0' || strcmp(type, "service") == 0)
+	if (strcmp(by, "batch") == 0 || strcmp(by, "service") == 0)
+		return strcmp(by, "batch") == 0;
+	if (strcmp(asked, "batch") == 0 || strcmp(asked, "service") == 0)
+		return strcmp(asked, "batch") == 0;
+	return strcmp(by, "default-batch") == 0;
+}
+
+int
+token_check_batch(int64_t explicit_max_s, int64_t num_uses, int64_t period_s,
+	struct err *err)
+{
+	const char *bad = NULL;
+
+	if (explicit_max_s != 0)
+		bad = "explicit_max_ttl";
+	else if (num_uses != 0)
+		bad = "num_uses";
+	else if (period_s != 0)
+		bad = "period";
+	return bad == NULL
+		? 0
+		: err_set(err, ERR_INPUT, 400,
+			  "batch tokens cannot have \"%s\" set", bad);
+}
+
+static int
+check_type(const struct token_wish *wish, const struct token_role *role,
+	bool *ret_batch, struct err *err)
+{
+	static const struct token_role none = { .type = "default-service" };
+	const char *type = wish->type;
+
+	if (role == NULL)
+		role = &none;
+	if (type[0] != '\0' && strcmp(type, "service") != 0 &&
+		strcmp(type, "batch") != 0)
+		return err_set(
+			err, ERR_INPUT, 400, "invalid 'token_type' value");
+	*ret_batch = token_is_batch_by(type, role->type);
+	if (!*ret_batch)
 		return 0;
-	if (strcmp(type, "batch") == 0)
+	if (wish->id.len > 0)
 		return err_set(err, ERR_INPUT, 400,
-			"batch tokens are not supported yet; use \"service\"");
-	return err_set(err, ERR_INPUT, 400, "invalid 'token_type' value");
+			"batch tokens cannot have \"id\" set");
+	return token_check_batch(token_smaller_limit(wish->explicit_max_ttl,
+					 role->explicit_max_ttl),
+		token_smaller_limit(wish->num_uses, role->num_uses),
+		token_smaller_limit(wish->period, role->period), err);
 }
 
 static int
@@ -79,23 +121,24 @@ check_entity_alias(const struct token_wish *wish, const struct token_role *role,
 	if (role == NULL)
 		return err_set(err, ERR_INPUT, 400,
 			"'entity_alias' is only allowed in combination with token role");
-	if (!matches_any(&role->allowed_entity_aliases, wish->entity_alias))
-		return err_set(
-			err, ERR_INPUT, 400, "invalid 'entity_alias' value");
-	return err_set(err, ERR_INPUT, 400,
-		"'entity_alias' is not supported by this server");
+	return matches_any(&role->allowed_entity_aliases, wish->entity_alias)
+		? 0
+		: err_set(err, ERR_INPUT, 400, "invalid 'entity_alias' value");
 }
 
 int
 token_check_wish(const struct token_wish *wish, const struct token_maker *maker,
-	struct err *err)
+	bool *ret_batch, struct err *err)
 {
 	int rc;
 
+	if (maker->token->batch)
+		return err_set(err, ERR_INPUT, 400,
+			"batch tokens cannot create more tokens");
 	if (maker->token->num_uses > 0)
 		return err_set(err, ERR_INPUT, 400,
 			"restricted use token cannot generate child tokens");
-	rc = check_type(wish->type, err);
+	rc = check_type(wish, maker->role, ret_batch, err);
 	if (rc == 0)
 		rc = check_id(wish, maker, err);
 	if (rc != 0)

@@ -24,9 +24,20 @@ struct token_maker {
 	bool sudo;
 };
 
+/*
+ * Whether a token is to be a batch token: as `by` says ("service", "batch"),
+ * else as asked for ("service", "batch"; "" or "default": not), else by's
+ * default ("default-batch"; any other is service).
+ */
+bool token_is_batch_by(const char *asked, const char *by);
+
+/* What a batch token cannot have: 400. */
+int token_check_batch(int64_t explicit_max_s, int64_t num_uses,
+	int64_t period_s, struct err *err);
+
 /* Everything that can be refused before policies and lifetime are known. */
 int token_check_wish(const struct token_wish *wish,
-	const struct token_maker *maker, struct err *err);
+	const struct token_maker *maker, bool *ret_batch, struct err *err);
 
 /*
  * The policies of the new token: lower case, trimmed, sorted, no repeats,

@@ -148,11 +148,9 @@ check_token_type(const char *type, struct err *err)
 {
 	if (type == NULL || type[0] == '\0' ||
 		strcmp(type, "default-service") == 0 ||
-		strcmp(type, "service") == 0)
+		strcmp(type, "default-batch") == 0 ||
+		strcmp(type, "service") == 0 || strcmp(type, "batch") == 0)
 		return 0;
-	if (strcmp(type, "default-batch") == 0 || strcmp(type, "batch") == 0)
-		return err_set(err, ERR_INPUT, 400,
-			"batch tokens are not supported yet; use \"service\"");
 	return err_set(err, ERR_INPUT, 400, "invalid value for 'token_type'");
 }
 

@@ -13,12 +13,23 @@
 static const struct builtin {
 	const char *type, *path, *description;
 	const char *passthrough; /* a request header, or NULL */
+	bool local;
 } builtins[] = {
-	{ "system", "sys/",
-		"system endpoints used for control, policy and debugging",
-		"Accept" },
-	{ "token", MOUNT_TOKENS, "token based credentials", NULL },
-	{ "identity", MOUNT_IDENTITY, "identity store", NULL },
+	{ .type = "cubbyhole",
+		.path = "cubbyhole/",
+		.description = "per-token private secret storage",
+		.local = true },
+	{ .type = "system",
+		.path = "sys/",
+		.description =
+			"system endpoints used for control, policy and debugging",
+		.passthrough = "Accept" },
+	{ .type = "token",
+		.path = MOUNT_TOKENS,
+		.description = "token based credentials" },
+	{ .type = "identity",
+		.path = MOUNT_IDENTITY,
+		.description = "identity store" },
 };
 
 static int
@@ -31,6 +42,7 @@ add_builtin(struct mounts *mounts, const struct builtin *builtin,
 		.type = builtin->type,
 		.description = builtin->description,
 		.is_auth = type->is_auth,
+		.local = builtin->local,
 		.options = &null,
 	};
 	struct value *headers = NULL;

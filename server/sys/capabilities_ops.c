@@ -20,7 +20,7 @@ struct capabilities_in {
 			.flags = FIELD_HIDDEN, .doc = "Old name of paths.")
 
 static const struct field token_fields[] = {
-	FIELD_SECRET(struct capabilities_in, token, .len_max = 255,
+	FIELD_SECRET(struct capabilities_in, token, .len_max = 4096,
 		.doc = "The token."),
 	PATHS_FIELDS,
 	FIELD_END,
@@ -34,7 +34,7 @@ static const struct field accessor_fields[] = {
 };
 
 static const struct field self_fields[] = {
-	FIELD_SECRET(struct capabilities_in, token, .len_max = 255,
+	FIELD_SECRET(struct capabilities_in, token, .len_max = 4096,
 		.flags = FIELD_HIDDEN, .doc = "Ignored."),
 	PATHS_FIELDS,
 	FIELD_END,
@@ -116,7 +116,7 @@ find_token(struct req *req, const struct capabilities_in *in,
 			ret_token, err);
 	else
 		rc = token_find(req->server->store, barrier, tokens->uuid,
-			in->token, ret_ref, ret_token, err);
+			in->token, req->arena, ret_ref, ret_token, err);
 	if (barrier != NULL)
 		seal_release_barrier(req->server->seal);
 	mount_unref(req->server->mounts, &tokens);

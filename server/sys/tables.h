@@ -13,5 +13,6 @@ extern const struct op sys_mounts_ops[];
 extern const struct op sys_policies_ops[];
 extern const struct op sys_seal_ops[];
 extern const struct op sys_storage_ops[];
+extern const struct op sys_wrapping_ops[];
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "server/auth/new_token.h"
 #include "server/auth/token/tables.h"
+#include "server/core/identity.h"
 
 #define ORPHAN_PATH "create-orphan"
 
@@ -31,26 +32,53 @@ static const struct field create_fields[] = {
 	FIELD_STR(struct token_wish, display_name, .len_max = 255,
 		.doc = "A name for the audit log."),
 	FIELD_STR(struct token_wish, type, .len_max = 32,
-		.doc = "Type of token; \"service\"."),
+		.doc = "\"service\", or \"batch\" for one that the store keeps no record of."),
 	FIELD_STR(struct token_wish, entity_alias, .len_max = 255,
 		.doc = "Only together with a token role."),
 	FIELD_END,
 };
 
+struct creating {
+	struct new_token *made;
+	struct identity_login who; /* name NULL: no entity_alias */
+};
+
 static int
 insert_token(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct new_token *made = ctx;
+	const struct creating *creating = ctx;
+	struct new_token *made = creating->made;
+	struct req *req = made->req;
 	struct token maker;
-	int rc;
+	int rc = token_get(tx, req->token->lease.ref, req->arena, &maker, err);
 
-	rc = token_get(
-		tx, made->req->token->lease.ref, made->req->arena, &maker, err);
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return err_set(err, ERR_DENIED, 403, "permission denied");
 	}
+	if (rc == 0 && creating->who.name != NULL)
+		rc = identity_login(tx, &req->server->system, &creating->who,
+			req->arena, &made->token.entity_id, err);
 	return rc != 0 ? rc : new_token_insert(tx, made, err);
+}
+
+static int
+write_token(
+	struct new_token *made, const struct token_wish *wish, struct err *err)
+{
+	struct req *req = made->req;
+	/* The id that is drawn for a new entity lies in it. */
+	struct creating *creating = ARENA_NEW(req->arena, struct creating);
+
+	if (creating == NULL)
+		return err_set_memory(err);
+	creating->made = made;
+	if (wish->entity_alias[0] != '\0') {
+		creating->who.accessor = req->mount->accessor;
+		creating->who.name = wish->entity_alias;
+		identity_login_draw(&creating->who);
+	}
+	return req_write(req, insert_token, creating, err);
 }
 
 static int
@@ -146,10 +174,13 @@ make_token(struct new_token *made, const struct token_wish *wish,
 	struct str_list policies;
 	int rc;
 
-	rc = token_check_wish(wish, &maker, err);
+	rc = token_check_wish(wish, &maker, &made->token.batch, err);
 	if (rc == 0)
 		rc = token_choose_policies(
 			wish, &maker, req->arena, &policies, err);
+	if (rc == 0 && made->token.batch && str_list_has(&policies, "root"))
+		rc = err_set(err, ERR_INPUT, 400,
+			"batch tokens cannot be root tokens");
 	if (rc == 0)
 		rc = token_choose_lifetime(
 			wish, &maker, &policies, &limits, &made->life, err);
@@ -163,7 +194,7 @@ make_token(struct new_token *made, const struct token_wish *wish,
 	if (made->token.display_name == NULL)
 		return err_set_memory(err);
 	rc = new_token_draft(made, wish->id, err);
-	return rc != 0 ? rc : req_write(req, insert_token, made, err);
+	return rc != 0 ? rc : write_token(made, wish, err);
 }
 
 static int
@@ -175,9 +206,7 @@ create_token(struct req *req, struct reply *reply, struct err *err)
 	if (made == NULL)
 		return err_set_memory(err);
 	rc = make_token(made, req->in, NULL, err);
-	if (rc == 0)
-		new_token_reply(made, reply);
-	return rc;
+	return rc != 0 ? rc : new_token_reply(made, reply, err);
 }
 
 /* ---- by a role -------------------------------------------------------- */
@@ -200,9 +229,7 @@ make_by_role(struct req *req, const struct token_role *role,
 		return err_set_memory(err);
 	made->token.role = req_capture(req, "role_name");
 	rc = make_token(made, req->in, role, err);
-	if (rc == 0)
-		new_token_reply(made, reply);
-	return rc;
+	return rc != 0 ? rc : new_token_reply(made, reply, err);
 }
 
 static int

@@ -2,9 +2,10 @@
 #include "server/api/reply.h"
 #include "server/auth/token/subject.h"
 #include "server/auth/token/tables.h"
+#include "storage/wrapping.h"
 
 static const struct field token_fields[] = {
-	FIELD_SECRET(struct token_in, token, .len_max = 255,
+	FIELD_SECRET(struct token_in, token, .len_max = TOKEN_SENT_MAX,
 		.doc = "The token; the caller's own if left out of a look-up."),
 	FIELD_END,
 };
@@ -68,7 +69,7 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 			reply_strings(arena, token->bound_cidrs,
 				token->n_bound_cidrs));
 	reply_bool(reply, "renewable", token->lease.renewable);
-	reply_str(reply, "type", "service");
+	reply_str(reply, "type", token_type_name(token));
 	reply_times(reply, token, req_now_s(req));
 }
 
@@ -97,7 +98,11 @@ lookup_token(struct req *req, struct reply *reply, struct err *err)
 	if (in->token.len == 0)
 		return lookup_self(req, reply, err);
 	rc = subject_find(req, in->token, &subject, err);
+	/* sys/wrapping/lookup is for these (spec/core-api.md 5.1). */
+	if (rc == 0 && token_is_wrapping(subject.token))
+		rc = ERR_ABSENT;
 	if (rc == ERR_ABSENT) {
+		subject_release(&subject);
 		err_clear(err);
 		return err_set(err, ERR_DENIED, 403, "bad token");
 	}

@@ -8,8 +8,8 @@
 #include "server/core/expire.h"
 
 static const struct field renew_fields[] = {
-	FIELD_SECRET(
-		struct token_in, token, .len_max = 255, .doc = "The token."),
+	FIELD_SECRET(struct token_in, token, .len_max = TOKEN_SENT_MAX,
+		.doc = "The token."),
 	FIELD_DURATION(struct token_in, increment,
 		.doc = "New lifetime from now; the last one if left out."),
 	FIELD_END,
@@ -117,6 +117,9 @@ renew_subject(struct req *req, struct reply *reply,
 	struct renew_ctx *renew = ARENA_NEW(req->arena, struct renew_ctx);
 	int rc;
 
+	if (subject->token->batch)
+		return err_set(
+			err, ERR_INPUT, 400, "batch tokens cannot be renewed");
 	if (renew == NULL)
 		return err_set_memory(err);
 	renew->req = req;

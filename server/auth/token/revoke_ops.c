@@ -4,8 +4,8 @@
 #include "server/auth/token/tables.h"
 
 static const struct field token_fields[] = {
-	FIELD_SECRET(
-		struct token_in, token, .len_max = 255, .doc = "The token."),
+	FIELD_SECRET(struct token_in, token, .len_max = TOKEN_SENT_MAX,
+		.doc = "The token."),
 	FIELD_END,
 };
 
@@ -16,10 +16,26 @@ static const struct field accessor_fields[] = {
 };
 
 static int
+check_type(const struct token *token, struct err *err)
+{
+	return !token->batch ? 0
+			     : err_set(err, ERR_INPUT, 400,
+				       "batch tokens cannot be revoked");
+}
+
+static int
+revoke_subject(struct req *req, const struct token *token, struct err *err)
+{
+	int rc = check_type(token, err);
+
+	return rc != 0 ? rc : req_revoke_row(req, token->lease.ref, err);
+}
+
+static int
 revoke_self(struct req *req, struct reply *reply, struct err *err)
 {
 	(void)reply;
-	return req_revoke_row(req, req->token->lease.ref, err);
+	return revoke_subject(req, req->token, err);
 }
 
 static int
@@ -38,7 +54,7 @@ revoke_token(struct req *req, struct reply *reply, struct err *err)
 		return 0;
 	}
 	if (rc == 0)
-		rc = req_revoke_row(req, subject.token->lease.ref, err);
+		rc = revoke_subject(req, subject.token, err);
 	subject_release(&subject);
 	return rc;
 }
@@ -51,7 +67,7 @@ revoke_accessor(struct req *req, struct reply *reply, struct err *err)
 
 	(void)reply;
 	if (rc == 0)
-		rc = req_revoke_row(req, subject.token->lease.ref, err);
+		rc = revoke_subject(req, subject.token, err);
 	subject_release(&subject);
 	return rc;
 }
@@ -75,6 +91,8 @@ revoke_orphan(struct req *req, struct reply *reply, struct err *err)
 		return err_set(
 			err, ERR_INPUT, 400, "token to revoke not found");
 	}
+	if (rc == 0)
+		rc = check_type(subject.token, err);
 	if (rc == 0)
 		rc = req_announce(req, err);
 	if (rc == 0)

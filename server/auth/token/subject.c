@@ -17,7 +17,7 @@ subject_find(struct req *req, struct secret_view text,
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	ret_subject->text = text;
 	rc = token_find(req->server->store, barrier, req->mount->uuid, text,
-		&ret_subject->ref, &ret_subject->token, err);
+		req->arena, &ret_subject->ref, &ret_subject->token, err);
 	seal_release_barrier(req->server->seal);
 	return rc;
 }

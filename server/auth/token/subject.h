@@ -6,6 +6,8 @@
 
 #include "server/api/req.h"
 
+#define TOKEN_SENT_MAX 4096 /* bytes of a token in a body, as in a header */
+
 /* What an operation on an existing token takes. */
 struct token_in {
 	struct secret_view token;

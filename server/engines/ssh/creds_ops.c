@@ -102,8 +102,9 @@ issue_for_role(struct req *req, const struct ssh_role *role, struct err *err)
 		rc = req_check_lease_allowed(req, err);
 	if (rc != 0)
 		return rc;
-	creds->ttl_s = ssh_role_otp_ttl_s(role, fallback_ttl_s(req),
-		mount_max_ttl_s(req->server, req->mount));
+	creds->ttl_s = req_cut_ttl_s(req,
+		ssh_role_otp_ttl_s(role, fallback_ttl_s(req),
+			mount_max_ttl_s(req->server, req->mount)));
 	return otp_issue(req, &creds->grant, creds->ttl_s, &creds->otp,
 		answer_creds, creds, err);
 }

@@ -160,7 +160,7 @@ otp_issue(struct req *req, const struct otp_grant *grant, int64_t ttl_s,
 		.lease = { .kind = LEASE_OTP,
 			.state = LEASE_LIVE,
 			.ttl_s = ttl_s,
-			.owner = req->token->lease.ref },
+			.owner = token_owner(req->token) },
 		.then = then,
 		.then_ctx = ctx };
 	rc = prepare_issue(issue, grant, otp, err);

@@ -57,8 +57,15 @@ def by_jwt(api, path, fields):
     return written if written.status >= 400 else api.post('auth/jwt/login', {'role': 'route-walk', 'jwt': ISSUER.sign(claims())})
 
 
+def by_role_of_tokens(api, path, fields):
+    """A token that is asked for by a role which allows all of them."""
+    assert api.post('auth/token/roles/route-walk', {'allowed_policies': 'root,web', 'disallowed_policies': ''}).status == 204
+    return api.post('auth/token/create/route-walk', {**fields, 'ttl': '1h'})
+
+
 # How a policy that was written comes to be a token's.
-WAYS = {'auth/token/roles/': (by_token_role, 4), 'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 1), 'auth/approle/': (by_approle, 4), 'auth/jwt/': (by_jwt, 2)}
+WAYS = {'auth/token/roles/': (by_token_role, 4), 'auth/token/create/': (by_role_of_tokens, 4),
+        'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 1), 'auth/approle/': (by_approle, 4), 'auth/jwt/': (by_jwt, 2)}
 
 
 def takes_policies(server):

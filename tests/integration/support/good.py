@@ -49,6 +49,16 @@ class World:
         """So that there is one to read."""
         assert self.api.post(f'{self.mount}/config/zeroaddress', {'roles': [self.role()]}).status == 204
 
+    def wrapping(self):
+        made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
+        assert made.status == 200, made
+        return made.json['wrap_info']['token']
+
+    def cubby(self):
+        name = fresh('cubby')
+        assert self.api.post(f'cubbyhole/{name}', {'a': 'b'}).status == 204
+        return name
+
     def token_role(self):
         name = fresh('tokens')
         assert self.api.post(f'auth/token/roles/{name}', {'allowed_policies': 'default'}).status == 204
@@ -146,6 +156,7 @@ def body(make):
 LEASE = body(lambda world: {'lease_id': world.lease()})
 PREFIX = named('prefix', lambda world: world.lease().rsplit('/', 1)[0], {})
 TOKEN = body(lambda world: {'token': world.token()})
+WRAPPING = body(lambda world: {'token': world.wrapping()})
 ACCESSOR = body(lambda world: {'accessor': world.accessor()})
 
 GOOD = {
@@ -189,6 +200,15 @@ GOOD = {
     'DELETE sys/audit/{path}': named('path', 'device'),
     'POST sys/audit-hash/{path}': named('path', 'device', {'input': 'a'}),
     'POST sys/storage/backup': body(lambda world: {'file': str(world.server.directory / fresh('backup'))}),
+    'POST sys/wrapping/unwrap': WRAPPING,
+    'POST sys/wrapping/rewrap': WRAPPING,
+    'GET sys/wrapping/lookup': WRAPPING,
+    'POST sys/wrapping/lookup': WRAPPING,
+    'LIST cubbyhole/': body(lambda world: world.cubby() and None),
+    'GET cubbyhole/{path}': named('path', 'cubby'),
+    'LIST cubbyhole/{path}': named('path', lambda world: world.api.post('cubbyhole/folder/a', {'a': 'b'}) and 'folder'),
+    'POST cubbyhole/{path}': named('path', lambda world: fresh('cubby'), {'a': 'b'}),
+    'DELETE cubbyhole/{path}': named('path', 'cubby'),
     'GET sys/internal/ui/mounts/{path}': named('path', lambda world: world.mount),
     'POST auth/token/create': body(lambda world: {'ttl': '1h'}),
     'POST auth/token/create-orphan': body(lambda world: {'ttl': '1h'}),
@@ -251,7 +271,9 @@ ENDS = {'POST sys/seal'}
 # A server at work has nothing to say yes to.
 AT_START = {'POST sys/init', 'POST sys/unseal'}
 # A password is not renewed, a token not here (core-api 5.4, 6): a dynamic key will be.
-NEVER = {'POST sys/leases/renew', 'POST sys/leases/renew/{lease_id}', 'POST sys/renew', 'POST sys/renew/{lease_id}'}
+# What wraps takes a header that says so.
+NEVER = {'POST sys/wrapping/wrap',
+         'POST sys/leases/renew', 'POST sys/leases/renew/{lease_id}', 'POST sys/renew', 'POST sys/renew/{lease_id}'}
 
 
 def row_of(route, world):

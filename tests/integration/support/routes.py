@@ -70,7 +70,7 @@ def enable_methods(server):
             server.mount_auth(kind)
 
 
-def all_routes(server, mounts=('sys', 'auth/token', 'ssh', *(f'auth/{kind}' for kind in METHODS))):
+def all_routes(server, mounts=('sys', 'auth/token', 'cubbyhole', 'ssh', *(f'auth/{kind}' for kind in METHODS))):
     """Each operation of these mounts."""
     enable_methods(server)
     found = []

@@ -297,7 +297,7 @@ headers_are_checked_before_the_token(void **state)
 		"error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative");
 	request.wrap_ttl = "60";
 	api_send(fixture, &request, &reply);
-	assert_answer(400, "response wrapping is not available on this server");
+	assert_answer(400, "missing client token");
 	request.wrap_ttl = "0";
 	request.name_space = "team/";
 	api_send(fixture, &request, &reply);

@@ -12,14 +12,15 @@
 #include "server/api/route.h"
 #include "server/api/rows.h"
 #include "server/auth/auth.h"
+#include "server/engines/cubbyhole/cubbyhole.h"
 #include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/sys/sys.h"
 
 static const struct mount_type *const types[] = { &sys_mount_type,
 	&token_mount_type, &userpass_mount_type, &approle_mount_type,
-	&jwt_mount_type, &sshkey_mount_type, &identity_mount_type,
-	&ssh_mount_type };
+	&jwt_mount_type, &sshkey_mount_type, &cubbyhole_mount_type,
+	&identity_mount_type, &ssh_mount_type };
 
 typedef void row_fn(const struct mount_type *type, const struct op *op);
 

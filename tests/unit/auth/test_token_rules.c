@@ -54,8 +54,13 @@ wishes_beyond_ones_rights_are_refused(void **state)
 		{ "", "service", "", 5, 0, 0, false, false, NULL },
 		{ "", "", "", 0, 0, 1, false, true,
 			"restricted use token cannot generate child tokens" },
-		{ "", "batch", "", 0, 0, 0, false, true,
-			"batch tokens are not supported yet; use \"service\"" },
+		{ "", "batch", "", 0, 0, 0, false, true, NULL },
+		{ "own", "batch", "", 0, 0, 0, false, true,
+			"batch tokens cannot have \"id\" set" },
+		{ "", "batch", "", 3, 0, 0, false, true,
+			"batch tokens cannot have \"num_uses\" set" },
+		{ "", "batch", "", 0, 60, 0, false, true,
+			"batch tokens cannot have \"period\" set" },
 		{ "", "Service", "", 0, 0, 0, false, true,
 			"invalid 'token_type' value" },
 		{ "own", "", "", 0, 0, 0, false, false,
@@ -87,9 +92,11 @@ wishes_beyond_ones_rights_are_refused(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct token token = { .num_uses = cases[i].maker_uses };
-		const struct token_maker maker = { &token, NULL, cases[i].sudo };
+		const struct token_maker maker = { &token, NULL,
+			cases[i].sudo };
 		struct token_wish wish = plain_wish();
 		struct err err = { 0 };
+		bool batch = false;
 		int rc;
 
 		wish.id = secret_view_of(
@@ -99,7 +106,10 @@ wishes_beyond_ones_rights_are_refused(void **state)
 		wish.num_uses = cases[i].uses;
 		wish.period = cases[i].period;
 		wish.no_parent = cases[i].no_parent;
-		rc = token_check_wish(&wish, &maker, &err);
+		rc = token_check_wish(&wish, &maker, &batch, &err);
+		if (rc == 0)
+			assert_int_equal(
+				batch, strcmp(cases[i].type, "batch") == 0);
 		assert_string_equal(err.message,
 			cases[i].error != NULL ? cases[i].error : "");
 		assert_int_equal(rc, cases[i].error != NULL ? ERR_INPUT : 0);
@@ -122,6 +132,106 @@ joined(const struct str_list *list)
 #define NO_ROOT "root tokens may not be created without parent token being root"
 
 /* reliability.md L04: a name is cleaned before it is compared. */
+static void
+who_may_decide_the_type_decides_it(void **state)
+{
+	static const struct {
+		const char *by, *asked;
+		bool batch;
+	} cases[] = {
+		{ "", "", false },
+		{ "", "default", false },
+		{ "", "service", false },
+		{ "", "batch", true },
+		{ "default-service", "", false },
+		{ "default-service", "batch", true },
+		{ "default-batch", "default", true },
+		{ "default-batch", "service", false },
+		{ "service", "batch", false },
+		{ "batch", "service", true },
+		{ "batch", "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(token_is_batch_by(cases[i].asked, cases[i].by),
+			cases[i].batch);
+}
+
+/*
+ * reliability.md L14: of two limits the smaller one holds, and a role gives no
+ * policy that it does not name.
+ */
+static void
+a_role_only_narrows_what_is_asked_for(void **state)
+{
+	static const int64_t limits[] = { 0, 1, 30, 60, 3600 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(limits) * ARRAY_LEN(limits); i++) {
+		const int64_t asked = limits[i % ARRAY_LEN(limits)];
+		const int64_t given = limits[i / ARRAY_LEN(limits)];
+		const struct token_role role = { .period = given,
+			.explicit_max_ttl = given };
+		struct token_ask ask = { .period_s = asked,
+			.explicit_max_s = asked };
+
+		token_narrow_ask(&role, &ask);
+		assert_true(given == 0 ||
+			(ask.period_s <= given && ask.explicit_max_s <= given));
+		assert_true(asked == 0 ||
+			(ask.period_s <= asked && ask.explicit_max_s <= asked));
+		assert_int_equal(ask.period_s == 0, asked == 0 && given == 0);
+	}
+}
+
+static void
+a_role_says_which_policies_there_may_be(void **state)
+{
+	static const struct {
+		const char *allowed, *globs, *forbidden, *wanted, *chosen;
+	} cases[] = {
+		{ "a,b", "", "", "", "a,b,default" },
+		{ "a,b", "", "", "A", "a,default" },
+		{ "a", "", "", "a,c", NULL },
+		{ "", "x-*", "", "x-1,X-2", "default,x-1,x-2" },
+		{ "", "x-*", "", "y", NULL },
+		{ "a", "x-*", "", "a,x-1", "a,default,x-1" },
+		{ "", "", "a", "b", "b,default" },
+		{ "", "", "a", " A ", NULL },
+		{ "a,b", "", "b", "", NULL },
+		{ "a,b", "", "b", "a", "a,default" },
+		{ "a", "", "default", "", "a" },
+		{ "root", "", "", "", NULL },
+		{ "response-wrapping", "", "", "", NULL },
+	};
+	const struct token token = token_of("mine");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct token_role role = { .allowed_policies = names(
+							 cases[i].allowed),
+			.allowed_policies_glob = names(cases[i].globs),
+			.disallowed_policies = names(cases[i].forbidden),
+			.type = "default-service" };
+		const struct token_maker maker = { &token, &role, false };
+		struct token_wish wish = plain_wish();
+		struct str_list chosen, expected;
+		struct err err = { 0 };
+		int rc;
+
+		wish.policies = names(cases[i].wanted);
+		rc = token_choose_policies(&wish, &maker, arena, &chosen, &err);
+		assert_int_equal(rc, cases[i].chosen == NULL ? ERR_INPUT : 0);
+		if (rc != 0)
+			continue;
+		expected = names(cases[i].chosen);
+		assert_int_equal(chosen.n, expected.n);
+		for (size_t k = 0; k < chosen.n; k++)
+			assert_string_equal(chosen.items[k], expected.items[k]);
+	}
+}
+
 static void
 policies_are_cleaned_then_bounded_by_the_maker(void **state)
 {
@@ -157,7 +267,8 @@ policies_are_cleaned_then_bounded_by_the_maker(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct token token = token_of(cases[i].maker);
-		const struct token_maker maker = { &token, NULL, cases[i].sudo };
+		const struct token_maker maker = { &token, NULL,
+			cases[i].sudo };
 		struct token_wish wish = plain_wish();
 		struct str_list chosen = { .n = 0 };
 		struct err err = { 0 };
@@ -265,6 +376,9 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(wishes_beyond_ones_rights_are_refused),
+		TEST(who_may_decide_the_type_decides_it),
+		TEST(a_role_only_narrows_what_is_asked_for),
+		TEST(a_role_says_which_policies_there_may_be),
 		TEST(policies_are_cleaned_then_bounded_by_the_maker),
 		TEST(names_for_people_hold_letters_digits_and_dashes),
 		TEST(lifetimes_are_cut_at_the_smallest_limit),

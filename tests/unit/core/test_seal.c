@@ -199,7 +199,7 @@ the_root_token_works(void **state)
 	(void)state;
 	assert_memory_equal(text, "hvs.", 4);
 	if (token_find(server->store, barrier, mount->uuid,
-		    secret_view_of(text, strlen(text)), &ref, &token,
+		    secret_view_of(text, strlen(text)), NULL, &ref, &token,
 		    &err) != 0)
 		fail_msg("%s %s", err.message, err.detail);
 	assert_int_equal(token->n_policies, 1);

@@ -18,7 +18,8 @@ find_in(struct rows *rows, const char *mount, const char *text, size_t len)
 	const struct token *token = NULL;
 	uint64_t row = 0;
 	int rc = token_find(rows->store, rows->barrier, mount,
-		secret_view_of(text, len), &ref, &token, rows_err(rows));
+		secret_view_of(text, len), rows->arena, &ref, &token,
+		rows_err(rows));
 
 	if (rc == 0)
 		row = token->lease.ref.row;
@@ -63,7 +64,7 @@ a_token_is_found_with_all_that_it_says(void **state)
 	assert_int_equal(strlen(draft.accessor), 24);
 	assert_int_equal(token_find(rows->store, rows->barrier, MOUNT_TOKENS,
 				 secret_view_of(draft.text, strlen(draft.text)),
-				 &ref, &token, NULL),
+				 rows->arena, &ref, &token, NULL),
 		0);
 	assert_true(token->lease.ref.row == draft.ref.row);
 	assert_string_equal(token->accessor, draft.accessor);
