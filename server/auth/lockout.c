@@ -148,7 +148,7 @@ lockout_forget(struct lockout *lockout, const uint8_t key[LOCKOUT_KEY])
 	lock_give(&lockout->lock, &lockout_guard);
 }
 
-/* ---- of the logins of this server ---------------------------------------- */
+/* ---- of the logins of this server ------------------------------------- */
 
 int
 lockout_check(const struct req *req, const char *name, struct err *err)

@@ -27,7 +27,7 @@ login_check_address(const struct req *req, const struct token_params *params,
 	return err_set(err, ERR_DENIED, 403, "permission denied");
 }
 
-/* ---- the record behind a login ------------------------------------------ */
+/* ---- the record behind a login ---------------------------------------- */
 
 struct finding {
 	struct req *req;
@@ -103,7 +103,7 @@ login_record_check(struct store_tx *tx, const struct login_record *by,
 		err, ERR_BUSY, 503, "the login's role changed, try again");
 }
 
-/* ---- what the token is to be -------------------------------------------- */
+/* ---- what the token is to be ------------------------------------------ */
 
 static int
 list_policies(const struct token_params *params, struct arena *arena,
@@ -269,8 +269,7 @@ login_display_name(const struct req *req, const char *name)
 	return text;
 }
 
-/* ---- renewals --------------------------------------------------------------
- */
+/* ---- renewals --------------------------------------------------------- */
 
 static bool
 has_policies(const struct token *token, const struct str_list *policies)

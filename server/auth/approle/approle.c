@@ -43,7 +43,8 @@ renew(struct req *req, const struct mount *mount, const struct token *token,
 }
 
 static const struct op *const tables[] = { approle_role_ops,
-	approle_secret_id_ops, approle_tidy_ops, approle_login_ops, NULL };
+	approle_secret_new_ops, approle_secret_id_ops, approle_tidy_ops,
+	approle_login_ops, NULL };
 
 static const struct record_type *const records[] = { &approle_role_record,
 	NULL };

@@ -7,8 +7,8 @@
 
 #include "server/api/op.h"
 
-extern const struct op approle_role_ops[], approle_secret_id_ops[],
-	approle_tidy_ops[], approle_login_ops[];
+extern const struct op approle_role_ops[], approle_secret_new_ops[],
+	approle_secret_id_ops[], approle_tidy_ops[], approle_login_ops[];
 
 /* What every refused proof is answered. */
 #define APPROLE_REFUSED "invalid role or secret ID"

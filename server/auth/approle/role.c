@@ -21,8 +21,7 @@ static const struct field role_fields[] = {
 	FIELD_END,
 };
 
-/* ---- role ids --------------------------------------------------------------
- */
+/* ---- role ids --------------------------------------------------------- */
 
 /* The index record of a role id; NULL: no memory. */
 static const char *
@@ -95,8 +94,7 @@ put_index(struct store_tx *tx, struct req *req, const char *role_id,
 	return kv_put(tx, &req->mount->kv, index, value, err);
 }
 
-/* ---- writes ----------------------------------------------------------------
- */
+/* ---- writes ----------------------------------------------------------- */
 
 /* What a closure may not draw. */
 static int
@@ -198,8 +196,7 @@ forget_role(
 	return rc != 0 ? rc : drop_index(tx, req, role->role_id, err);
 }
 
-/* ---- reads -----------------------------------------------------------------
- */
+/* ---- reads ------------------------------------------------------------ */
 
 static void
 show_role(struct req *req, const char *name, const void *record,

@@ -11,8 +11,7 @@
 	"The \"bound_cidr_list\" field is deprecated and will be removed. "    \
 	"Please use \"secret_id_bound_cidrs\" instead."
 
-/* ---- the role --------------------------------------------------------------
- */
+/* ---- the role --------------------------------------------------------- */
 
 /* Its secret ids are dead without it; their rows go now, or with a tidy. */
 static void
@@ -53,8 +52,7 @@ delete_role(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
-/* ---- its parts -------------------------------------------------------------
- */
+/* ---- its parts -------------------------------------------------------- */
 
 static int
 write_part(struct req *req, struct reply *reply, struct err *err)

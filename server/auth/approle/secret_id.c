@@ -44,8 +44,7 @@ approle_secrets_of(struct req *req, const struct approle_role *role,
 	return rc;
 }
 
-/* ---- names -----------------------------------------------------------------
- */
+/* ---- names ------------------------------------------------------------ */
 
 /* The hash of a text, which is good for this role alone. */
 static int
@@ -103,8 +102,7 @@ approle_secret_accessor(struct store_tx *tx,
 		secrets->req->mount->uuid, lease->ref, lease->salt, out, err);
 }
 
-/* ---- new ones --------------------------------------------------------------
- */
+/* ---- new ones --------------------------------------------------------- */
 
 /* A text of our own: the row's number, sealed with random bits. */
 static int
@@ -216,8 +214,7 @@ approle_secret_insert(struct store_tx *tx,
 	return rc != 0 ? rc : lease_insert(tx, lease, err);
 }
 
-/* ---- found -----------------------------------------------------------------
- */
+/* ---- found ------------------------------------------------------------ */
 
 static int
 decode(const struct lease *lease, struct arena *arena,
@@ -311,8 +308,7 @@ approle_secret_by_accessor(struct store_tx *tx,
 		: ERR_ABSENT;
 }
 
-/* ---- used up ---------------------------------------------------------------
- */
+/* ---- used up ---------------------------------------------------------- */
 
 static int
 count_use(struct store_tx *tx, const struct approle_secret_id *secret,

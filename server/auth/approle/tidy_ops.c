@@ -78,9 +78,7 @@ tidy(struct req *req, struct reply *reply, struct err *err)
 		if (rc != 0)
 			return rc;
 	}
-	reply->status = 202;
-	req_warn(req,
-		"Tidy operation successfully started. Any information from the operation will be printed to Vault's server logs.");
+	reply_tidy_started(reply);
 	return 0;
 }
 

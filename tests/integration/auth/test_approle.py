@@ -412,7 +412,7 @@ def test_an_expired_secret_id_is_gone(methods):
     wait_for(lambda: role.lookup(short).status == 404, 'the secret id expires')
     assert role.login(short['secret_id']).errors == [REFUSED]
     assert role.login(long['secret_id']).status == 200
-    assert role.api.list(role.path('secret-id')).data['keys'] == [long['secret_id_accessor']]
+    wait_for(lambda: role.api.list(role.path('secret-id')).data['keys'] == [long['secret_id_accessor']], 'its row goes')
 
 
 # ---- addresses ------------------------------------------------------------------------------
