@@ -2,7 +2,9 @@
 import pytest
 
 from support.cases import empty, run, wrapped
+from support.wire import Wire
 
+RUSH = 200
 WRONG = 'invalid username or password'
 NOTHING = {'token_bound_cidrs': [], 'token_explicit_max_ttl': 0, 'token_max_ttl': 0, 'token_no_default_policy': False,
            'token_num_uses': 0, 'token_period': 0, 'token_policies': [], 'token_ttl': 0, 'token_type': 'default'}
@@ -143,6 +145,35 @@ def test_what_tokens_are_made_of(methods):
     for _ in range(2):
         assert methods.api(auth['client_token']).get('sys/mounts').status == 403
     assert root.post('auth/token/lookup', {'token': auth['client_token']}).status == 403
+
+
+@pytest.mark.parametrize('kind, start', [('batch', 'hvb.'), ('service', 'hvs.'), ('default', 'hvs.'), ('', 'hvs.')])
+def test_types_of_tokens(methods, kind, start):
+    name = f'typed{kind}'
+    user(methods, name, token_type=kind, token_ttl='10m')
+    auth = login(methods, name).json['auth']
+    assert auth['client_token'].startswith(start)
+    assert auth['token_type'] == ('batch' if kind == 'batch' else 'service')
+    assert methods.api(auth['client_token']).get('auth/token/lookup-self').data['meta'] == {'username': name}
+    assert methods.api().get(f'auth/userpass/users/{name}').data['token_type'] == (kind or 'default')
+
+
+def test_too_many_logins_at_once_are_told_to_come_again(methods):
+    """The two threads that hash have a bounded queue; whoever finds it full has lost nothing."""
+    user(methods, 'rush')
+    wires = [Wire(methods, token=None) for _ in range(RUSH)]
+    for one in wires:
+        one.hold('PUT', 'auth/userpass/login/rush', {'password': 'right'})
+    for one in wires:
+        one.let_go()
+    answers = [one.answer() for one in wires]
+    for one in wires:
+        one.close()
+    assert {status for status, _ in answers} <= {200, 503}
+    assert {str(body) for status, body in answers if status == 503} <= {"{'errors': ['overloaded']}"}
+    assert [status for status, _ in answers].count(200) >= 1
+    # Others are served meanwhile and afterwards, and the name is not locked.
+    assert login(methods, 'rush').status == 200
 
 
 def test_no_login_gives_root(methods):
