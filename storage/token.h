@@ -28,6 +28,8 @@ struct token {
 	struct token_meta meta;
 	const char *entity_id; /* "" */
 	const char *role;      /* of auth/token/roles that made it, or "" */
+	/* What its login was proven with, for renewals alone; NULL is "". */
+	const char *proof;
 	/* Blocks of addresses it may be used from; none: any. */
 	const char **bound_cidrs;
 	size_t n_bound_cidrs;

@@ -7,8 +7,8 @@
 #include "lib/secret.h"
 #include "storage/pack.h"
 
-/* Version 1 knew neither role nor bound_cidrs. */
-#define TOKEN_VERSION 2
+/* Version 1 knew neither role nor bound_cidrs, version 2 no proof. */
+#define TOKEN_VERSION 3
 
 enum token_flag { FLAG_NO_DEFAULT_POLICY = 1 };
 
@@ -37,6 +37,7 @@ token_encode(const struct token *token, struct buf *out, struct err *err)
 	pack_u32(out, (uint32_t)token->n_bound_cidrs);
 	for (size_t i = 0; i < token->n_bound_cidrs; i++)
 		pack_str(out, token->bound_cidrs[i]);
+	pack_str(out, token->proof);
 	return buf_check(out, err);
 }
 
@@ -97,7 +98,7 @@ token_decode(const struct lease *lease, struct arena *arena,
 	struct token *ret_token, struct err *err)
 {
 	struct unpack in = unpack_of(lease->data);
-	struct token token = { .lease = *lease, .role = "" };
+	struct token token = { .lease = *lease, .role = "", .proof = "" };
 	const uint8_t version = unpack_u8(&in);
 	int rc;
 
@@ -122,6 +123,8 @@ token_decode(const struct lease *lease, struct arena *arena,
 		token.bound_cidrs =
 			unpack_list(&in, arena, token.n_bound_cidrs, 1);
 	}
+	if (version >= 3)
+		token.proof = unpack_str(&in, arena);
 	token.orphan = lease->owner.row == 0;
 	rc = unpack_end(&in, "a token record", err);
 	if (rc == 0)
@@ -141,12 +144,12 @@ struct packer {
 static const char *
 keep_str(struct packer *packer, const char *str)
 {
-	size_t len = strlen(str) + 1;
+	size_t len = str != NULL ? strlen(str) + 1 : 1;
 	char *copy = NULL;
 
 	if (packer->strings != NULL) {
 		copy = packer->strings + packer->n_bytes;
-		memcpy(copy, str, len);
+		memcpy(copy, str != NULL ? str : "", len);
 	}
 	packer->n_bytes += len;
 	return copy;
@@ -182,6 +185,7 @@ keep_all(struct packer *packer, struct token *copy, const struct token *token)
 	copy->role = keep_str(packer, token->role);
 	copy->bound_cidrs =
 		keep_list(packer, token->bound_cidrs, token->n_bound_cidrs);
+	copy->proof = keep_str(packer, token->proof);
 }
 
 /* The block's size stands before the token, for wiping. */

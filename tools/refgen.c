@@ -27,6 +27,7 @@ static const struct page {
 	{ "auth-token", { "auth/token/", &token_mount_type } },
 	{ "auth-approle", { "auth/approle/", &approle_mount_type } },
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
+	{ "auth-cert", { "auth/cert/", &cert_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
 	{ "auth-ssh", { "auth/ssh/", &sshkey_mount_type } },
 	{ "cubbyhole", { "cubbyhole/", &cubbyhole_mount_type } },

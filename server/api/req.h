@@ -19,6 +19,7 @@
 #include "storage/token.h"
 
 #define REQ_CAPTURES_MAX 4
+#define REQ_CERTS_MAX 10
 #define REQ_ARENA_MAX (64 * 1024 * 1024)
 
 struct req_pair {
@@ -64,6 +65,10 @@ struct req {
 	const char *policy_override_text;
 	const char *namespace_text; /* X-Vault-Namespace, or "" */
 	struct netaddr peer;        /* family 0: a Unix socket */
+	bool is_tls;
+	/* The caller's certificate and what came with it, as DER; unchecked. */
+	struct span client_certs[REQ_CERTS_MAX];
+	size_t n_client_certs;
 	bool local_listener;        /* loopback or Unix socket */
 	bool unauthenticated_rekey; /* of the listener */
 

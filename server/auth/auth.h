@@ -8,6 +8,7 @@ extern const struct mount_type approle_mount_type;
 extern const struct mount_type sshkey_mount_type;
 extern const struct mount_type token_mount_type;
 extern const struct mount_type userpass_mount_type;
+extern const struct mount_type cert_mount_type;
 extern const struct mount_type jwt_mount_type;
 
 #endif

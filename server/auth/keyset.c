@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/sha256.h"
 #include "server/auth/keyset_load.h"
@@ -40,11 +41,13 @@ struct entry {
 	unsigned waiting;
 };
 
+static struct guard table_guard;
+
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t loaded;
-	uint64_t uses;
-	struct entry entries[SETS_MAX];
+	uint64_t uses GUARDED_BY(table_guard);
+	struct entry entries[SETS_MAX] GUARDED_BY(table_guard);
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.loaded = PTHREAD_COND_INITIALIZER };
 
@@ -101,6 +104,7 @@ is_idle(const struct entry *entry)
 /* The entry of this id, made where there is none; NULL: all are at work. */
 static struct entry *
 claim_entry(const uint8_t id[SHA256_BYTES], int64_t now_ns)
+	REQUIRES(table_guard)
 {
 	struct entry *oldest = NULL;
 
@@ -158,15 +162,16 @@ may_load(const struct look *look, struct entry *entry, int64_t now_ns)
 
 static int
 load_entry(const struct look *look, struct entry *entry, struct err *err)
+	REQUIRES(table_guard)
 {
 	struct shared_keys *fresh = NULL;
 	struct err why = { 0 };
 	int rc;
 
 	entry->loading = true;
-	(void)pthread_mutex_unlock(&table.lock);
+	lock_give(&table.lock, &table_guard);
 	rc = load_shared(look, &fresh, &why);
-	(void)pthread_mutex_lock(&table.lock);
+	lock_take(&table.lock, &table_guard);
 	entry->loading = false;
 	if (rc == 0) {
 		unref_keys(&entry->keys);
@@ -180,14 +185,14 @@ load_entry(const struct look *look, struct entry *entry, struct err *err)
 }
 
 static int
-wait_for_load(struct entry *entry, struct err *err)
+wait_for_load(struct entry *entry, struct err *err) REQUIRES(table_guard)
 {
 	if (entry->waiting == WAITERS_MAX)
 		return err_set(err, ERR_BUSY, 503,
 			"too many wait for the issuer's keys, try again");
 	entry->waiting++;
 	while (entry->loading)
-		(void)pthread_cond_wait(&table.loaded, &table.lock);
+		lock_wait(&table.loaded, &table.lock, &table_guard);
 	entry->waiting--;
 	return 0;
 }
@@ -195,7 +200,7 @@ wait_for_load(struct entry *entry, struct err *err)
 /* Newer keys than those seen, where they can be had. */
 static int
 renew_entry(const struct look *look, struct entry *entry, int64_t now_ns,
-	struct err *err)
+	struct err *err) REQUIRES(table_guard)
 {
 	if (entry->loading)
 		return wait_for_load(entry, err);
@@ -225,8 +230,8 @@ make_do(const struct look *look, const struct entry *entry, int64_t now_ns,
 }
 
 static int
-get_locked(
-	const struct look *look, struct shared_keys **ret_shared, struct err *err)
+get_locked(const struct look *look, struct shared_keys **ret_shared,
+	struct err *err) REQUIRES(table_guard)
 {
 	const int64_t now_ns = clock_boot_ns(look->server->clock);
 	struct entry *entry = claim_entry(look->id, now_ns);
@@ -289,9 +294,9 @@ get_keys(struct server *server, const struct keyset_source *source,
 
 	if (rc != 0)
 		return rc;
-	(void)pthread_mutex_lock(&table.lock);
+	lock_take(&table.lock, &table_guard);
 	rc = get_locked(&look, ret_shared, err);
-	(void)pthread_mutex_unlock(&table.lock);
+	lock_give(&table.lock, &table_guard);
 	return rc;
 }
 

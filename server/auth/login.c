@@ -172,6 +172,7 @@ fill(struct new_token *made, const struct login *login, struct err *err)
 	if (rc != 0)
 		return rc;
 	token->display_name = login->display_name;
+	token->proof = login->proof;
 	token->meta = (struct token_meta){ login->meta.keys, login->meta.values,
 		login->meta.n };
 	token->num_uses = params->num_uses;

@@ -46,6 +46,11 @@ struct login {
 	const char *alias;
 	struct str_map alias_meta;
 	/*
+	 * What exactly proved it, for the method's renew hook alone: the hash
+	 * of a certificate. NULL: nothing to keep.
+	 */
+	const char *proof;
+	/*
 	 * What the proof takes with it, in the token's own transaction and
 	 * before it: a use of a secret id, a nonce. Its error is the answer's.
 	 * NULL: nothing.

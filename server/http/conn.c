@@ -298,6 +298,16 @@ body_cap(const struct conn *conn, const struct req *req)
 		conn->endpoint->body_max);
 }
 
+/* Who the peer is by TLS. False: no memory. */
+static bool
+take_certs(const struct conn *conn, struct req *req)
+{
+	req->is_tls = conn->transport.tls != NULL;
+	return transport_peer_certs(&conn->transport, req->arena,
+		       req->client_certs, REQ_CERTS_MAX,
+		       &req->n_client_certs) == 0;
+}
+
 /* The head is whole: path, token, and how much body may follow. */
 static enum http_step
 take_head(struct conn *conn)
@@ -313,6 +323,8 @@ take_head(struct conn *conn)
 	if (req != NULL)
 		conn->verdict = request_fill(req, &conn->parser, conn->endpoint,
 			&conn->peer, &conn->location);
+	if (conn->verdict == HTTP_PATH_OK && !take_certs(conn, req))
+		conn->verdict = HTTP_PATH_MEMORY;
 	if (conn->verdict == HTTP_PATH_OK && conn->parser.method != HTTP_OTHER)
 		cap = body_cap(conn, req);
 	else if (cap > REFUSED_BODY_MAX)

@@ -42,6 +42,47 @@ transport_close(struct transport *transport)
 	*transport = (struct transport){ .fd = -1 };
 }
 
+/* One certificate as DER; data NULL: no memory. */
+static struct span
+der_of(X509 *cert, struct arena *arena)
+{
+	unsigned char *der = NULL;
+	const int len = i2d_X509(cert, &der);
+	struct span copy = SPAN_NONE;
+
+	if (len > 0)
+		copy = arena_dup(arena, span_of(der, (size_t)len));
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return copy;
+}
+
+int
+transport_peer_certs(const struct transport *transport, struct arena *arena,
+	struct span *ret_certs, size_t cap, size_t *ret_n)
+{
+	X509 *leaf = transport->tls != NULL
+		? SSL_get0_peer_certificate(transport->tls)
+		: NULL;
+	STACK_OF(X509) * others;
+	size_t n = 0;
+
+	*ret_n = 0;
+	if (leaf == NULL || cap == 0)
+		return 0;
+	/* A server's view: the chain is without the peer's own. */
+	others = SSL_get_peer_cert_chain(transport->tls);
+	ret_certs[n++] = der_of(leaf, arena);
+	for (int i = 0; i < sk_X509_num(others) && n < cap; i++)
+		ret_certs[n++] = der_of(sk_X509_value(others, i), arena);
+	for (size_t i = 0; i < n; i++) {
+		if (ret_certs[i].data == NULL)
+			return ERR_MEMORY;
+	}
+	*ret_n = n;
+	return 0;
+}
+
 /* What an OpenSSL call that gave no bytes means. */
 static int
 tls_result(struct transport *transport, int got)

@@ -5,6 +5,7 @@
 #ifndef SALLYPORT_SERVER_HTTP_TRANSPORT_H
 #define SALLYPORT_SERVER_HTTP_TRANSPORT_H
 
+#include "lib/arena.h"
 #include "lib/err.h"
 
 typedef struct ssl_st SSL;
@@ -34,6 +35,14 @@ int transport_read(
 	struct transport *transport, void *data, size_t size, size_t *ret_len);
 int transport_write(struct transport *transport, const void *data, size_t size,
 	size_t *ret_len);
+
+/*
+ * The peer's certificate, of which it has shown that it holds the key, and what
+ * it sent with it, as DER in arena; cap at most, the rest is left out.
+ * ERR_MEMORY.
+ */
+int transport_peer_certs(const struct transport *transport, struct arena *arena,
+	struct span *ret_certs, size_t cap, size_t *ret_n);
 
 /* Bytes wait inside TLS that no event will announce. */
 bool transport_has_pending(const struct transport *transport);
