@@ -29,6 +29,7 @@ static const struct page {
 	{ "auth-userpass", { "auth/userpass/", &userpass_mount_type } },
 	{ "auth-cert", { "auth/cert/", &cert_mount_type } },
 	{ "auth-jwt", { "auth/jwt/", &jwt_mount_type } },
+	{ "auth-kubernetes", { "auth/kubernetes/", &kubernetes_mount_type } },
 	{ "auth-ssh", { "auth/ssh/", &sshkey_mount_type } },
 	{ "cubbyhole", { "cubbyhole/", &cubbyhole_mount_type } },
 	{ "identity", { "identity/", &identity_mount_type } },

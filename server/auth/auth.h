@@ -10,5 +10,6 @@ extern const struct mount_type token_mount_type;
 extern const struct mount_type userpass_mount_type;
 extern const struct mount_type cert_mount_type;
 extern const struct mount_type jwt_mount_type;
+extern const struct mount_type kubernetes_mount_type;
 
 #endif

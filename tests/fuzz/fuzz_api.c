@@ -37,9 +37,9 @@ renew_service(void)
 {
 	static const struct mount_type *const types[] = { &sys_mount_type,
 		&token_mount_type, &userpass_mount_type, &approle_mount_type,
-		&cert_mount_type, &jwt_mount_type, &sshkey_mount_type,
-		&cubbyhole_mount_type, &identity_mount_type, &ssh_mount_type,
-		NULL };
+		&cert_mount_type, &jwt_mount_type, &kubernetes_mount_type,
+		&sshkey_mount_type, &cubbyhole_mount_type, &identity_mount_type,
+		&ssh_mount_type, NULL };
 	struct api_reply reply;
 
 	if (fixture != NULL && n_inputs++ < INPUTS_MAX &&

@@ -19,8 +19,9 @@
 
 static const struct mount_type *const types[] = { &sys_mount_type,
 	&token_mount_type, &userpass_mount_type, &approle_mount_type,
-	&cert_mount_type, &jwt_mount_type, &sshkey_mount_type,
-	&cubbyhole_mount_type, &identity_mount_type, &ssh_mount_type };
+	&cert_mount_type, &jwt_mount_type, &kubernetes_mount_type,
+	&sshkey_mount_type, &cubbyhole_mount_type, &identity_mount_type,
+	&ssh_mount_type };
 
 typedef void row_fn(const struct mount_type *type, const struct op *op);
 

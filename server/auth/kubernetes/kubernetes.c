@@ -1,0 +1,43 @@
+/* The method's entry: its tables, and what its tokens may renew by. */
+#include "server/auth/kubernetes/kubernetes.h"
+
+#include "server/auth/auth.h"
+#include "server/auth/login.h"
+
+/* By the role as it stands now; the token in hand is proof enough. */
+static int
+renew_kubernetes(struct req *req, const struct mount *mount,
+	const struct token *token, const struct token_params **ret_params,
+	struct err *err)
+{
+	struct compiled *ref = NULL;
+	const void *found = NULL;
+	int rc = login_find_role(req, mount, token, "role",
+		&kubernetes_role_record, &ref, &found, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_params = token_params_dup(
+		&((const struct kubernetes_role *)found)->token, req->arena);
+	compiled_unref(&ref);
+	return *ret_params != NULL ? 0 : err_set_memory(err);
+}
+
+static const struct op *const kubernetes_tables[] = { kubernetes_config_ops,
+	kubernetes_role_ops, kubernetes_login_ops, NULL };
+
+static const struct record_type *const kubernetes_records[] = {
+	&kubernetes_config_record, &kubernetes_role_record, NULL
+};
+
+const struct mount_type kubernetes_mount_type = {
+	.name = "kubernetes",
+	.description =
+		"The kubernetes auth method logs in pods by the token of their service\n"
+		"account. The cluster's API is asked whether a token is good; a role says which\n"
+		"accounts log in.",
+	.is_auth = true,
+	.tables = kubernetes_tables,
+	.records = kubernetes_records,
+	.renew = renew_kubernetes,
+};
