@@ -65,7 +65,9 @@ def state(wire):
         accessors = sorted(accessors['keys'])
     leases = each('sys/leases/lookup/ssh/creds', 'LIST')
     return {'mounts': data('GET', 'sys/mounts'), 'tune': data('GET', 'sys/mounts/ssh/tune'), 'devices': devices,
-            'auth': data('GET', 'sys/auth'), 'users': each('auth/userpass/users'), 'approles': each('auth/approle/role'), 'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'jwt': each('auth/jwt/role'), 'issuer': data('GET', 'auth/jwt/config'), 'leases': leases, 'accessors': accessors,
+            'auth': data('GET', 'sys/auth'), 'users': each('auth/userpass/users'), 'approles': each('auth/approle/role'), 'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'jwt': each('auth/jwt/role'), 'issuer': data('GET', 'auth/jwt/config'),
+            'certs': each('auth/cert/certs'), 'crls': each('auth/cert/crls'), 'binding': data('GET', 'auth/cert/config'),
+            'pods': each('auth/kubernetes/role'), 'cluster': data('GET', 'auth/kubernetes/config'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
@@ -428,7 +430,8 @@ def test_wrong_types_and_ranges(table):
 
 # ---- read -------------------------------------------------------------------------------
 
-RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/']
+RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
+           'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/']
 
 
 def test_absent_records(table):
@@ -479,6 +482,13 @@ ROWS = {
     'POST auth/approle/role/{role}/custom-secret-id': [({}, 'missing secret_id'), ({'secret_id': 'a', 'metadata': '[]'}, '')],
     'POST auth/approle/login': [({}, 'missing role_id'), ({'role_id': 'a'}, 'missing secret_id'),
                                 ({'role_id': 'a', 'secret_id': 'b'}, 'invalid role or secret ID')],
+    'POST auth/cert/certs/{name}': [({'certificate': 'wood'}, 'failed to parse certificate')],
+    'POST auth/cert/crls/{name}': [({'crl': 'wood'}, 'failed to parse CRL'), ({}, 'missing crl')],
+    'POST auth/cert/login': [({}, 'tls connection required'), ({'name': 'wood'}, 'tls connection required')],
+    'POST auth/kubernetes/config': [({}, 'no host provided'), ({'kubernetes_host': 'wood'}, 'kubernetes_host does not')],
+    'POST auth/kubernetes/role/{name}': [({'bound_service_account_names': ['*', 'a']}, 'can not mix')],
+    'POST auth/kubernetes/login': [({}, 'missing role'), ({'role': 'wood'}, 'missing jwt'),
+                                   ({'role': 'wood', 'jwt': 'a'}, 'invalid role name "wood"')],
     'POST auth/jwt/config': [({}, 'exactly one of'), ({'jwt_validation_pubkeys': 'wood'}, 'no PEM text')],
     'POST auth/jwt/role/{name}': [({'role_type': 'oidc'}, "role_type 'oidc'"), ({'bound_claims_type': 'wood'}, 'invalid'),
                                   ({'claim_mappings': {'a': 'role'}}, 'metadata key')],

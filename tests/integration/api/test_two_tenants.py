@@ -11,12 +11,14 @@ import urllib.parse
 import pytest
 
 from support.figures import figure
+from support.good import CERT_ROLE, CRL, ISSUER, JWT_ROLE, KUBERNETES, KUBERNETES_ROLE
 from support.routes import all_routes
 from support.server import Server
 
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
-       'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor'}
+       'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
+       'default_role': 'role'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -31,6 +33,7 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
+          **{one: {'name': 'role'} for one in ('role/{name}', 'certs/{name}', 'crls/{name}', 'login')},
           'sys/audit/{path}': {'path': 'device'}, 'sys/audit-hash/{path}': {'path': 'device'}}
 # Fields that name nothing of anybody's.
 PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
@@ -43,7 +46,17 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'bind_secret_id', 'secret_id_num_uses', 'secret_id_ttl', 'secret_id_bound_cidrs', 'bound_cidr_list',
          'local_secret_ids', 'metadata', 'zeroaddress_requires_sudo', 'ip', 'username', 'host',
          'allowed_policies', 'allowed_policies_glob', 'disallowed_policies', 'disallowed_policies_glob', 'allowed_entity_aliases',
-         'orphan', 'path_suffix'}
+         'orphan', 'path_suffix', 'jwt', 'jwt_validation_pubkeys', 'jwks_url', 'jwks_ca_pem', 'oidc_discovery_url',
+         'oidc_discovery_ca_pem', 'oidc_client_id', 'bound_issuer', 'jwt_supported_algs', 'role_type', 'user_claim', 'groups_claim',
+         'bound_subject', 'bound_audiences', 'bound_claims', 'bound_claims_type', 'claim_mappings', 'expiration_leeway',
+         'not_before_leeway', 'clock_skew_leeway', 'certificate', 'allowed_names', 'allowed_common_names', 'allowed_dns_sans',
+         'allowed_email_sans', 'allowed_uri_sans', 'allowed_organizational_units', 'required_extensions', 'disable_binding', 'crl',
+         'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
+         'disable_local_ca_jwt', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
+# Mounts of methods that prove who calls by keys of others: what a tenant writes there.
+PROVEN = {'jwt': {'config': {'jwt_validation_pubkeys': ISSUER.pem}, 'role': JWT_ROLE},
+          'cert': {'config': {'disable_binding': True}, 'certs': CERT_ROLE, 'crls': CRL},
+          'kubernetes': {'config': KUBERNETES, 'role': KUBERNETES_ROLE}}
 
 NAMES = ('red', 'blue')
 MARK = {'red': 'RedsOwn', 'blue': 'BluesOwn'}
@@ -52,7 +65,7 @@ EVERY = '"create", "read", "update", "delete", "list"'
 
 def policy_of(name):
     """All that a tenant needs, and nothing beside."""
-    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'auth/app-{name}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
+    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'auth/app-{name}/*', *(f'auth/{kind}-{name}/*' for kind in PROVEN), f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
             f'sys/policy/{name}-*',
             f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
     sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
@@ -91,6 +104,11 @@ class Tenant:
         assert self.root.post(f'auth/app-{name}/role/same').status == 204
         made = self.root.post(f'{self.approle}/secret-id', {'metadata': json.dumps({'of': self.mark}), 'num_uses': 2}).data
         self.secret_id, self.secret_accessor = made['secret_id'], made['secret_id_accessor']
+        for kind, written in PROVEN.items():
+            server.mount_auth(kind, f'{kind}-{name}')
+            for path, body in written.items():
+                for role in ('',) if path == 'config' else (f'/{self.role}', '/same'):
+                    assert self.root.post(f'auth/{kind}-{name}/{path}{role}', body).status == 204
 
     def new_token(self):
         auth = self.root.post('auth/token/create', {
@@ -118,6 +136,9 @@ class Tenant:
                 'approles': root.list(f'auth/app-{name}/role').data, 'approle': root.get(self.approle).data,
                 'role_id': root.get(f'{self.approle}/role-id').data, 'secrets': root.list(f'{self.approle}/secret-id').data,
                 'secret': root.post(f'{self.approle}/secret-id/lookup', {'secret_id': self.secret_id}).json['data'],
+                'proven': [(root.get(f'auth/{kind}-{name}/{path}{"" if path == "config" else f"/{self.role}"}').data,
+                            root.list(f'auth/{kind}-{name}/{path}').body.partition('"data"')[2])
+                           for kind, written in PROVEN.items() for path in written],
                 'options': root.get(f'{name}/config/options').data, 'device': f'{name}-device/' in root.get('sys/audit').data,
                 'lease': {k: v for k, v in root.put('sys/leases/lookup', {'lease_id': self.lease}).data.items() if k != 'ttl'},
                 'tokens': [(one.get('policies'), one.get('expire_time'), one.get('meta')) for one in (
@@ -128,13 +149,13 @@ class Tenant:
 def tenants():
     server = Server(dev=False).start()
     one = {name: Tenant(server, name) for name in NAMES}
-    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red', 'auth/app-red'))
+    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red', 'auth/app-red', *(f'auth/{kind}-red' for kind in PROVEN)))
     server.clean()
 
 
 def split(template):
     """The mount of a tenant's route without the tenant's name, and what stands behind it; None: a route of all."""
-    for before in ('', 'auth/', 'auth/app-'):
+    for before in ('', 'auth/', 'auth/app-', *(f'auth/{kind}-' for kind in PROVEN)):
         if template.startswith(f'{before}red/'):
             return before, template[len(f'{before}red/'):]
     return None, template
@@ -234,7 +255,7 @@ def is_hit(victim, path, body, got):
     told = got.body
     for sent in sorted([path, *path.split('/'), *texts(body)], key=len, reverse=True):
         told = told.replace(sent, '') if sent else told
-    return victim.mark in told or (got.status < 300 and {victim.name, f'app-{victim.name}'} & set(path.split('/')))
+    return victim.mark in told or (got.status < 300 and {victim.name, f'app-{victim.name}', *(f'{kind}-{victim.name}' for kind in PROVEN)} & set(path.split('/')))
 
 
 @pytest.mark.parametrize('attacker, victim', [('red', 'blue'), ('blue', 'red')])

@@ -97,6 +97,11 @@ def test_a_connection_without_certificate_works_for_all_else(mount):
     assert mount.client(OTHER_ROOT.make('x')).call('GET', 'sys/health').status == 200
 
 
+def test_no_login_gives_root(mount):
+    mount.trust('staff', ROOT, token_policies='Root')
+    refused(mount.login(ALICE), 'auth methods cannot create root tokens')
+
+
 # ---- chains -----------------------------------------------------------------------------------------------------------
 
 

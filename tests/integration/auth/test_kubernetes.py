@@ -106,6 +106,11 @@ def test_a_confirmed_account_logs_in(mount, cluster, token, secret):
     assert [one[:2] for one in cluster.requests] == [('POST', REVIEWS)]
 
 
+def test_no_login_gives_root(mount, cluster):
+    mount.write('role/web', token_policies='Root')
+    refused(log_in(mount, cluster.knows(pod_token())), 400, 'auth methods cannot create root tokens')
+
+
 def test_the_cluster_is_asked_at_each_login(mount, cluster):
     token = cluster.knows(pod_token())
     assert log_in(mount, token).status == 200

@@ -7,6 +7,7 @@ import itertools
 import json
 import urllib.parse
 
+from .pki import Cert
 from .tokens import Key, claims
 
 COUNTER = itertools.count()
@@ -103,6 +104,27 @@ class World:
         assert self.api.post(f'auth/jwt/role/{name}', JWT_ROLE).status == 204
         return name
 
+    def cert_config(self):
+        assert self.api.post('auth/cert/config', CERT_CONFIG).status == 204
+
+    def cert(self):
+        name = fresh('cert')
+        assert self.api.post(f'auth/cert/certs/{name}', CERT_ROLE).status == 204
+        return name
+
+    def crl(self):
+        name = fresh('crl')
+        assert self.api.post(f'auth/cert/crls/{name}', CRL).status == 204
+        return name
+
+    def kubernetes_config(self):
+        assert self.api.post('auth/kubernetes/config', KUBERNETES).status == 204
+
+    def kubernetes_role(self):
+        name = fresh('role')
+        assert self.api.post(f'auth/kubernetes/role/{name}', KUBERNETES_ROLE).status == 204
+        return name
+
     def device(self):
         name = fresh('device')
         self.server.enable_audit(name, fresh('log'))
@@ -122,6 +144,12 @@ APPROLE_PARTS = {
     'token-num-uses': ('token_num_uses', 5), 'token-ttl': ('token_ttl', '1h'), 'token-max-ttl': ('token_max_ttl', '2h'),
     'period': ('token_period', '1h')}
 ISSUER = Key('ES256')
+CLIENT_CA = Cert('test CA', ca=True)
+CERT_ROLE = {'certificate': CLIENT_CA.pem}
+CERT_CONFIG = {'disable_binding': True}
+CRL = {'crl': CLIENT_CA.crl()}
+KUBERNETES = {'kubernetes_host': 'https://127.0.0.1:1', 'kubernetes_ca_cert': CLIENT_CA.pem, 'token_reviewer_jwt': ISSUER.sign({})}
+KUBERNETES_ROLE = {'bound_service_account_names': ['web'], 'bound_service_account_namespaces': ['prod']}
 JWT_ROLE = {'user_claim': 'user', 'bound_audiences': ['sallyport']}
 
 
@@ -255,6 +283,22 @@ GOOD = {
     'POST auth/jwt/role/{name}': named('name', lambda world: fresh('role'), JWT_ROLE),
     'DELETE auth/jwt/role/{name}': named('name', 'jwt_role'),
     'POST auth/jwt/login': body(lambda world: {'role': world.jwt_role(), 'jwt': ISSUER.sign(claims())}),
+    'GET auth/cert/config': lambda world: world.cert_config() or ({}, None),
+    'POST auth/cert/config': body(lambda world: CERT_CONFIG),
+    'LIST auth/cert/certs': lambda world: world.cert() and ({}, None),
+    'GET auth/cert/certs/{name}': named('name', 'cert'),
+    'POST auth/cert/certs/{name}': named('name', lambda world: fresh('cert'), CERT_ROLE),
+    'DELETE auth/cert/certs/{name}': named('name', 'cert'),
+    'LIST auth/cert/crls': lambda world: world.crl() and ({}, None),
+    'GET auth/cert/crls/{name}': named('name', 'crl'),
+    'POST auth/cert/crls/{name}': named('name', lambda world: fresh('crl'), CRL),
+    'DELETE auth/cert/crls/{name}': named('name', 'crl'),
+    'GET auth/kubernetes/config': lambda world: world.kubernetes_config() or ({}, None),
+    'POST auth/kubernetes/config': body(lambda world: KUBERNETES),
+    'LIST auth/kubernetes/role': lambda world: world.kubernetes_role() and ({}, None),
+    'GET auth/kubernetes/role/{name}': named('name', 'kubernetes_role'),
+    'POST auth/kubernetes/role/{name}': named('name', lambda world: fresh('role'), KUBERNETES_ROLE),
+    'DELETE auth/kubernetes/role/{name}': named('name', 'kubernetes_role'),
     'GET {ssh}/roles/{role}': named('role', 'role'),
     'POST {ssh}/roles/{role}': named('role', lambda world: fresh('role'), ROLE),
     'DELETE {ssh}/roles/{role}': named('role', 'role'),
@@ -270,9 +314,10 @@ WITH_OWN_TOKEN = {'POST auth/token/renew-self', 'POST auth/token/revoke-self'}
 ENDS = {'POST sys/seal'}
 # A server at work has nothing to say yes to.
 AT_START = {'POST sys/init', 'POST sys/unseal'}
-# A password is not renewed, a token not here (core-api 5.4, 6): a dynamic key will be.
-# What wraps takes a header that says so.
-NEVER = {'POST sys/wrapping/wrap',
+# A password is not renewed, a token not here (core-api 5.4, 6): a dynamic key will be. Logins by certificate want TLS, those
+# of service accounts a cluster: see auth/test_cert.py and auth/test_kubernetes.py. What wraps takes a header
+# that says so.
+NEVER = {'POST auth/cert/login', 'POST auth/kubernetes/login', 'POST sys/wrapping/wrap',
          'POST sys/leases/renew', 'POST sys/leases/renew/{lease_id}', 'POST sys/renew', 'POST sys/renew/{lease_id}'}
 
 

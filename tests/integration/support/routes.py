@@ -59,7 +59,7 @@ def of_operation(template, verb, operation):
 
 
 # The auth methods, each at its usual path.
-METHODS = ('userpass', 'approle', 'jwt')
+METHODS = ('userpass', 'approle', 'jwt', 'cert', 'kubernetes')
 
 
 def enable_methods(server):
