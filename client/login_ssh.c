@@ -133,12 +133,12 @@ ask_challenge(struct attempt *attempt, struct span blob,
 static int
 check_question(const struct question *question, struct err *err)
 {
-	const size_t nonce_len = strlen(question->nonce);
+	const struct span nonce = span_str(question->nonce);
 
 	if (strncmp(question->name, NAMESPACE_START, strlen(NAMESPACE_START)) ==
 			0 &&
-		nonce_len > 0 && strlen(question->message) <= MESSAGE_MAX &&
-		strncmp(question->message, question->nonce, nonce_len) == 0)
+		nonce.len > 0 && strlen(question->message) <= MESSAGE_MAX &&
+		span_has_prefix(span_str(question->message), nonce))
 		return 0;
 	return err_set(err, ERR_PEER, 0,
 		"the server's challenge is not one to log in with");

@@ -8,14 +8,14 @@ struct alias_in {
 };
 
 #define ALIAS_ID(...)                                                          \
-	FIELD_STR(struct alias_in, id, .len_max = 64,                          \
+	FIELD_STR(struct alias_in, id, .len_max = 256,                         \
 		.doc = "The alias's id.", __VA_ARGS__)
 #define ALIAS_REST                                                              \
 	FIELD_STR(struct alias_in, name, .len_max = IDENTITY_ALIAS_NAME_MAX,    \
 		.doc = "The name that the auth method proves, byte for byte."), \
-		FIELD_STR(struct alias_in, mount_accessor, .len_max = 64,       \
+		FIELD_STR(struct alias_in, mount_accessor, .len_max = 256,      \
 			.doc = "The accessor of the auth method's mount."),     \
-		FIELD_STR(struct alias_in, canonical_id, .len_max = 64,         \
+		FIELD_STR(struct alias_in, canonical_id, .len_max = 256,        \
 			.doc = "The id of its entity; a new one if left out.")
 
 static const struct field alias_fields[] = {

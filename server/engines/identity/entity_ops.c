@@ -11,7 +11,7 @@ struct entity_in {
 };
 
 #define ENTITY_ID(...)                                                         \
-	FIELD_STR(struct entity_in, id, .len_max = 64,                         \
+	FIELD_STR(struct entity_in, id, .len_max = 256,                        \
 		.doc = "The entity's id.", __VA_ARGS__)
 #define ENTITY_NAME(...)                                                       \
 	FIELD_STR(struct entity_in, name, .len_max = 256,                      \

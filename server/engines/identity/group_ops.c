@@ -10,7 +10,7 @@ struct group_in {
 };
 
 #define GROUP_ID(...)                                                          \
-	FIELD_STR(struct group_in, id, .len_max = 64,                          \
+	FIELD_STR(struct group_in, id, .len_max = 256,                         \
 		.doc = "The group's id.", __VA_ARGS__)
 #define GROUP_NAME(...)                                                        \
 	FIELD_STR(struct group_in, name, .len_max = 256,                       \

@@ -12,6 +12,7 @@
 #define METADATA_VALUE_MAX 512
 #define POLICIES_MAX 256
 #define PAGE_ROWS 200
+#define BLANKS " \t\r\n\v\f"
 
 const struct kv *
 identity_space(const struct req *req)
@@ -68,9 +69,9 @@ clean_name(struct arena *arena, const char *name)
 {
 	size_t len;
 
-	name += strspn(name, " \t");
+	name += strspn(name, BLANKS);
 	len = strlen(name);
-	while (len > 0 && strchr(" \t", name[len - 1]) != NULL)
+	while (len > 0 && strchr(BLANKS, name[len - 1]) != NULL)
 		len--;
 	name = arena_strndup(arena, name, len);
 	return name == NULL ? NULL : arena_strlower(arena, name);

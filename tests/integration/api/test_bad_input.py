@@ -67,7 +67,9 @@ def state(wire):
     return {'mounts': data('GET', 'sys/mounts'), 'tune': data('GET', 'sys/mounts/ssh/tune'), 'devices': devices,
             'auth': data('GET', 'sys/auth'), 'users': each('auth/userpass/users'), 'approles': each('auth/approle/role'), 'policies': each('sys/policies/acl'), 'roles': each('ssh/roles'), 'jwt': each('auth/jwt/role'), 'issuer': data('GET', 'auth/jwt/config'),
             'certs': each('auth/cert/certs'), 'crls': each('auth/cert/crls'), 'binding': data('GET', 'auth/cert/config'),
-            'pods': each('auth/kubernetes/role'), 'cluster': data('GET', 'auth/kubernetes/config'), 'leases': leases, 'accessors': accessors,
+            'pods': each('auth/kubernetes/role'), 'cluster': data('GET', 'auth/kubernetes/config'), 'keys': each('auth/ssh/role'),
+            'entities': each('identity/entity/id'), 'names': data('LIST', 'identity/entity/name'),
+            'aliases': data('LIST', 'identity/entity-alias/id'), 'groups': each('identity/group/id'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
@@ -431,7 +433,8 @@ def test_wrong_types_and_ranges(table):
 # ---- read -------------------------------------------------------------------------------
 
 RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
-           'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/']
+           'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/', 'auth/ssh/role/', 'identity/entity/id/',
+           'identity/entity/name/', 'identity/entity-alias/id/', 'identity/group/id/', 'identity/group/name/']
 
 
 def test_absent_records(table):
@@ -493,6 +496,14 @@ ROWS = {
     'POST auth/jwt/role/{name}': [({'role_type': 'oidc'}, "role_type 'oidc'"), ({'bound_claims_type': 'wood'}, 'invalid'),
                                   ({'claim_mappings': {'a': 'role'}}, 'metadata key')],
     'POST auth/jwt/login': [({}, ''), ({'role': 'wood', 'jwt': 'a'}, ''), ({'jwt': 'a.b.c'}, '')],
+    'POST auth/ssh/role/{role}': [({'public_keys': []}, "one of 'public_keys'"), ({'public_keys': ['wood']}, ''),
+                                  ({'public_keys': [], 'ca_public_keys': ['ssh-rsa AAAA']}, '')],
+    'POST auth/ssh/challenge': [({}, 'missing public_key'), ({'public_key': 'wood'}, "'public_key' is no public key")],
+    'POST auth/ssh/login': [({}, 'missing role'), ({'role': 'a', 'nonce': 'b'}, 'missing signature'),
+                            ({'role': 'a', 'nonce': 'b', 'signature': 'wood'}, "'signature' is no SSH signature")],
+    'POST identity/entity': [({'name': 'a/b'}, 'invalid name'), ({'id': 'none'}, 'entity not found'), ({'name': 'a', 'policies': 'root'}, '')],
+    'POST identity/entity-alias': [({}, 'missing alias name'), ({'name': 'a', 'mount_accessor': 'b'}, 'invalid mount accessor')],
+    'POST identity/group': [({'type': 'wood'}, ''), ({'member_group_ids': ['none']}, 'invalid group ID')],
     'POST auth/token/create': [({'ttl': '-1h'}, ''), ({'id': 's.x'}, ''), ({'type': 'wood'}, '')],
 }
 

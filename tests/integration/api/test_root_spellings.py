@@ -3,6 +3,7 @@ import pytest
 
 from support.figures import figure
 from support.good import ISSUER, JWT_ROLE
+from support.keys import SshKey
 from support.routes import all_routes
 from support.tokens import claims
 
@@ -15,10 +16,20 @@ ODD = ['r\u014d\u014dt', 'ro\u200bot', '\u00a0root', 'root\u00a0', 'root\x00', '
        'root.', 'root%20', 'r\u200coot', '\u0072oot\u200d', '\u2028root', 'root%00', 'root\\']
 
 
+SSH_KEY = None
+
+
+@pytest.fixture(scope='module', autouse=True)
+def ssh_key(tmp_path_factory):
+    global SSH_KEY
+    SSH_KEY = SshKey(tmp_path_factory.mktemp('keys'), 'key')
+
+
 @pytest.fixture(scope='module')
 def sudo(shared):
     """May create tokens with any policies, yet is not root."""
-    return shared.token_with('path "auth/*" { capabilities = ["create", "update", "sudo"] }')
+    return shared.token_with('path "auth/*" { capabilities = ["create", "update", "sudo"] }\n'
+                             'path "identity/*" { capabilities = ["create", "update"] }')
 
 
 def by_token(api, path, fields):
@@ -63,9 +74,35 @@ def by_role_of_tokens(api, path, fields):
     return api.post('auth/token/create/route-walk', {**fields, 'ttl': '1h'})
 
 
+def by_ssh(api, path, fields):
+    """A token of the role that was given these policies."""
+    written = api.post(path, {'public_keys': [SSH_KEY.public], **fields, 'token_ttl': '1h'})
+    asked = api.post('auth/ssh/challenge', {'public_key': SSH_KEY.public}).data
+    return written if written.status >= 400 else api.post('auth/ssh/login', {
+        'role': 'route-walk', 'nonce': asked['nonce'], 'signature': SSH_KEY.sign(asked['namespace'], asked['message'])})
+
+
+def by_identity(api, path, fields):
+    """A token of the entity, or of a member of the group, that was given these policies."""
+    assert api.post('auth/userpass/users/route-walk', {'password': 'right', 'token_policies': []}).status == 204
+    log_in = lambda: api.post('auth/userpass/login/route-walk', {'password': 'right'})
+    entity = log_in().json['auth']['entity_id']
+    if '/group' in path:
+        group = api.post('identity/group/name/route-walk', {'member_entity_ids': [entity]}).data['id']
+        fields = {**fields, **({} if '/name/' in path else {'name': 'route-walk'})}
+        path = path.replace('id/route-walk', f'id/{group}')
+    else:
+        fields = fields if '/name/' in path else {**fields, 'name': 'route-walk'}
+        assert api.post(f'identity/entity/id/{entity}', {'name': 'route-walk'}).status == 204
+        path = path.replace('id/route-walk', f'id/{entity}')
+    written = api.post(path, fields)
+    return written if written.status >= 400 else log_in()
+
+
 # How a policy that was written comes to be a token's.
 WAYS = {'auth/token/roles/': (by_token_role, 4), 'auth/token/create/': (by_role_of_tokens, 4),
-        'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 1), 'auth/approle/': (by_approle, 4), 'auth/jwt/': (by_jwt, 2)}
+        'auth/token/': (by_token, 4), 'auth/userpass/': (by_userpass, 1), 'auth/approle/': (by_approle, 4), 'auth/jwt/': (by_jwt, 2),
+        'auth/ssh/': (by_ssh, 1), 'identity/': (by_identity, 1)}
 
 
 # Their logins want TLS, or a cluster: test_no_login_gives_root in their own files.

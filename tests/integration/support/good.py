@@ -7,6 +7,7 @@ import itertools
 import json
 import urllib.parse
 
+from .keys import SshKey
 from .pki import Cert
 from .tokens import Key, claims
 
@@ -124,6 +125,41 @@ class World:
         name = fresh('role')
         assert self.api.post(f'auth/kubernetes/role/{name}', KUBERNETES_ROLE).status == 204
         return name
+
+    def entity(self, **fields):
+        return self.api.post('identity/entity', {'name': fresh('entity'), **fields}).data['id']
+
+    def entity_name(self):
+        return self.api.get(f'identity/entity/id/{self.entity()}').data['name']
+
+    def alias_body(self):
+        accessor = self.api.get('sys/auth').data['token/']['accessor']
+        return {'name': fresh('alias'), 'mount_accessor': accessor, 'canonical_id': self.entity()}
+
+    def alias(self):
+        return self.api.post('identity/entity-alias', self.alias_body()).data['id']
+
+    def group(self):
+        return self.api.post('identity/group', {'name': fresh('group')}).data['id']
+
+    def group_name(self):
+        return self.api.get(f'identity/group/id/{self.group()}').data['name']
+
+    def ssh_key(self):
+        """One for the whole world."""
+        if not hasattr(self, 'key'):
+            self.key = SshKey(self.server.directory, 'world-key')
+        return self.key
+
+    def ssh_role(self):
+        name = fresh('role')
+        assert self.api.post(f'auth/ssh/role/{name}', {'public_keys': [self.ssh_key().public]}).status == 204
+        return name
+
+    def ssh_login(self):
+        asked = self.api.post('auth/ssh/challenge', {'public_key': self.ssh_key().public}).data
+        return {'role': self.ssh_role(), 'nonce': asked['nonce'],
+                'signature': self.key.sign(asked['namespace'], asked['message'])}
 
     def device(self):
         name = fresh('device')
@@ -299,6 +335,35 @@ GOOD = {
     'GET auth/kubernetes/role/{name}': named('name', 'kubernetes_role'),
     'POST auth/kubernetes/role/{name}': named('name', lambda world: fresh('role'), KUBERNETES_ROLE),
     'DELETE auth/kubernetes/role/{name}': named('name', 'kubernetes_role'),
+    'LIST auth/ssh/role': lambda world: world.ssh_role() and ({}, None),
+    'GET auth/ssh/role/{role}': named('role', 'ssh_role'),
+    'POST auth/ssh/role/{role}': lambda world: ({'role': fresh('role')}, {'public_keys': [world.ssh_key().public]}),
+    'DELETE auth/ssh/role/{role}': named('role', 'ssh_role'),
+    'POST auth/ssh/challenge': body(lambda world: {'public_key': world.ssh_key().public}),
+    'POST auth/ssh/login': body(lambda world: world.ssh_login()),
+    'POST identity/entity': body(lambda world: {'name': fresh('entity')}),
+    'LIST identity/entity/id': lambda world: world.entity() and ({}, None),
+    'GET identity/entity/id/{id}': named('id', 'entity'),
+    'POST identity/entity/id/{id}': named('id', 'entity', {'policies': ['a']}),
+    'DELETE identity/entity/id/{id}': named('id', 'entity'),
+    'LIST identity/entity/name': lambda world: world.entity() and ({}, None),
+    'GET identity/entity/name/{name}': named('name', 'entity_name'),
+    'POST identity/entity/name/{name}': named('name', 'entity_name', {'policies': ['a']}),
+    'DELETE identity/entity/name/{name}': named('name', 'entity_name'),
+    'POST identity/entity-alias': body(lambda world: world.alias_body()),
+    'LIST identity/entity-alias/id': lambda world: world.alias() and ({}, None),
+    'GET identity/entity-alias/id/{id}': named('id', 'alias'),
+    'POST identity/entity-alias/id/{id}': lambda world: ({'id': world.alias()}, {'name': fresh('alias')}),
+    'DELETE identity/entity-alias/id/{id}': named('id', 'alias'),
+    'POST identity/group': body(lambda world: {'name': fresh('group')}),
+    'LIST identity/group/id': lambda world: world.group() and ({}, None),
+    'GET identity/group/id/{id}': named('id', 'group'),
+    'POST identity/group/id/{id}': named('id', 'group', {'policies': ['a']}),
+    'DELETE identity/group/id/{id}': named('id', 'group'),
+    'LIST identity/group/name': lambda world: world.group() and ({}, None),
+    'GET identity/group/name/{name}': named('name', 'group_name'),
+    'POST identity/group/name/{name}': named('name', 'group_name', {'policies': ['a']}),
+    'DELETE identity/group/name/{name}': named('name', 'group_name'),
     'GET {ssh}/roles/{role}': named('role', 'role'),
     'POST {ssh}/roles/{role}': named('role', lambda world: fresh('role'), ROLE),
     'DELETE {ssh}/roles/{role}': named('role', 'role'),

@@ -59,7 +59,7 @@ def of_operation(template, verb, operation):
 
 
 # The auth methods, each at its usual path.
-METHODS = ('userpass', 'approle', 'jwt', 'cert', 'kubernetes')
+METHODS = ('userpass', 'approle', 'jwt', 'cert', 'kubernetes', 'ssh')
 
 
 def enable_methods(server):
@@ -70,7 +70,7 @@ def enable_methods(server):
             server.mount_auth(kind)
 
 
-def all_routes(server, mounts=('sys', 'auth/token', 'cubbyhole', 'ssh', *(f'auth/{kind}' for kind in METHODS))):
+def all_routes(server, mounts=('sys', 'auth/token', 'cubbyhole', 'identity', 'ssh', *(f'auth/{kind}' for kind in METHODS))):
     """Each operation of these mounts."""
     enable_methods(server)
     found = []
