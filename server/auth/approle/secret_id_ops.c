@@ -18,6 +18,8 @@ static const struct field text_fields[] = {
 	FIELD_END,
 };
 
+static const struct field no_fields[] = { FIELD_END };
+
 static const struct field accessor_fields[] = {
 	FIELD_STR(struct secret_in, secret_id_accessor, .flags = FIELD_REQUIRED,
 		.len_max = 64, .doc = "The secret id's accessor."),
@@ -208,6 +210,8 @@ const struct op approle_secret_id_ops[] = {
 	{
 		.path = "role/:role/secret-id",
 		.verb = OP_LIST,
+		.in_size = sizeof(struct secret_in),
+		.fields = no_fields, /* all at once: accessors have no order */
 		.handler = list_secrets,
 		.summary = "List the accessors of a role's secret ids.",
 		.errors = { { 400, "no such role" } },
