@@ -26,16 +26,17 @@ renew_jwt(struct req *req, const struct mount *mount, const struct token *token,
 	const struct token_params **ret_params, struct err *err)
 {
 	struct compiled *ref = NULL;
+	const struct jwt_role *role;
 	const void *found = NULL;
 	int rc = login_find_role(
 		req, mount, token, "role", &jwt_role_record, &ref, &found, err);
 
-	if (rc != 0)
-		return rc;
-	*ret_params = token_params_dup(
-		&((const struct jwt_role *)found)->token, req->arena);
+	role = found;
+	if (rc == 0)
+		rc = login_check_renewal(
+			req, token, &role->token, ret_params, err);
 	compiled_unref(&ref);
-	return *ret_params != NULL ? 0 : err_set_memory(err);
+	return rc;
 }
 
 static const struct op *const jwt_tables[] = { jwt_config_ops, jwt_role_ops,

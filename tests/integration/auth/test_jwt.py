@@ -65,6 +65,9 @@ def test_a_token_is_renewed_by_the_role_as_it_is_now(jwt):
     token = log_in(jwt, KEY.sign(claims())).json['auth']['client_token']
     jwt.write('role/ci', token_ttl='20m')
     assert jwt.server.api(token).post('auth/token/renew-self').json['auth']['lease_duration'] == 1200
+    jwt.write('role/ci', token_policies='more')
+    changed = jwt.server.api(token).post('auth/token/renew-self')
+    assert changed.status == 500 and 'policies have changed, not renewing' in changed.errors[0]
     jwt.api.delete(f'{jwt.path}/role/ci')
     gone = jwt.server.api(token).post('auth/token/renew-self')
     assert (gone.status, gone.errors) == (400, ['role ci does not exist during renewal'])
