@@ -2,13 +2,17 @@
 #include "client/cli.h"
 
 #include <ctype.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "client/flags.h"
+#include "client/preview.h"
 #include "client/token_file.h"
 #include "lib/duration.h"
 #include "lib/fsutil.h"
@@ -17,6 +21,7 @@
 
 #define CONNECT_MS 30000
 #define TIMEOUT_DEFAULT_S 60
+#define WRAP_TTL_DEFAULT "5m"
 #define STDIN_MAX (16 * 1024 * 1024)
 
 /* ---- the connection ----------------------------------------------------- */
@@ -48,13 +53,18 @@ read_retries(int *ret_n, struct err *err)
 	return 0;
 }
 
+static const char *
+server_address(const struct cli_options *options)
+{
+	return options->agent_address[0] != '\0' ? options->agent_address
+						 : options->address;
+}
+
 static int
 open_client(struct cli *cli, struct err *err)
 {
 	const struct cli_options *options = &cli->options;
-	const char *address = options->agent_address[0] != '\0'
-		? options->agent_address
-		: options->address;
+	const char *address = server_address(options);
 	int64_t timeout_s = 0;
 	int retries = 0;
 	int rc = read_timeout_s(&timeout_s, err);
@@ -209,29 +219,134 @@ describe_failure(const struct cli *cli, const char *method,
 			: "");
 }
 
-static bool
-call(struct cli *cli, const char *method, const char *path,
-	const struct value *query, struct span body, struct err *err)
-{
-	struct apiclient_request request = { .method = method,
-		.path = request_path(cli, path, query),
-		.wrap_ttl = cli->options.wrap_ttl,
-		.body = body };
-	static const char *const headers[] = { "X-Vault-Request: true" };
-	struct err cause = { 0 };
+/* ---- what a call carries ------------------------------------------------ */
 
-	if (request.path == NULL) {
+#define HEADERS_MAX (FLAG_LIST_MAX + 4)
+
+/* Headers besides those that the API client has a place for. */
+struct headers {
+	const char *lines[HEADERS_MAX];
+	size_t n;
+};
+
+static void
+add_header(struct cli *cli, struct headers *headers, const char *name,
+	const char *value)
+{
+	const char *line = arena_printf(cli->arena, "%s: %s", name, value);
+
+	if (line != NULL && headers->n < HEADERS_MAX)
+		headers->lines[headers->n++] = line;
+}
+
+static void
+add_asked(struct cli *cli, struct headers *headers)
+{
+	const struct cli_options *options = &cli->options;
+
+	for (size_t i = 0; i < options->mfa.n; i++)
+		add_header(cli, headers, "X-Vault-MFA", options->mfa.items[i]);
+	if (options->policy_override)
+		add_header(cli, headers, "X-Vault-Policy-Override", "true");
+}
+
+/* "5m" for 300; what is to be wrapped for its own sake has the peer's. */
+static const char *
+wrap_ttl_text(struct cli *cli, const char *method, const char *path)
+{
+	char text[DURATION_TEXT_MAX];
+	const char *copy;
+
+	if (cli->options.wrap_ttl <= 0)
+		return strcmp(path, "sys/wrapping/wrap") == 0 &&
+				strcmp(method, "GET") != 0
+			? WRAP_TTL_DEFAULT
+			: "";
+	duration_format_s(cli->options.wrap_ttl, text);
+	copy = arena_strdup(cli->arena, text);
+	return copy != NULL ? copy : "";
+}
+
+/* ---- a call ------------------------------------------------------------- */
+
+void
+cli_clear(struct cli *cli)
+{
+	apiclient_free(&cli->client);
+	arena_free(&cli->arena);
+}
+
+/* Print what the call would be, and end the run. */
+static void __attribute__((noreturn)) show_call(struct cli *cli,
+	const struct apiclient_request *request, const char *path, bool is_list)
+{
+	const char *space = cli->options.namespace;
+	struct headers headers = { .n = 0 };
+	struct preview preview = { .options = &cli->options,
+		.address = server_address(&cli->options),
+		.method = request->method,
+		.path = request->path,
+		.headers = headers.lines,
+		.has_token = request->token.len > 0,
+		.body = request->body };
+	struct buf out;
+
+	if (space[0] != '\0')
+		add_header(cli, &headers, "X-Vault-Namespace",
+			cli_with_slash(cli, space));
+	if (request->wrap_ttl[0] != '\0')
+		add_header(
+			cli, &headers, "X-Vault-Wrap-TTL", request->wrap_ttl);
+	add_asked(cli, &headers);
+	preview.n_headers = headers.n;
+	buf_init(&out, CLI_BODY_MAX);
+	if (cli->options.output_curl_string)
+		preview_curl(&preview, &out);
+	else
+		preview_policy(request->method, path, is_list, &out);
+	(void)fwrite(out.data, 1, out.len, stdout);
+	buf_clear(&out);
+	cli_clear(cli);
+	exit(EXIT_DONE);
+}
+
+/* What stands in the request; false: no memory, or a token that is none. */
+static bool
+fill_request(struct cli *cli, const char *path, const struct value *query,
+	struct headers *headers, struct apiclient_request *request,
+	struct err *err)
+{
+	request->path = request_path(cli, path, query);
+	if (request->path == NULL) {
 		(void)err_set_memory(err);
 		return false;
 	}
 	if (!cli->no_token && cli_load_token(cli, err) != 0)
 		return false;
+	if (!cli->no_token)
+		request->token = cli->token;
+	add_asked(cli, headers);
+	request->headers = headers->lines;
+	request->n_headers = headers->n;
+	request->wrap_ttl = wrap_ttl_text(cli, request->method, path);
+	return true;
+}
+
+static bool
+call(struct cli *cli, const char *method, const char *path,
+	const struct value *query, struct span body, struct err *err)
+{
+	struct apiclient_request request = { .method = method, .body = body };
+	struct headers headers = { .n = 0 };
+	struct err cause = { 0 };
+
+	if (!fill_request(cli, path, query, &headers, &request, err))
+		return false;
+	if (cli->options.output_curl_string || cli->options.output_policy)
+		show_call(
+			cli, &request, path, value_find(query, "list") != NULL);
 	if (cli->client == NULL && open_client(cli, err) != 0)
 		return false;
-	request.headers = headers;
-	request.n_headers = ARRAY_LEN(headers);
-	if (!cli->no_token)
-		request.token = cli->token;
 	if (apiclient_call(cli->client, &request, cli->arena, &cli->answer,
 		    &cause) != 0) {
 		describe_failure(cli, method, &cause, err);
@@ -333,10 +448,38 @@ read_line(struct cli *cli, const char **ret_text, struct err *err)
 	return 0;
 }
 
+/* Signals that would leave a terminal without echo behind. */
+static void
+list_stop_signals(sigset_t *signals)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT,
+		SIGTSTP };
+
+	(void)sigemptyset(signals);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		(void)sigaddset(signals, numbers[i]);
+}
+
+/* Whether a line was typed before one of the blocked signals came. */
+static bool
+wait_for_line(const sigset_t *signals)
+{
+	struct pollfd ready[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = signalfd(-1, signals, SFD_CLOEXEC),
+			.events = POLLIN } };
+	const bool typed =
+		poll(ready, ARRAY_LEN(ready), -1) > 0 && ready[1].revents == 0;
+
+	if (ready[1].fd >= 0)
+		(void)close(ready[1].fd);
+	return typed;
+}
+
 int
 cli_read_hidden(struct cli *cli, FILE *prompt_to, const char *prompt,
 	const char **ret_text, struct err *err)
 {
+	sigset_t signals, old;
 	struct termios shown, hidden;
 	int rc;
 
@@ -345,14 +488,20 @@ cli_read_hidden(struct cli *cli, FILE *prompt_to, const char *prompt,
 			"file descriptor 0 is not a terminal");
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	list_stop_signals(&signals);
+	(void)sigprocmask(SIG_BLOCK, &signals, &old);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	fprintf(prompt_to, "%s", prompt);
 	(void)fflush(prompt_to);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	/* Unbuffered, so that nothing typed stays in the stream's buffer. */
 	(void)setvbuf(stdin, NULL, _IONBF, 0);
-	rc = read_line(cli, ret_text, err);
+	rc = wait_for_line(&signals)
+		? read_line(cli, ret_text, err)
+		: err_set(err, ERR_INPUT, 400, "nothing was typed");
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 	fprintf(prompt_to, "\n");
+	/* What came meanwhile has its effect now. */
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }
 

@@ -18,8 +18,11 @@ enum output_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_YAML, FORMAT_RAW };
 struct cli_options {
 	const char *address, *agent_address, *ca_cert, *ca_path;
 	const char *client_cert, *client_key, *tls_server_name;
-	const char *namespace, *wrap_ttl, *mfa;
+	const char *namespace;
+	int64_t wrap_ttl; /* s; 0: as it comes */
+	struct flag_list mfa;
 	bool tls_skip_verify, policy_override;
+	bool output_curl_string, output_policy;
 	const char *format, *field;
 };
 
@@ -36,8 +39,10 @@ struct cli {
 };
 
 /*
- * Call the server; body NULL: none. True where it answered 200 to 399; then
- * cli->answer is the answer. Else err has what a person should read.
+ * Call the server; body NULL: none. With -output-curl-string or
+ * -output-policy the call is shown instead, and the run ends here. True where
+ * it answered 200 to 399; then cli->answer is the answer. Else err has what a
+ * person should read.
  */
 bool cli_call(struct cli *cli, const char *method, const char *path,
 	const struct value *body, struct err *err);
@@ -45,6 +50,9 @@ bool cli_call(struct cli *cli, const char *method, const char *path,
 /* The same with a query: members of object query, or NULL. */
 bool cli_call_query(struct cli *cli, const char *method, const char *path,
 	const struct value *query, struct err *err);
+
+/* Close the connection and wipe what the run held. */
+void cli_clear(struct cli *cli);
 
 /* The token in use: variable, then token helper. ERR_INPUT with its reason. */
 int cli_load_token(struct cli *cli, struct err *err);

@@ -22,7 +22,7 @@ struct login_options {
 
 static const struct flag login_flags[] = {
 	TEXT_FLAG(struct login_options, method, "method", .initial = "token",
-		.help = "How to log in: approle, cert, jwt, kubernetes, ssh, token, userpass."),
+		.help = "How to log in; auth help METHOD tells more."),
 	TEXT_FLAG(struct login_options, path, "path",
 		.help = "Where the method is mounted; its name if left out."),
 	BOOL_FLAG(struct login_options, no_store, "no-store",
@@ -72,7 +72,7 @@ take_out(struct cli *cli, bool wanted, bool *ret_wrapped, struct err *err)
 	if (!wanted)
 		return 0;
 	cli_use_token(cli, wrapping);
-	cli->options.wrap_ttl = "";
+	cli->options.wrap_ttl = 0;
 	if (!cli_call(cli, "PUT", "sys/wrapping/unwrap", NULL, err))
 		return ERR_PEER;
 	return take_out(cli, false, ret_wrapped, err);

@@ -1,4 +1,4 @@
-/* read, write, delete, list: any path of the API. */
+/* read, write, delete, list: any path of the API; unwrap. */
 #include <string.h>
 
 #include "client/commands.h"
@@ -153,6 +153,8 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 			return cli_fail(what_of(cli, "listing", path), &err);
 		return report_no_list(cli, "No value found at", path);
 	}
+	if (output_is_wrapped(cli->answer.json))
+		return output_secret(cli, cli->answer.json);
 	keys = value_find(value_find(cli->answer.json, "data"), "keys");
 	if (keys == NULL || keys->type != VALUE_LIST)
 		return report_no_list(cli, "No entries found at", path);
@@ -168,4 +170,66 @@ const struct command cmd_list = {
 	.args_min = 1,
 	.args_max = 1,
 	.run = run_list,
+};
+
+/* ---- unwrap ------------------------------------------------------------- */
+
+/* The object that was wrapped may hold nothing at all. */
+static bool
+is_empty(const struct value *answer)
+{
+	const struct value *data = value_find(answer, "data");
+	const struct value *auth = value_find(answer, "auth");
+
+	return (data == NULL || data->type == VALUE_NULL) &&
+		(auth == NULL || auth->type == VALUE_NULL) &&
+		!output_is_wrapped(answer);
+}
+
+static bool
+is_own(const struct cli *cli, const char *token)
+{
+	return strlen(token) == cli->token.len &&
+		memcmp(token, cli->token.data, cli->token.len) == 0;
+}
+
+/*
+ * TOKEN goes into the body where another token is the caller's own; else it
+ * is the caller's. The answer is never wrapped once more.
+ */
+static int
+run_unwrap(struct cli *cli, void *options, int argc, char **argv)
+{
+	const char *token = argc > 0 ? argv[0] : "";
+	struct value *body = NULL;
+	struct err err = { 0 };
+
+	(void)options;
+	if (cli_load_token(cli, &err) != 0)
+		return cli_fail("Error unwrapping", &err);
+	if (token[0] != '\0' && cli->token.len > 0 && !is_own(cli, token)) {
+		body = value_object(cli->arena);
+		(void)value_set_str(cli->arena, body, "token", token);
+	} else if (token[0] != '\0') {
+		cli_use_token(cli, token);
+	}
+	cli->options.wrap_ttl = 0;
+	if (!cli_call(cli, "PUT", "sys/wrapping/unwrap", body, &err))
+		return cli_fail("Error unwrapping", &err);
+	if (cli->answer.json != NULL && !is_empty(cli->answer.json))
+		return output_secret(cli, cli->answer.json);
+	if (cli->format == FORMAT_TABLE)
+		printf("Successfully unwrapped. There was no data in the wrapped secret.\n");
+	return EXIT_DONE;
+}
+
+const struct command cmd_unwrap = {
+	.name = "unwrap",
+	.summary = "Take out what a wrapping token holds; once.",
+	.usage = "[options] [TOKEN]",
+	.text = "  Without TOKEN the own token is the wrapping token.\n\n"
+		"    $ sallyport unwrap hvs.Lk2pVfW8qZr0aYt6JcXbN1eT",
+	.flags = COMMAND_FORMAT | COMMAND_FIELD,
+	.args_max = 1,
+	.run = run_unwrap,
 };

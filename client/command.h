@@ -13,7 +13,8 @@ enum flag_type {
 	FLAG_TEXT,     /* const char *; "" until given */
 	FLAG_BOOL,     /* bool */
 	FLAG_INT,      /* int64_t */
-	FLAG_DURATION, /* int64_t, seconds */
+	FLAG_DURATION, /* int64_t, seconds; less than one counts as 0 */
+	FLAG_TTL,      /* int64_t, seconds; 0, or at least one */
 	FLAG_LIST,     /* struct flag_list; may be repeated */
 	FLAG_MAP       /* struct flag_list of "k=v"; may be repeated */
 };
@@ -52,6 +53,8 @@ struct flag {
 	FLAG_ROW(FLAG_INT, int64_t, record, member, flag_name, __VA_ARGS__)
 #define DURATION_FLAG(record, member, flag_name, ...)                          \
 	FLAG_ROW(FLAG_DURATION, int64_t, record, member, flag_name, __VA_ARGS__)
+#define TTL_FLAG(record, member, flag_name, ...)                               \
+	FLAG_ROW(FLAG_TTL, int64_t, record, member, flag_name, __VA_ARGS__)
 #define LIST_FLAG(record, member, flag_name, ...)                              \
 	FLAG_ROW(FLAG_LIST, struct flag_list, record, member, flag_name,       \
 		__VA_ARGS__)

@@ -6,14 +6,17 @@
 
 extern const struct command cmd_audit_disable, cmd_audit_enable, cmd_audit_list,
 	cmd_audit_verify;
+extern const struct command cmd_auth_disable, cmd_auth_enable, cmd_auth_help,
+	cmd_auth_list, cmd_auth_tune;
 extern const struct command cmd_lease_lookup, cmd_lease_renew, cmd_lease_revoke;
 extern const struct command cmd_login, cmd_print_token;
 extern const struct command cmd_operator_backup, cmd_operator_check,
 	cmd_operator_clock_reset, cmd_operator_init, cmd_operator_seal,
-	cmd_operator_unseal;
+	cmd_operator_tls_init, cmd_operator_unseal;
 extern const struct command cmd_policy_delete, cmd_policy_list, cmd_policy_read,
 	cmd_policy_write;
-extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list;
+extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list,
+	cmd_unwrap;
 extern const struct command cmd_secrets_disable, cmd_secrets_enable,
 	cmd_secrets_list, cmd_secrets_move, cmd_secrets_tune, cmd_mount;
 extern const struct command cmd_server, cmd_status, cmd_version, cmd_path_help;

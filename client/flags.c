@@ -34,6 +34,17 @@ add_item(struct flag_list *list, const char *text)
 	return 0;
 }
 
+/* What would be cut to nothing is refused, not taken for "none". */
+static int
+parse_ttl(const char *text, int64_t *ret_s)
+{
+	const bool is_some = strpbrk(text, "123456789") != NULL;
+
+	if (duration_parse_s(span_str(text), ret_s, NULL) != 0)
+		return ERR_INPUT;
+	return *ret_s < 0 || (*ret_s == 0 && is_some) ? ERR_INPUT : 0;
+}
+
 /* Text into the member of its row; ERR_INPUT where it is no such thing. */
 static int
 set_member(const struct flag *row, void *record, const char *text)
@@ -49,6 +60,8 @@ set_member(const struct flag *row, void *record, const char *text)
 			span_str(text), INT64_MIN, INT64_MAX, member);
 	case FLAG_DURATION:
 		return duration_parse_s(span_str(text), member, NULL);
+	case FLAG_TTL:
+		return parse_ttl(text, member);
 	case FLAG_MAP:
 		if (strchr(text, '=') == NULL)
 			return ERR_INPUT;
@@ -69,6 +82,7 @@ kind_of(const struct flag *row)
 		[FLAG_BOOL] = "true or false",
 		[FLAG_INT] = "a whole number",
 		[FLAG_DURATION] = "a duration such as 90s, 5m or 1h30m",
+		[FLAG_TTL] = "a duration of at least 1s such as 90s or 5m",
 		[FLAG_LIST] = "text",
 		[FLAG_MAP] = "key=value" };
 

@@ -335,10 +335,10 @@ auth_of_lookup(struct cli *cli, const char *token)
 static int
 look_up_self(struct cli *cli, struct err *err)
 {
-	const char *wrap_ttl = cli->options.wrap_ttl;
+	const int64_t wrap_ttl = cli->options.wrap_ttl;
 	bool good;
 
-	cli->options.wrap_ttl = "";
+	cli->options.wrap_ttl = 0;
 	good = cli_call(cli, "GET", "auth/token/lookup-self", NULL, err);
 	cli->options.wrap_ttl = wrap_ttl;
 	if (!good)

@@ -108,14 +108,14 @@ ask_challenge(struct attempt *attempt, struct span blob,
 	const char *path =
 		arena_printf(cli->arena, "auth/%s/challenge", attempt->mount);
 	const char *line = sshkey_line(cli->arena, blob);
-	const char *wrap_ttl = cli->options.wrap_ttl;
+	const int64_t wrap_ttl = cli->options.wrap_ttl;
 	const struct value *data = NULL;
 	bool good;
 
 	if (path == NULL || line == NULL ||
 		!value_set_str(cli->arena, body, "public_key", line))
 		return err_set_memory(err);
-	cli->options.wrap_ttl = "";
+	cli->options.wrap_ttl = 0;
 	good = cli_call(cli, "PUT", path, body, err);
 	cli->options.wrap_ttl = wrap_ttl;
 	if (!good)

@@ -44,8 +44,16 @@ const struct flag global_flags[] = {
 		.env = "NAMESPACE", .help = "Sent as X-Vault-Namespace."),
 	TEXT_FLAG(struct cli_options, namespace, "ns",
 		.help = "The same as -namespace."),
-	TEXT_FLAG(struct cli_options, wrap_ttl, "wrap-ttl", .env = "WRAP_TTL",
-		.help = "Ask for a wrapped answer."),
+	TTL_FLAG(struct cli_options, wrap_ttl, "wrap-ttl", .env = "WRAP_TTL",
+		.help = "Wrap the answer; its wrapping token is good this long."),
+	LIST_FLAG(struct cli_options, mfa, "mfa", .env = "MFA",
+		.help = "Sent as X-Vault-MFA; may be repeated."),
+	BOOL_FLAG(struct cli_options, policy_override, "policy-override",
+		.help = "Sent as X-Vault-Policy-Override."),
+	BOOL_FLAG(struct cli_options, output_curl_string, "output-curl-string",
+		.help = "Print the call as a curl command, and do not make it."),
+	BOOL_FLAG(struct cli_options, output_policy, "output-policy",
+		.help = "Print the policy that the call needs, and do not make it."),
 	FLAG_END,
 };
 
@@ -257,6 +265,15 @@ explain(int argc, char **argv)
 	return EXIT_UNKNOWN;
 }
 
+/* A call was to be shown, and the command made none. */
+static int
+report_no_call(const struct cli *cli, int rc)
+{
+	fprintf(stderr, "Could not generate %s\n",
+		cli->options.output_curl_string ? "cURL command" : "policy");
+	return rc != EXIT_DONE ? rc : EXIT_USAGE;
+}
+
 static void
 harden(void)
 {
@@ -292,7 +309,8 @@ main(int argc, char **argv)
 	if (cli.arena == NULL)
 		return cli_usage("out of memory");
 	rc = run_command(&cli, argc - 1 - used, argv + 1 + used);
-	apiclient_free(&cli.client);
-	arena_free(&cli.arena);
+	if (cli.options.output_curl_string || cli.options.output_policy)
+		rc = report_no_call(&cli, rc);
+	cli_clear(&cli);
 	return rc;
 }

@@ -314,6 +314,40 @@ add_auth_rows(struct cli *cli, struct table *table, const struct value *auth)
 	}
 }
 
+/* "2026-11-21T09:06:14.8Z" as the peer prints times. */
+static const char *
+time_cell(struct cli *cli, const char *time)
+{
+	const size_t day = strcspn(time, "T");
+	const size_t len = strlen(time);
+	const char *text;
+
+	if (time[day] != 'T' || time[len - 1] != 'Z')
+		return time;
+	text = arena_printf(cli->arena, "%.*s %.*s +0000 UTC", (int)day, time,
+		(int)(len - day - 2), time + day + 1);
+	return text != NULL ? text : "";
+}
+
+/* The colons belong to the names. */
+static void
+add_wrap_rows(struct cli *cli, struct table *table, const struct value *wrap)
+{
+	const char *wrapped = value_find_str(wrap, "wrapped_accessor", "");
+
+	TABLE_ADD(table, "wrapping_token:", value_find_str(wrap, "token", ""));
+	TABLE_ADD(table,
+		"wrapping_accessor:", value_find_str(wrap, "accessor", ""));
+	TABLE_ADD(table, "wrapping_token_ttl:",
+		output_duration(cli, value_find_int(wrap, "ttl", 0)));
+	TABLE_ADD(table, "wrapping_token_creation_time:",
+		time_cell(cli, value_find_str(wrap, "creation_time", "")));
+	TABLE_ADD(table, "wrapping_token_creation_path:",
+		value_find_str(wrap, "creation_path", ""));
+	if (wrapped[0] != '\0')
+		TABLE_ADD(table, "wrapped_accessor:", wrapped);
+}
+
 static void
 add_data_rows(struct cli *cli, struct table *table, const struct value *data)
 {
@@ -377,29 +411,48 @@ output_line(const struct value *value)
 	buf_clear(&out);
 }
 
-/* The envelope in the order that the peer's command prints it. */
+static const char *const envelope_names[] = { "request_id", "lease_id",
+	"lease_duration", "renewable", "data", "warnings", NULL };
+static const char *const auth_names[] = { "client_token", "accessor",
+	"policies", "token_policies", "identity_policies", "metadata", "orphan",
+	"entity_id", "lease_duration", "renewable", NULL };
+static const char *const wrap_names[] = { "token", "accessor", "ttl",
+	"creation_time", "creation_path", "wrapped_accessor", NULL };
+
+/* The named members in this order, null where there are none. */
 static struct value *
-ordered_envelope(struct cli *cli, const struct value *answer)
+in_order(struct cli *cli, const struct value *object, const char *const *names)
 {
-	static const char *const always[] = { "request_id", "lease_id",
-		"lease_duration", "renewable", "data", "warnings" };
-	static const char *const if_set[] = { "auth", "wrap_info" };
 	struct value *out = value_object(cli->arena);
 
-	for (size_t i = 0; i < ARRAY_LEN(always); i++) {
-		const struct value *member = value_find(answer, always[i]);
+	for (; *names != NULL; names++) {
+		const struct value *member = value_find(object, *names);
 
-		(void)value_set(cli->arena, out, always[i],
+		(void)value_set(cli->arena, out, *names,
 			member != NULL ? value_copy(cli->arena, member)
 				       : value_null(cli->arena));
 	}
-	for (size_t i = 0; i < ARRAY_LEN(if_set); i++) {
-		const struct value *member = value_find(answer, if_set[i]);
+	return out;
+}
 
-		if (member != NULL && member->type == VALUE_OBJECT)
-			(void)value_set(cli->arena, out, if_set[i],
-				value_copy(cli->arena, member));
-	}
+/* The envelope as the peer's command prints it. */
+static struct value *
+ordered_envelope(struct cli *cli, const struct value *answer)
+{
+	const struct value *auth = value_find(answer, "auth");
+	const struct value *wrap = value_find(answer, "wrap_info");
+	struct value *out = in_order(cli, answer, envelope_names);
+	struct value *inner;
+
+	if (auth != NULL && auth->type == VALUE_OBJECT)
+		(void)value_set(cli->arena, out, "auth",
+			in_order(cli, auth, auth_names));
+	if (!output_is_wrapped(answer))
+		return out;
+	inner = in_order(cli, wrap, wrap_names);
+	if (value_find(wrap, "wrapped_accessor") == NULL)
+		(void)value_set_str(cli->arena, inner, "wrapped_accessor", "");
+	(void)value_set(cli->arena, out, "wrap_info", inner);
 	return out;
 }
 
@@ -469,6 +522,14 @@ print_field(struct cli *cli, const struct value *answer)
 	return EXIT_DONE;
 }
 
+bool
+output_is_wrapped(const struct value *answer)
+{
+	const struct value *wrap = value_find(answer, "wrap_info");
+
+	return wrap != NULL && wrap->type == VALUE_OBJECT;
+}
+
 int
 output_secret(struct cli *cli, const struct value *answer)
 {
@@ -484,6 +545,8 @@ output_secret(struct cli *cli, const struct value *answer)
 	table = table_key_value(cli);
 	add_lease_rows(cli, &table, answer);
 	add_auth_rows(cli, &table, value_find(answer, "auth"));
+	if (output_is_wrapped(answer))
+		add_wrap_rows(cli, &table, value_find(answer, "wrap_info"));
 	add_data_rows(cli, &table, value_find(answer, "data"));
 	if (table.first != table.last)
 		table_print(&table);

@@ -29,6 +29,9 @@ struct table table_key_value(struct cli *cli);
  */
 int output_secret(struct cli *cli, const struct value *answer);
 
+/* Whether the answer is a wrapping token in place of what was asked for. */
+bool output_is_wrapped(const struct value *answer);
+
 /* Names under the header "Keys", or the bare list. */
 int output_keys(struct cli *cli, const struct value *keys);
 

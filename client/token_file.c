@@ -5,7 +5,9 @@
 #include "client/token_file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -26,6 +28,30 @@ home_path(struct arena *arena, const char *name)
 	return home == NULL ? NULL : arena_printf(arena, "%s/%s", home, name);
 }
 
+/* The one key that the file may have. */
+static int
+check_config(const struct value *document, struct err *err)
+{
+	VALUE_EACH (member, document) {
+		if (strcmp(member->key, "token_helper") != 0)
+			return err_set(err, ERR_INPUT, 400,
+				"invalid key '%.128s' on line %d", member->key,
+				member->line);
+		if (member->type != VALUE_STRING)
+			return err_set(err, ERR_INPUT, 400,
+				"token_helper must be text, on line %d",
+				member->line);
+	}
+	return 0;
+}
+
+/* "~/x" is below the home directory; others stay. */
+static const char *
+expand_home(struct arena *arena, const char *path)
+{
+	return strncmp(path, "~/", 2) == 0 ? home_path(arena, path + 2) : path;
+}
+
 /* The program that keeps the token, or NULL. */
 static int
 helper_program(struct arena *arena, const char **ret_program, struct err *err)
@@ -37,14 +63,15 @@ helper_program(struct arena *arena, const char **ret_program, struct err *err)
 	int rc = 0;
 
 	*ret_program = NULL;
-	if (path == NULL)
-		path = home_path(arena, ".vault");
+	path = path != NULL ? expand_home(arena, path)
+			    : home_path(arena, ".vault");
 	if (path == NULL || access(path, F_OK) != 0)
 		return 0;
 	buf_init(&text, CONFIG_MAX);
 	if (file_read(path, &text, &cause) != 0 ||
 		hcl_parse(arena_dup(arena, buf_span(&text)), arena, &document,
-			&cause) != 0)
+			&cause) != 0 ||
+		check_config(document, &cause) != 0)
 		rc = err_set(err, ERR_INPUT, 400,
 			"failed to get token helper: error parsing config file at \"%s\": %.512s",
 			path, cause.message);
@@ -75,6 +102,24 @@ become_program(const char *program, const char *verb, int in, int out)
 	_exit(127);
 }
 
+/* A program that reads nothing decides by its exit status all the same. */
+static int
+give_bytes(int fd, struct span bytes, struct err *err)
+{
+	const struct sigaction ignored = { .sa_handler = SIG_IGN };
+	struct sigaction old;
+	int rc;
+
+	(void)sigaction(SIGPIPE, &ignored, &old);
+	rc = fd_write_all(fd, bytes.data, bytes.len, err);
+	if (rc != 0 && errno == EPIPE) {
+		err_clear(err);
+		rc = 0;
+	}
+	(void)sigaction(SIGPIPE, &old, NULL);
+	return rc;
+}
+
 /* Run "<program> <verb>" with bytes in; what it prints goes to out. */
 static int
 run_program(const char *program, const char *verb, struct span in,
@@ -93,8 +138,7 @@ run_program(const char *program, const char *verb, struct span in,
 		become_program(program, verb, to[0], from[1]);
 	(void)close(to[0]);
 	(void)close(from[1]);
-	rc = pid < 0 ? err_set_errno(err, "fork")
-		     : fd_write_all(to[1], in.data, in.len, err);
+	rc = pid < 0 ? err_set_errno(err, "fork") : give_bytes(to[1], in, err);
 	(void)close(to[1]);
 	if (rc == 0)
 		rc = fd_read_all(from[0], out, err);

@@ -2,7 +2,15 @@ import pathlib
 
 import pytest
 
+from support import cli
 from support.sshd import Sshd, helper_config
+
+
+@pytest.fixture
+def run(shared):
+    def one(*words, **more):
+        return cli.run(shared, *words, **more)
+    return one
 
 
 @pytest.fixture(scope='module')

@@ -1,34 +1,15 @@
 """Exit codes, texts and layouts of each command (spec/cli.md)."""
 import json
-import os
 import re
 import stat
-import subprocess
 
-import pytest
 import yaml
 
 from support import cli
-from support.build import CLI
+from support.cli import good, says
 from support.server import Server
 
 LEASE = r'[0-9A-Za-z]{24}'
-
-
-@pytest.fixture
-def run(shared):
-    def one(*words, **more):
-        return cli.run(shared, *words, **more)
-    return one
-
-
-def good(done):
-    assert done.returncode == 0, done
-    return done.stdout
-
-
-def says(done, code, text):
-    assert done.returncode == code and text in done.stderr and done.stdout == '', done
 
 
 # ---- the frame ---------------------------------------------------------------

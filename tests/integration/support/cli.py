@@ -17,3 +17,14 @@ def run(server, *words, stdin=None, env=None, token='', home=None):
         clean['VAULT_TOKEN'] = token
     clean.update(env or {})
     return subprocess.run([str(CLI), *words], input=stdin, capture_output=True, text=True, env=clean, timeout=PATIENCE_S)
+
+
+def good(done):
+    """What a command that must succeed printed."""
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def says(done, code, text):
+    """A command that prints nothing, ends with this code and has this among its errors."""
+    assert done.returncode == code and text in done.stderr and done.stdout == '', done

@@ -33,9 +33,7 @@ fresh(void **state)
 		.client_cert = "",
 		.client_key = "",
 		.tls_server_name = "",
-		.namespace = "",
-		.wrap_ttl = "",
-		.mfa = "" };
+		.namespace = "" };
 	return cli.arena == NULL;
 }
 

@@ -12,7 +12,7 @@
 struct sample {
 	const char *name;
 	bool on;
-	int64_t count, ttl;
+	int64_t count, ttl, wrap;
 	struct flag_list list, map;
 };
 
@@ -22,6 +22,7 @@ static const struct flag rows[] = {
 	BOOL_FLAG(struct sample, on, "on", .env = "TUNIT_ON"),
 	INT_FLAG(struct sample, count, "count", .initial = "7"),
 	DURATION_FLAG(struct sample, ttl, "ttl"),
+	TTL_FLAG(struct sample, wrap, "wrap"),
 	LIST_FLAG(struct sample, list, "list"),
 	MAP_FLAG(struct sample, map, "map"),
 	FLAG_END,
@@ -107,6 +108,29 @@ wrong_words_are_named(void **state)
 	assert_non_null(strstr(err.message, "must be a duration"));
 }
 
+/* What would be cut to "none" must not pass for it. */
+static void
+a_lifetime_is_none_or_at_least_a_second(void **state)
+{
+	static const struct {
+		const char *line;
+		int64_t wrap; /* -1: refused */
+	} cases[] = { { "-wrap=300", 300 }, { "-wrap=5m", 300 },
+		{ "-wrap=0", 0 }, { "-wrap=0s", 0 }, { "-wrap=1.5s", 1 },
+		{ "-wrap=500ms", -1 }, { "-wrap=1ns", -1 }, { "-wrap=-5s", -1 },
+		{ "-wrap=bogus", -1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const int used = parse(cases[i].line);
+
+		assert_int_equal(used, cases[i].wrap < 0 ? -1 : 1);
+		if (used == 1)
+			assert_int_equal(sample.wrap, cases[i].wrap);
+	}
+	assert_int_equal(parse("-ttl=500ms"), 1);
+}
+
 static void
 our_variable_wins_over_vaults_and_words_over_both(void **state)
 {
@@ -134,6 +158,7 @@ main(void)
 		cmocka_unit_test(flags_end_at_the_first_plain_word),
 		cmocka_unit_test(lists_and_maps_gather),
 		cmocka_unit_test(wrong_words_are_named),
+		cmocka_unit_test(a_lifetime_is_none_or_at_least_a_second),
 		cmocka_unit_test(
 			our_variable_wins_over_vaults_and_words_over_both),
 	};

@@ -110,6 +110,57 @@ a_token_is_a_table_of_its_own(void **state)
 		"token_meta_k         v\n");
 }
 
+#define WRAPPED                                                                \
+	"{\"wrap_info\":{\"creation_path\":\"auth/token/create\","             \
+	"\"token\":\"w\",\"ttl\":300,\"accessor\":\"a\"%s,"                    \
+	"\"creation_time\":\"2026-11-21T09:06:14.839307629Z\"}}"
+#define WRAPPED_ROWS                                                                 \
+	"Key                              Value\n"                                   \
+	"---                              -----\n"                                   \
+	"wrapping_token:                  w\n"                                       \
+	"wrapping_accessor:               a\n"                                       \
+	"wrapping_token_ttl:              5m\n"                                      \
+	"wrapping_token_creation_time:    2026-11-21 09:06:14.839307629 +0000 UTC\n" \
+	"wrapping_token_creation_path:    auth/token/create\n"
+
+static void
+a_wrapped_answer_is_a_table_of_its_own(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		printed(output_secret, arena_printf(cli.arena, WRAPPED, ""), 0),
+		WRAPPED_ROWS);
+	assert_string_equal(printed(output_secret,
+				    arena_printf(cli.arena, WRAPPED,
+					    ",\"wrapped_accessor\":\"b\""),
+				    0),
+		WRAPPED_ROWS "wrapped_accessor:                b\n");
+	cli.options.field = "wrapping_token";
+	assert_string_equal(
+		printed(output_secret, arena_printf(cli.arena, WRAPPED, ""), 0),
+		"w");
+}
+
+static void
+auth_and_wrapping_have_an_order_in_json(void **state)
+{
+	(void)state;
+	cli.format = FORMAT_JSON;
+	assert_non_null(strstr(
+		printed(output_secret,
+			"{\"auth\":{\"token_type\":\"service\",\"renewable\":true,\"accessor\":\"a\",\"client_token\":\"t\"}}",
+			0),
+		"\"auth\": {\n    \"client_token\": \"t\",\n    \"accessor\": \"a\",\n"
+		"    \"policies\": null,\n    \"token_policies\": null,\n"
+		"    \"identity_policies\": null,\n    \"metadata\": null,\n"
+		"    \"orphan\": null,\n    \"entity_id\": null,\n"
+		"    \"lease_duration\": null,\n    \"renewable\": true\n  }\n}\n"));
+	assert_non_null(strstr(
+		printed(output_secret, arena_printf(cli.arena, WRAPPED, ""), 0),
+		"\"creation_path\": \"auth/token/create\",\n"
+		"    \"wrapped_accessor\": \"\"\n  }\n}\n"));
+}
+
 static void
 cells_print_as_go_does(void **state)
 {
@@ -218,6 +269,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_secret_is_a_table_with_its_lease_first),
 		TEST(a_token_is_a_table_of_its_own),
+		TEST(a_wrapped_answer_is_a_table_of_its_own),
+		TEST(auth_and_wrapping_have_an_order_in_json),
 		TEST(cells_print_as_go_does),
 		TEST(lists_have_a_header_in_tables_alone),
 		TEST(json_keeps_the_envelope_in_order),

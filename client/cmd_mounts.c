@@ -1,7 +1,12 @@
-/* secrets: enable, list, disable, tune, move; mount, its oldest name. */
+/*
+ * secrets and auth: enable, list, disable, tune; secrets move; mount, the
+ * oldest name of secrets enable. Both groups differ in paths, words and a
+ * column.
+ */
 #include <string.h>
 
 #include "client/commands.h"
+#include "client/login_methods.h"
 #include "client/output.h"
 #include "lib/duration.h"
 
@@ -9,11 +14,55 @@ struct mount_options {
 	const char *path, *description, *listing_visibility;
 	int64_t default_lease_ttl, max_lease_ttl; /* s */
 	bool force_no_cache, local, seal_wrap, external_entropy_access;
-	const char *plugin_name, *version;
+	const char *plugin_name, *version, *token_type;
 	struct flag_list options, request_keys, response_keys, headers,
 		response_headers;
 	bool detailed;
 };
+
+/* What the two groups call things. */
+struct mount_kind {
+	const char *what;         /* "secrets engine" */
+	const char *path, *tuned; /* "sys/mounts/": mount at, tune at */
+	const char *not_listed;
+	const char *column, *setting; /* of the detailed list */
+};
+
+static const struct mount_kind secrets_kind = {
+	.what = "secrets engine",
+	.path = "sys/mounts/",
+	.tuned = "sys/mounts/",
+	.not_listed = "Error listing secrets engines",
+	.column = "Force No Cache",
+	.setting = "force_no_cache",
+};
+
+static const struct mount_kind auth_kind = {
+	.what = "auth method",
+	.path = "sys/auth/",
+	.tuned = "sys/mounts/auth/",
+	.not_listed = "Error listing enabled authentication methods",
+	.column = "Token Type",
+	.setting = "token_type",
+};
+
+static const struct mount_kind *
+kind_of(const struct cli *cli)
+{
+	return strncmp(cli->command->name, "auth ", 5) == 0 ? &auth_kind
+							    : &secrets_kind;
+}
+
+/* "Error <doing> <what> <words>" before the server's own. */
+static int
+fail(struct cli *cli, const char *doing, const char *words,
+	const struct err *err)
+{
+	const char *what = arena_printf(
+		cli->arena, "Error %s %s %s", doing, kind_of(cli)->what, words);
+
+	return cli_fail(what != NULL ? what : "Error", err);
+}
 
 #define COMMON_FLAGS                                                           \
 	TEXT_FLAG(struct mount_options, description, "description",            \
@@ -42,24 +91,37 @@ struct mount_options {
 		TEXT_FLAG(struct mount_options, version, "version",            \
 			.help = "Version of the engine.")
 
+#define ENABLE_FLAGS                                                           \
+	TEXT_FLAG(struct mount_options, path, "path",                          \
+		.help = "Where to mount it; its type's name if left out."),    \
+		COMMON_FLAGS,                                                  \
+		TEXT_FLAG(struct mount_options, plugin_name, "plugin-name",    \
+			.help = "Not available on this server."),              \
+		BOOL_FLAG(struct mount_options, local, "local",                \
+			.help = "Kept and shown."),                            \
+		BOOL_FLAG(struct mount_options, seal_wrap, "seal-wrap",        \
+			.help = "Kept and shown."),                            \
+		BOOL_FLAG(struct mount_options, external_entropy_access,       \
+			"external-entropy-access", .help = "Kept and shown.")
+
 static const struct flag enable_flags[] = {
-	TEXT_FLAG(struct mount_options, path, "path",
-		.help = "Where to mount it; its type's name if left out."),
-	COMMON_FLAGS,
+	ENABLE_FLAGS,
 	BOOL_FLAG(struct mount_options, force_no_cache, "force-no-cache",
 		.help = "Kept and shown."),
-	TEXT_FLAG(struct mount_options, plugin_name, "plugin-name",
-		.help = "Not available on this server."),
-	BOOL_FLAG(struct mount_options, local, "local",
-		.help = "Kept and shown."),
-	BOOL_FLAG(struct mount_options, seal_wrap, "seal-wrap",
-		.help = "Kept and shown."),
-	BOOL_FLAG(struct mount_options, external_entropy_access,
-		"external-entropy-access", .help = "Kept and shown."),
 	FLAG_END,
 };
 
 static const struct flag tune_flags[] = { COMMON_FLAGS, FLAG_END };
+
+#define TOKEN_TYPE_FLAG                                                        \
+	TEXT_FLAG(struct mount_options, token_type, "token-type",              \
+		.help = "Type of the tokens that it gives.")
+
+static const struct flag auth_enable_flags[] = { ENABLE_FLAGS, TOKEN_TYPE_FLAG,
+	FLAG_END };
+
+static const struct flag auth_tune_flags[] = { COMMON_FLAGS, TOKEN_TYPE_FLAG,
+	FLAG_END };
 
 static const struct flag list_flags[] = {
 	BOOL_FLAG(struct mount_options, detailed, "detailed",
@@ -128,6 +190,9 @@ set_common(struct cli *cli, struct value *config,
 	if (wanted->listing_visibility[0] != '\0')
 		(void)value_set_str(cli->arena, config, "listing_visibility",
 			wanted->listing_visibility);
+	if (wanted->token_type != NULL && wanted->token_type[0] != '\0')
+		(void)value_set_str(
+			cli->arena, config, "token_type", wanted->token_type);
 	set_list(cli, config, "audit_non_hmac_request_keys",
 		&wanted->request_keys);
 	set_list(cli, config, "audit_non_hmac_response_keys",
@@ -157,13 +222,19 @@ enable_body(
 	return body;
 }
 
-/* Mount the engine of the one argument; *ret_path: where. */
+/* Mount the type of the one argument; *ret_path: where. */
 static bool
-mount_engine(struct cli *cli, const struct mount_options *wanted,
+mount_type(struct cli *cli, const struct mount_options *wanted,
 	const char *type, const char **ret_path, struct err *err)
 {
 	*ret_path = wanted->path[0] != '\0' ? wanted->path : type;
-	return cli_call(cli, "POST", cli_path(cli, "sys/mounts/", *ret_path),
+	if (wanted->plugin_name[0] != '\0') {
+		(void)err_set(err, ERR_INPUT, 400,
+			"plugins are not available: leave -plugin-name out");
+		return false;
+	}
+	return cli_call(cli, "POST",
+		cli_path(cli, kind_of(cli)->path, *ret_path),
 		enable_body(cli, wanted, type), err);
 }
 
@@ -174,7 +245,7 @@ run_enable(struct cli *cli, void *options, int argc, char **argv)
 	struct err err = { 0 };
 
 	(void)argc;
-	if (!mount_engine(cli, options, argv[0], &path, &err))
+	if (!mount_type(cli, options, argv[0], &path, &err))
 		return cli_fail("Error enabling", &err);
 	printf("Success! Enabled the %s secrets engine at: %s\n", argv[0],
 		cli_with_slash(cli, path));
@@ -200,7 +271,7 @@ run_mount(struct cli *cli, void *options, int argc, char **argv)
 	struct err err = { 0 };
 
 	(void)argc;
-	if (!mount_engine(cli, options, argv[0], &path, &err))
+	if (!mount_type(cli, options, argv[0], &path, &err))
 		return cli_fail("Mount error", &err);
 	printf("Successfully mounted '%s' at '%s'!\n", argv[0], path);
 	return EXIT_DONE;
@@ -221,20 +292,19 @@ const struct command cmd_mount = {
 static int
 run_disable(struct cli *cli, void *options, int argc, char **argv)
 {
+	const struct mount_kind *kind = kind_of(cli);
+	const char *path = cli_with_slash(cli, argv[0]);
 	struct err err = { 0 };
-	const char *what;
 
 	(void)options;
 	(void)argc;
-	if (cli_call(cli, "DELETE", cli_path(cli, "sys/mounts/", argv[0]), NULL,
-		    &err)) {
-		printf("Success! Disabled the secrets engine (if it existed) at: %s\n",
-			cli_with_slash(cli, argv[0]));
-		return EXIT_DONE;
-	}
-	what = arena_printf(cli->arena, "Error disabling secrets engine at %s",
-		cli_with_slash(cli, argv[0]));
-	return cli_fail(what != NULL ? what : "Error", &err);
+	if (!cli_call(cli, "DELETE", cli_path(cli, kind->path, argv[0]), NULL,
+		    &err))
+		return fail(cli, "disabling",
+			arena_printf(cli->arena, "at %s", path), &err);
+	printf("Success! Disabled the %s (if it existed) at: %s\n", kind->what,
+		path);
+	return EXIT_DONE;
 }
 
 const struct command cmd_secrets_disable = {
@@ -250,25 +320,23 @@ const struct command cmd_secrets_disable = {
 static int
 run_tune(struct cli *cli, void *options, int argc, char **argv)
 {
+	const struct mount_kind *kind = kind_of(cli);
 	const struct mount_options *wanted = options;
 	struct value *body = value_object(cli->arena);
 	const char *path = cli_with_slash(cli, argv[0]);
 	struct err err = { 0 };
-	const char *what;
 
 	(void)argc;
 	set_common(cli, body, wanted, "");
 	if (wanted->description[0] != '\0')
 		(void)value_set_str(
 			cli->arena, body, "description", wanted->description);
-	if (cli_call(cli, "POST",
-		    arena_printf(cli->arena, "sys/mounts/%stune", path), body,
-		    &err)) {
-		printf("Success! Tuned the secrets engine at: %s\n", path);
-		return EXIT_DONE;
-	}
-	what = arena_printf(cli->arena, "Error tuning secrets engine %s", path);
-	return cli_fail(what != NULL ? what : "Error", &err);
+	if (!cli_call(cli, "POST",
+		    arena_printf(cli->arena, "%s%stune", kind->tuned, path),
+		    body, &err))
+		return fail(cli, "tuning", path, &err);
+	printf("Success! Tuned the %s at: %s\n", kind->what, path);
+	return EXIT_DONE;
 }
 
 const struct command cmd_secrets_tune = {
@@ -291,19 +359,16 @@ run_move(struct cli *cli, void *options, int argc, char **argv)
 	const char *from = cli_with_slash(cli, argv[0]);
 	const char *to = cli_with_slash(cli, argv[1]);
 	struct err err = { 0 };
-	const char *what;
 
 	(void)options;
 	(void)argc;
 	(void)value_set_str(cli->arena, body, "from", from);
 	(void)value_set_str(cli->arena, body, "to", to);
-	if (cli_call(cli, "POST", "sys/remount", body, &err)) {
-		printf("Success! Moved secrets engine %s to: %s\n", from, to);
-		return EXIT_DONE;
-	}
-	what = arena_printf(
-		cli->arena, "Error moving secrets engine %s to %s", from, to);
-	return cli_fail(what != NULL ? what : "Error", &err);
+	if (!cli_call(cli, "POST", "sys/remount", body, &err))
+		return fail(cli, "moving",
+			arena_printf(cli->arena, "%s to %s", from, to), &err);
+	printf("Success! Moved secrets engine %s to: %s\n", from, to);
+	return EXIT_DONE;
 }
 
 const struct command cmd_secrets_move = {
@@ -351,7 +416,7 @@ add_detailed_row(
 		member_cell(cli, mount, "accessor"),
 		ttl_cell(cli, mount, "default_lease_ttl"),
 		ttl_cell(cli, mount, "max_lease_ttl"),
-		member_cell(cli, config, "force_no_cache"),
+		member_cell(cli, config, kind_of(cli)->setting),
 		value_find_bool(mount, "local", false) ? "local" : "replicated",
 		member_cell(cli, mount, "seal_wrap"),
 		member_cell(cli, mount, "external_entropy_access"),
@@ -363,6 +428,7 @@ add_detailed_row(
 static int
 run_list(struct cli *cli, void *options, int argc, char **argv)
 {
+	const struct mount_kind *kind = kind_of(cli);
 	const struct mount_options *wanted = options;
 	struct table table = { .arena = cli->arena };
 	struct value *mounts;
@@ -370,8 +436,8 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (!cli_call(cli, "GET", "sys/mounts", NULL, &err))
-		return cli_fail("Error listing secrets engines", &err);
+	if (!cli_call(cli, "GET", cli_clean_path(cli, kind->path), NULL, &err))
+		return cli_fail(kind->not_listed, &err);
 	mounts = value_copy(cli->arena, value_find(cli->answer.json, "data"));
 	if (mounts == NULL || mounts->type != VALUE_OBJECT)
 		return cli_usage("the server listed no mounts");
@@ -382,7 +448,7 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 	}
 	if (wanted->detailed)
 		TABLE_ADD(&table, "Path", "Plugin", "Accessor", "Default TTL",
-			"Max TTL", "Force No Cache", "Replication", "Seal Wrap",
+			"Max TTL", kind->column, "Replication", "Seal Wrap",
 			"External Entropy Access", "Options", "Description",
 			"UUID");
 	else
@@ -409,4 +475,120 @@ const struct command cmd_secrets_list = {
 	.rows = list_flags,
 	.options_size = sizeof(struct mount_options),
 	.run = run_list,
+};
+
+/* ---- auth --------------------------------------------------------------- */
+
+static int
+run_auth_enable(struct cli *cli, void *options, int argc, char **argv)
+{
+	const char *path = NULL;
+	const char *what;
+	struct err err = { 0 };
+
+	(void)argc;
+	if (mount_type(cli, options, argv[0], &path, &err)) {
+		printf("Success! Enabled %s auth method at: %s\n", argv[0],
+			cli_with_slash(cli, path));
+		return EXIT_DONE;
+	}
+	what = arena_printf(cli->arena, "Error enabling %s auth", argv[0]);
+	return cli_fail(what != NULL ? what : "Error enabling", &err);
+}
+
+const struct command cmd_auth_enable = {
+	.name = "auth enable",
+	.summary = "Enable an auth method.",
+	.usage = "[options] TYPE",
+	.text = "    $ sallyport auth enable -path=people userpass",
+	.args_min = 1,
+	.args_max = 1,
+	.rows = auth_enable_flags,
+	.options_size = sizeof(struct mount_options),
+	.run = run_auth_enable,
+};
+
+const struct command cmd_auth_disable = {
+	.name = "auth disable",
+	.summary = "Disable an auth method; its tokens are revoked.",
+	.usage = "[options] PATH",
+	.text = "    $ sallyport auth disable people",
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_disable,
+};
+
+const struct command cmd_auth_tune = {
+	.name = "auth tune",
+	.summary = "Change the settings of an auth method.",
+	.usage = "[options] PATH",
+	.text = "  A lease time of 0 stays as it is, a negative one is the system's.\n\n"
+		"    $ sallyport auth tune -default-lease-ttl=8h people",
+	.args_min = 1,
+	.args_max = 1,
+	.rows = auth_tune_flags,
+	.options_size = sizeof(struct mount_options),
+	.run = run_tune,
+};
+
+const struct command cmd_auth_list = {
+	.name = "auth list",
+	.summary = "List the auth methods.",
+	.usage = "[options]",
+	.text = "    $ sallyport auth list -detailed",
+	.flags = COMMAND_FORMAT,
+	.rows = list_flags,
+	.options_size = sizeof(struct mount_options),
+	.run = run_list,
+};
+
+/* The type of the auth method at a path; NULL: none there, or an error. */
+static const char *
+type_at(struct cli *cli, const char *path, struct err *err)
+{
+	const struct value *found;
+
+	if (!cli_call(cli, "GET", "sys/auth", NULL, err))
+		return NULL;
+	found = value_find(value_find(cli->answer.json, "data"), path);
+	return value_find_str(found, "type", NULL);
+}
+
+static int
+run_auth_help(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct login_method *method = login_method_find(argv[0]);
+	const char *path = cli_with_slash(cli, argv[0]);
+	const char *type = argv[0];
+	struct err err = { 0 };
+
+	(void)options;
+	(void)argc;
+	if (method == NULL)
+		type = type_at(cli, path, &err);
+	if (err.code != 0)
+		return cli_fail("Error listing auth methods", &err);
+	if (type == NULL)
+		return cli_usage(
+			"No auth method available on the server at \"%s\"",
+			path);
+	method = login_method_find(type);
+	if (method == NULL) {
+		(void)cli_usage(
+			"No method-specific CLI handler available for auth method \"%s\"",
+			argv[0]);
+		return EXIT_SERVER;
+	}
+	login_method_help(method);
+	return EXIT_DONE;
+}
+
+const struct command cmd_auth_help = {
+	.name = "auth help",
+	.summary = "Tell how to log in by an auth method.",
+	.usage = "[options] TYPE|PATH",
+	.text = "    $ sallyport auth help userpass",
+	.args_min = 1,
+	.args_max = 1,
+	.run = run_auth_help,
 };
