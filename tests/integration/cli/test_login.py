@@ -1,20 +1,24 @@
 """login by each method, prompts, wrapping, unwrap, the token helper (spec/cli.md 1.2, 3.1, 3.2)."""
-import base64
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
 import subprocess
 import termios
-import time
 
 import pytest
 
 from support import cli
 from support.build import CLI
+from support.certs import Certs
 from support.cli import good, says
 from support.patience import PATIENCE_S
+from support.pki import Cert
+from support.server import Server
+from support.standin import Certificate, Standin
+from support.tokens import Key, claims
 
 STORED = 'Success! You are now authenticated. The token information displayed below'
 
@@ -282,24 +286,11 @@ def test_approle(run, people, tmp_path):
     assert good(run('login', '-method=approle', f'role_id={role}')).startswith(STORED)
 
 
-def signed_token(directory, **claims):
-    """An RS256 token and the PEM of its key, by the openssl command."""
-    def b64(data):
-        return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
-    key = directory / 'issuer.key'
-    subprocess.run(['openssl', 'genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', key], check=True,
-                   capture_output=True)
-    public = subprocess.run(['openssl', 'pkey', '-in', key, '-pubout'], check=True, capture_output=True, text=True).stdout
-    text = b64(b'{"alg":"RS256","typ":"JWT"}') + '.' + b64(json.dumps(claims).encode())
-    signature = subprocess.run(['openssl', 'dgst', '-sha256', '-sign', key], input=text.encode(), check=True,
-                               capture_output=True).stdout
-    return f'{text}.{b64(signature)}', public
-
-
 def test_jwt(run, people, tmp_path):
     api = enable(people, 'jwt')
-    token, public = signed_token(tmp_path, sub='job', aud='sallyport', iat=int(time.time()) - 60, exp=int(time.time()) + 3600)
-    assert api.post('auth/jwt/config', {'jwt_validation_pubkeys': [public], 'default_role': 'ci'}).status == 204
+    key = Key('ES256')
+    token = key.sign(claims(sub='job', aud='sallyport'))
+    assert api.post('auth/jwt/config', {'jwt_validation_pubkeys': [key.pem], 'default_role': 'ci'}).status == 204
     made = api.post('auth/jwt/role/ci', {'role_type': 'jwt', 'user_claim': 'sub', 'bound_audiences': 'sallyport',
                                          'token_policies': 'default'})
     assert made.status == 204, made
@@ -308,6 +299,58 @@ def test_jwt(run, people, tmp_path):
     assert good(run('login', '-method=jwt', 'role=ci', f'jwt=@{file}')).startswith(STORED)
     assert good(run('login', '-method=jwt', '-token-only', 'jwt=-', stdin=token + '\n')).startswith('hvs.')
     says(run('login', '-method=jwt', f'jwt={token}x'), 2, 'Error authenticating: Error making API request.')
+
+
+class Cluster(Standin):
+    """A Kubernetes API that knows every token as that of one account."""
+
+    def __init__(self, tls):
+        super().__init__(tls=tls)
+        self.body = self.review
+
+    def review(self, path, headers, sent):
+        user = {'username': 'system:serviceaccount:prod:web', 'uid': 'u-1'}
+        return 201, {**json.loads(sent), 'status': {'authenticated': True, 'user': user}}
+
+
+def test_kubernetes(run, people, tmp_path):
+    api = enable(people, 'kubernetes')
+    tls = Certificate(tmp_path)
+    token = Key('RS256').sign(claims(iss='https://cluster', sub='system:serviceaccount:prod:web', **{
+        'kubernetes.io': {'namespace': 'prod', 'serviceaccount': {'name': 'web', 'uid': 'u-1'}}}))
+    file = tmp_path / 'pod.jwt'
+    file.write_text(token + '\n')
+    with Cluster(tls) as cluster:
+        for path, fields in (('config', {'kubernetes_host': cluster.address, 'kubernetes_ca_cert': pathlib.Path(tls.ca).read_text(),
+                                         'token_reviewer_jwt': token}),
+                             ('role/web', {'bound_service_account_names': 'web', 'bound_service_account_namespaces': 'prod'})):
+            made = api.post(f'auth/kubernetes/{path}', fields)
+            assert made.status == 204, made
+        out = good(run('login', '-method=kubernetes', 'role=web', f'jwt=@{file}'))
+    assert out.startswith(STORED) and re.search(r'^token_meta_service_account_name +web$', out, re.M)
+
+
+def test_cert(tmp_path):
+    """The certificate is that of -client-cert and -client-key."""
+    server = Server(dev=False, tls=Certs(tmp_path)).start()
+    try:
+        authority = Cert('test root', ca=True)
+        alice = authority.make('alice')
+        cert, key = tmp_path / 'alice.crt', tmp_path / 'alice.key'
+        cert.write_text(alice.pem)
+        key.write_text(alice.key_pem)
+        assert enable(server, 'cert').post('auth/cert/certs/hosts', {'certificate': authority.pem}).status == 204
+        mine = [f'-client-cert={cert}', f'-client-key={key}']
+
+        def run(*words):
+            return cli.run(server, 'login', '-method=cert', f'-ca-cert={server.tls.ca}', *words, token=None, home=tmp_path)
+        assert re.search(r'^token_meta_common_name +alice$', good(run(*mine)), re.M)
+        assert good(run(*mine, 'name=hosts')).startswith(STORED)
+        says(run(*mine, 'name=none'), 2, 'Error authenticating: Error making API request.')
+        says(run(), 2, 'Error authenticating: Error making API request.')
+        says(run(mine[0]), 2, 'Error authenticating: both client cert and client key must be provided')
+    finally:
+        server.clean()
 
 
 # ---- the token helper --------------------------------------------------------------------
