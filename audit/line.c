@@ -1,54 +1,20 @@
-/*
- * Lines as single links: they are appended, taken from the front, freed. One
- * thread makes them and another frees them, which malloc is slow at: those of
- * the usual size are kept, wiped.
- */
+/* Lines as single links: they are appended, taken from the front, freed. */
 #include "audit/line.h"
 
 #include <stdlib.h>
 
-#include "lib/lock.h"
-
 #define BODY_USUAL 2000
-#define BODY_KEPT 4096
-#define KEPT_MAX 512
-
-static struct guard kept_guard;
-
-static struct {
-	pthread_mutex_t mutex;
-	struct line *first GUARDED_BY(kept_guard);
-	size_t n GUARDED_BY(kept_guard);
-} kept = { .mutex = PTHREAD_MUTEX_INITIALIZER };
-
-static struct line *
-take_kept(void)
-{
-	struct line *line = NULL;
-
-	lock_take(&kept.mutex, &kept_guard);
-	line = kept.first;
-	if (line != NULL) {
-		kept.first = line->next;
-		kept.n--;
-	}
-	lock_give(&kept.mutex, &kept_guard);
-	return line;
-}
 
 struct line *
 line_new(void)
 {
-	struct line *line = take_kept();
+	struct line *line = calloc(1, sizeof(*line));
 
-	if (line == NULL) {
-		line = calloc(1, sizeof(*line));
-		if (line == NULL)
-			return NULL;
-		buf_init(&line->body, LINE_BODY_MAX);
-		(void)buf_reserve(&line->body, BODY_USUAL);
-	}
-	*line = (struct line){ .body = line->body };
+	if (line == NULL)
+		return NULL;
+	atomic_init(&line->ticket, NULL);
+	buf_init(&line->body, LINE_BODY_MAX);
+	(void)buf_reserve(&line->body, BODY_USUAL);
 	return line;
 }
 
@@ -61,8 +27,8 @@ line_finish(struct line *line, bool ok)
 		ticket_finish(ticket, ok);
 }
 
-static void
-free_lines(struct line *line)
+void
+line_free_all(struct line *line)
 {
 	while (line != NULL) {
 		struct line *next = line->next;
@@ -71,42 +37,6 @@ free_lines(struct line *line)
 		free(line);
 		line = next;
 	}
-}
-
-/* Move lines to those that are kept, while there is room. */
-static struct line *
-keep_lines(struct line *line)
-{
-	lock_take(&kept.mutex, &kept_guard);
-	while (line != NULL && kept.n < KEPT_MAX) {
-		struct line *next = line->next;
-
-		line->next = kept.first;
-		kept.first = line;
-		kept.n++;
-		line = next;
-	}
-	lock_give(&kept.mutex, &kept_guard);
-	return line;
-}
-
-void
-line_free_all(struct line *line)
-{
-	struct line *usual = NULL, *large = NULL;
-
-	while (line != NULL) {
-		struct line *next = line->next;
-		struct line **to =
-			line->body.cap <= BODY_KEPT ? &usual : &large;
-
-		buf_reset(&line->body);
-		line->next = *to;
-		*to = line;
-		line = next;
-	}
-	free_lines(large);
-	free_lines(keep_lines(usual));
 }
 
 int64_t

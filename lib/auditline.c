@@ -146,6 +146,16 @@ decode_signature(struct span text, uint8_t out[SIGNATURE])
 	return good;
 }
 
+/*
+ * A power cut may leave zeros in the middle of a line that was never synced,
+ * and its ends whole; JSON has no such byte.
+ */
+static bool
+has_hole(struct span line)
+{
+	return memchr(line.data, '\0', line.len) != NULL;
+}
+
 static bool
 parse_tail(struct span line, struct tail *ret_tail)
 {
@@ -153,7 +163,8 @@ parse_tail(struct span line, struct tail *ret_tail)
 	struct span rest = line, text;
 	size_t len;
 
-	if (line.len == 0 || line.data[0] != '{' || !cut(&rest, "}"))
+	if (line.len == 0 || line.data[0] != '{' || !cut(&rest, "}") ||
+		has_hole(line))
 		return false;
 	if (cut_text(&rest, ",\"sig\":\"", SIGNATURE_TEXT, &text)) {
 		if (!decode_signature(text, tail.sig))

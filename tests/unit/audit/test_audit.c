@@ -305,22 +305,44 @@ a_torn_line_is_closed_and_told(void **state)
 	assert_chain(s, "a", path, 4);
 }
 
+static void
+write_zeros(const char *path, long from, size_t n)
+{
+	FILE *file = fopen(path, "r+e");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, from, SEEK_SET), 0);
+	for (; n > 0; n--)
+		assert_int_equal(fputc('\0', file), 0);
+	assert_int_equal(fclose(file), 0);
+}
+
 /* What a power cut may do to lines that no sync covered: line is not there. */
 static void
 lose_line(struct scratch *s, const char *path, const char *line)
 {
 	const char *text = scratch_read(s, path), *at = strstr(text, line);
-	const char *start = NULL, *end = NULL;
-	FILE *file = fopen(path, "r+e");
+	const char *start = NULL;
 
 	assert_non_null(at);
-	assert_non_null(file);
 	start = memrchr(text, '\n', (size_t)(at - text));
-	end = strchr(at, '\n');
-	assert_int_equal(fseek(file, start - text + 1, SEEK_SET), 0);
-	while (++start <= end)
-		assert_int_equal(fputc('\0', file), 0);
-	assert_int_equal(fclose(file), 0);
+	write_zeros(path, start - text + 1, (size_t)(strchr(at, '\n') - start));
+}
+
+/* … or a part of it is not, while both of its ends are. */
+static void
+a_line_with_a_hole_is_torn(void **state)
+{
+	struct scratch *s = *state;
+	const char *path = scratch_path(s, "a.log");
+	const char *text = NULL;
+
+	(void)leave_behind(s, path, "");
+	text = scratch_read(s, path);
+	write_zeros(path, strstr(text, "\"before\"") - text, 8);
+	assert_int_equal(scratch_enable(s, "a", path, true), 0);
+	assert_int_equal(scratch_response(s, "after"), 0);
+	assert_chain(s, "a", path, 3);
 }
 
 static void
@@ -544,6 +566,7 @@ main(void)
 		TEST(no_line_is_lost_while_the_file_is_renamed_and_unlinked),
 		TEST(reopening_after_a_rename_goes_on_in_a_new_file),
 		TEST(a_torn_line_is_closed_and_told),
+		TEST(a_line_with_a_hole_is_torn),
 		TEST(what_stands_behind_a_gap_is_not_of_the_chain),
 		TEST(the_chain_is_found_in_the_file_that_was_renamed),
 		TEST(a_last_line_that_lacks_only_its_newline_is_kept),

@@ -54,7 +54,7 @@ static const struct clock test_clock = { test_wall_ns, test_boot_ns, NULL };
 static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t hold_changed = PTHREAD_COND_INITIALIZER;
 static bool is_held;
-static int n_in_work, n_freed;
+static int n_made, n_in_work, n_freed;
 static char saw[1024];
 
 struct req *
@@ -67,6 +67,9 @@ req_new(struct server *for_server)
 	req->server = for_server;
 	req->arena = arena_new(1 << 20);
 	buf_init(&req->out.body, 1 << 24);
+	(void)pthread_mutex_lock(&hold_lock);
+	n_made++;
+	(void)pthread_mutex_unlock(&hold_lock);
 	return req;
 }
 
@@ -286,9 +289,13 @@ setup(void **state)
 		.settings = &settings,
 		.clock = &test_clock,
 	};
-	n_in_work = 0;
-	n_freed = 0;
+	/* Nobody may be left at work on a request of the test before. */
+	(void)pthread_mutex_lock(&hold_lock);
+	while (n_freed < n_made)
+		(void)pthread_cond_wait(&hold_changed, &hold_lock);
+	n_made = n_in_work = n_freed = 0;
 	is_held = false;
+	(void)pthread_mutex_unlock(&hold_lock);
 	pushed_ns = 0;
 	return 0;
 }

@@ -301,6 +301,32 @@ a_torn_line_passes_only_before_a_start_line(void **state)
 	}
 }
 
+/* A power cut took a page out of the last line, but neither of its ends. */
+static void
+a_line_with_a_hole_is_torn(void **state)
+{
+	struct auditline_report report;
+	struct auditline_head head;
+	struct buf *last = NULL;
+	struct log log;
+
+	(void)state;
+	log_fill(&log);
+	head = log.head;
+	log_add(&log, "{\"time\":\"t\",\"type\":\"response\"}", true);
+	last = &log.lines[log.n - 1];
+	assert_true(auditline_head_of(buf_span(last), &log.head));
+	memset(last->data + 5, 0, 8);
+	assert_false(auditline_head_of(buf_span(last), &log.head));
+	assert_int_equal(check_log(&log, "").bad_line, N_LINES + 1);
+	log.head = head;
+	log_add(&log, START_TORN, true);
+	report = check_log(&log, "");
+	assert_int_equal(report.bad_line, 0);
+	assert_int_equal(report.torn_lines, 1);
+	log_clear(&log);
+}
+
 static void
 two_torn_starts_in_a_row_pass(void **state)
 {
@@ -459,6 +485,7 @@ main(void)
 		cmocka_unit_test(a_repeated_or_foreign_line_is_found),
 		cmocka_unit_test(a_log_signed_by_another_key_is_refused),
 		cmocka_unit_test(a_torn_line_passes_only_before_a_start_line),
+		cmocka_unit_test(a_line_with_a_hole_is_torn),
 		cmocka_unit_test(two_torn_starts_in_a_row_pass),
 		cmocka_unit_test(a_rest_without_newline_is_noted_and_no_error),
 		cmocka_unit_test(a_torn_line_that_ends_the_log_is_broken),
