@@ -34,6 +34,7 @@ struct run {
 	struct reply reply;
 	struct err err;
 	enum stage stage;
+	bool unlogged; /* nobody took the request line: nothing is done */
 	struct audit_entry request; /* the request line, where it waits */
 };
 
@@ -394,12 +395,17 @@ settle_undo(struct run *run)
 	req->undo = NULL;
 }
 
-/* What made no write takes its token's use now; so do refused requests. */
+/*
+ * What made no write takes its token's use now; so do refused requests, but
+ * for those that no audit line tells of.
+ */
 static void
 settle_use(struct run *run)
 {
 	struct err err = { 0 };
 
+	if (run->unlogged)
+		return;
 	if (req_spend_use(run->req, &err) != 0 && run->err.code == 0)
 		run->err = err;
 	if (!run->req->last_use)
@@ -455,6 +461,7 @@ refuse_unlogged(struct run *run, int rc)
 {
 	err_clear(&run->err);
 	run->stage = STAGE_WORK;
+	run->unlogged = true;
 	(void)err_set(&run->err, rc, 500, "internal error");
 	log_error("audit of a request failed", LOG_ERR(&run->err));
 	wrap(&run->err);
