@@ -10,7 +10,8 @@
 #include "server/core/seal.h"
 
 #define MAC_LABEL "ssh login nonce"
-#define LEASE_PATH "challenge"
+/* Of rows that are no leases. */
+#define LEASE_PATH "/challenge"
 #define ID_LEN 24
 #define MAC_LEN (2 * (size_t)SHA256_BYTES)
 /* A row stays a little longer than its nonce could be used. */
