@@ -499,7 +499,7 @@ static struct sk_signed
 sk_data(const struct sshkey *key, uint8_t flags, uint32_t counter,
 	struct span data)
 {
-	struct sk_signed made;
+	struct sk_signed made = { .bytes = { 0 } };
 	uint8_t *at = made.bytes;
 
 	sha256(key->application, at);
@@ -518,7 +518,7 @@ sshkey_verify(const struct sshkey *key, struct span signature, struct span data,
 	struct sshwire in = sshwire_of(signature);
 	struct span algorithm = sshwire_string(&in);
 	struct span inner = sshwire_string(&in);
-	struct sk_signed made;
+	struct sk_signed made = { .bytes = { 0 } };
 	uint8_t flags = 0;
 
 	if (data.len > SIGNED_MAX)

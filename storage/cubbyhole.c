@@ -25,7 +25,7 @@ cubbyhole_of(struct rowref token)
 static struct kv
 whole_space(struct rowref token)
 {
-	struct kv kv;
+	struct kv kv = { .prefix = "" };
 
 	cubbyhole_answer_key(token, kv.prefix);
 	return kv;
