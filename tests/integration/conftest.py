@@ -7,7 +7,7 @@ from support.server import Server
 
 
 # Under nohup, or behind a shell's &, all that is started here would ignore them as this process goes on to do.
-for number in (signal.SIGHUP, signal.SIGINT):
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
 
