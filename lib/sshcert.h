@@ -48,4 +48,36 @@ bool sshcert_next_principal(struct span *rest, struct span *ret_principal);
 bool sshcert_next_option(
 	struct span *rest, struct span *ret_name, struct span *ret_value);
 
+struct sshcert_option {
+	struct span name, value; /* "" for a flag */
+};
+
+/* What goes into a certificate made here. */
+struct sshcert_parts {
+	struct span nonce; /* 32 random bytes */
+	struct span key;   /* blob of the subject's key; no certificate */
+	uint64_t serial;
+	enum sshcert_type type;
+	struct span key_id;
+	const struct span *principals;
+	size_t n_principals;
+	uint64_t after_s, before_s;
+	const struct sshcert_option *critical, *extensions; /* in any order */
+	size_t n_critical, n_extensions;
+	struct span ca; /* blob of the CA's key; no certificate */
+};
+
+/*
+ * Append all that the CA signs, from the type's name to the CA's key; options
+ * sorted by name. ERR_INPUT for a name twice, too many principals, a key that
+ * cannot be; ERR_MEMORY, ERR_LIMIT.
+ */
+int sshcert_build(const struct sshcert_parts *parts, struct buf *out);
+
+/* Append the CA's signature blob: the certificate is whole then. */
+int sshcert_add_signature(struct buf *out, struct span signature);
+
+/* As sshcert_parse, of what sshcert_build made: no signature is there yet. */
+int sshcert_parse_unsigned(struct span bytes, struct sshcert *ret_cert);
+
 #endif

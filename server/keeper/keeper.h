@@ -81,7 +81,47 @@ int keeper_unseal_progress(struct keeper *keeper,
 int keeper_wrap_keyring(struct keeper *keeper, struct secret_view keyring,
 	struct arena *arena, struct span *ret_blob, struct err *err);
 
-/* Forget R and any shares. */
+/*
+ * A CA's key as the keeper gives it out: sealed under a key derived from R,
+ * with its hard limits inside. Only the keeper opens it, again for each
+ * signature or from its cache of opened keys.
+ */
+struct keeper_ca {
+	struct span sealed;
+	struct span public_key; /* blob (lib/sshkey.h) */
+};
+
+/* What no certificate of this CA may pass, whatever the caller says. */
+struct keeper_ca_limits {
+	uint64_t validity_s; /* from after to before; 0: no limit */
+};
+
+/*
+ * A new CA key of a type and size of lib/sshkeypair.h. RSA takes seconds: from
+ * slow workers only. ERR_SEALED while closed, ERR_INPUT (400) for the type.
+ */
+int keeper_ca_generate(struct keeper *keeper, const char *type, unsigned bits,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err);
+
+/* The same with the text of a private key. ERR_INPUT (400) says what ails it.
+ */
+int keeper_ca_import(struct keeper *keeper, struct secret_view text,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err);
+
+/*
+ * The CA's signature blob over a certificate that is whole but for it
+ * (sshcert_build). The keeper reads the certificate again: form and number of
+ * principals, the CA's own key, a serial that is not 0, validity within the
+ * limits; ERR_DENIED (500) where it would break them. algorithm as of
+ * sshkeypair_sign.
+ */
+int keeper_ca_sign(struct keeper *keeper, struct span sealed,
+	const char *algorithm, bool allow_sha1, struct span unsigned_cert,
+	struct arena *arena, struct span *ret_signature, struct err *err);
+
+/* Forget R, any shares, and all opened CA keys. */
 int keeper_seal(struct keeper *keeper, struct err *err);
 
 #endif
