@@ -1,37 +1,18 @@
 /* Reading and writing SSH's integers and strings. */
 #include "lib/sshwire.h"
 
+#include "lib/cursor.h"
+
 struct sshwire
 sshwire_of(struct span bytes)
 {
 	return (struct sshwire){ .rest = bytes };
 }
 
-/* The next len bytes; an empty span, and bad, where they are not there. */
-static struct span
-take(struct sshwire *in, size_t len)
-{
-	struct span taken = SPAN_NONE;
-
-	if (in->bad || in->rest.len < len) {
-		in->bad = true;
-		return taken;
-	}
-	taken = span_of(in->rest.data, len);
-	in->rest = span_skip(in->rest, len);
-	return taken;
-}
-
-/* Big-endian; 0 where the bytes are not there. */
 static uint64_t
 take_number(struct sshwire *in, size_t len)
 {
-	struct span bytes = take(in, len);
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < bytes.len; i++)
-		n = n << 8 | bytes.data[i];
-	return n;
+	return cursor_take_number(&in->rest, &in->bad, len);
 }
 
 uint8_t
@@ -55,7 +36,9 @@ sshwire_u64(struct sshwire *in)
 struct span
 sshwire_string(struct sshwire *in)
 {
-	return take(in, sshwire_u32(in));
+	const uint32_t len = sshwire_u32(in);
+
+	return cursor_take(&in->rest, &in->bad, len);
 }
 
 struct span

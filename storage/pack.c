@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/cursor.h"
+
 void
 pack_u8(struct buf *buf, uint8_t n)
 {
@@ -48,29 +50,16 @@ unpack_of(struct span bytes)
 	return (struct unpack){ .rest = bytes };
 }
 
-/* The next len bytes; an empty span once the record is bad. */
 static struct span
 take(struct unpack *in, size_t len)
 {
-	struct span taken = { in->rest.data, len };
-
-	if (in->bad || in->rest.len < len) {
-		in->bad = true;
-		return SPAN_NONE;
-	}
-	in->rest = span_skip(in->rest, len);
-	return taken;
+	return cursor_take(&in->rest, &in->bad, len);
 }
 
 static uint64_t
 take_number(struct unpack *in, size_t len)
 {
-	struct span bytes = take(in, len);
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < bytes.len; i++)
-		n = n << 8 | bytes.data[i];
-	return n;
+	return cursor_take_number(&in->rest, &in->bad, len);
 }
 
 uint8_t
