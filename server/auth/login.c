@@ -284,8 +284,9 @@ has_policies(const struct token *token, const struct str_list *policies)
 	return true;
 }
 
-int
-login_check_renewal(struct req *req, const struct token *token,
+/* The params, where they still give the policies that the token has. */
+static int
+renew_params(struct req *req, const struct token *token,
 	const struct token_params *params,
 	const struct token_params **ret_params, struct err *err)
 {
@@ -311,19 +312,39 @@ find_meta(const struct token *token, const char *name)
 	return "";
 }
 
-int
-login_find_role(struct req *req, const struct mount *mount,
-	const struct token *token, const char *meta_name,
-	const struct record_type *type, struct compiled **ret_ref,
-	const void **ret_record, struct err *err)
+static int
+find_renewed(struct req *req, const struct mount *mount,
+	const struct token *token, const struct login_renewal *by,
+	struct compiled **ret_ref, const void **ret_record, struct err *err)
 {
-	const char *name = find_meta(token, meta_name);
-	int rc = record_find(req->server->store, &mount->kv, type, name,
+	const char *name = find_meta(token, by->meta);
+	int rc = record_find(req->server->store, &mount->kv, by->type, name,
 		ret_ref, ret_record, err);
 
 	if (rc != ERR_ABSENT)
 		return rc;
 	err_clear(err);
-	return err_set(err, ERR_INPUT, 400,
-		"role %.64s does not exist during renewal", name);
+	if (by->gone_end == NULL)
+		return err_set(err, ERR_INPUT, 400, "%s", by->gone);
+	return err_set(
+		err, ERR_INPUT, 400, "%s%.64s%s", by->gone, name, by->gone_end);
+}
+
+int
+login_renew(struct req *req, const struct mount *mount,
+	const struct token *token, const struct login_renewal *by,
+	const struct token_params **ret_params, struct err *err)
+{
+	struct compiled *ref = NULL;
+	const void *record = NULL;
+	int rc = find_renewed(req, mount, token, by, &ref, &record, err);
+
+	if (rc == 0 && by->check != NULL)
+		rc = by->check(req, mount, token, record, err);
+	if (rc == 0)
+		rc = renew_params(req, token,
+			(const void *)((const char *)record + by->params),
+			ret_params, err);
+	compiled_unref(&ref);
+	return rc;
 }

@@ -84,21 +84,31 @@ int login_check_address(const struct req *req,
 const char *login_display_name(const struct req *req, const char *name);
 
 /*
- * For renew hooks: whether the role of a token still gives the policies that it
- * has; 500 "failed to renew entry: policies have changed, not renewing". The
- * params become the arena's own, as the hook hands them on.
+ * How the tokens of a method renew: by the user or role that the login left
+ * the name of in the token's metadata, as it stands now.
  */
-int login_check_renewal(struct req *req, const struct token *token,
-	const struct token_params *params,
-	const struct token_params **ret_params, struct err *err);
+struct login_renewal {
+	const char *meta; /* the key that the name is under */
+	const struct record_type *type;
+	size_t params; /* offset of its struct token_params */
+	/*
+	 * What is said where it is gone. With gone_end the name stands between
+	 * the two.
+	 */
+	const char *gone, *gone_end;
+	/* What else the record asks of the caller; or NULL. */
+	int (*check)(struct req *req, const struct mount *mount,
+		const struct token *token, const void *record, struct err *err);
+};
 
 /*
- * For the renew hook: the record of mount, held, that a login left the name of
- * in its token's metadata. 400 where it is gone.
+ * For renew hooks (server/core/mount.h), whose arguments these are. 400 where
+ * the record is gone; 500 "failed to renew entry: policies have changed, not
+ * renewing" where it would give other policies than the token has. The params
+ * are the arena's own.
  */
-int login_find_role(struct req *req, const struct mount *mount,
-	const struct token *token, const char *meta_name,
-	const struct record_type *type, struct compiled **ret_ref,
-	const void **ret_record, struct err *err);
+int login_renew(struct req *req, const struct mount *mount,
+	const struct token *token, const struct login_renewal *by,
+	const struct token_params **ret_params, struct err *err);
 
 #endif

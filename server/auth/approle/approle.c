@@ -1,45 +1,23 @@
 /* The method's entry: its tables, and the renewal of its tokens. */
 #include "server/auth/approle/approle.h"
 
-#include <string.h>
-
 #include "server/auth/approle/role.h"
 #include "server/auth/auth.h"
 #include "server/auth/login.h"
-
-/* The role that a login named in its token; "" where it named none. */
-static const char *
-role_of(const struct token *token)
-{
-	for (size_t i = 0; i < token->meta.n; i++) {
-		if (strcmp(token->meta.keys[i], "role_name") == 0)
-			return token->meta.values[i];
-	}
-	return "";
-}
 
 static int
 renew(struct req *req, const struct mount *mount, const struct token *token,
 	const struct token_params **ret_params, struct err *err)
 {
-	const char *name = role_of(token);
-	const struct approle_role *role;
-	struct compiled *ref = NULL;
-	const void *record = NULL;
-	int rc = record_find(req->server->store, &mount->kv,
-		&approle_role_record, name, &ref, &record, err);
+	static const struct login_renewal by = {
+		.meta = "role_name",
+		.type = &approle_role_record,
+		.params = offsetof(struct approle_role, token),
+		.gone = "role \"",
+		.gone_end = "\" does not exist, not renewing",
+	};
 
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return err_set(err, ERR_INPUT, 400,
-			"role \"%.64s\" does not exist, not renewing", name);
-	}
-	role = record;
-	if (rc == 0)
-		rc = login_check_renewal(
-			req, token, &role->token, ret_params, err);
-	compiled_unref(&ref);
-	return rc;
+	return login_renew(req, mount, token, &by, ret_params, err);
 }
 
 static const struct op *const tables[] = { approle_role_ops,

@@ -376,28 +376,31 @@ is_binding_disabled(struct req *req, const struct mount *mount,
 	return 0;
 }
 
+static int
+check_binding(struct req *req, const struct mount *mount,
+	const struct token *token, const void *record, struct err *err)
+{
+	bool is_free = false;
+	int rc = is_binding_disabled(req, mount, &is_free, err);
+
+	return rc != 0 || is_free
+		? rc
+		: check_client(req, mount, token, record, err);
+}
+
 int
 cert_renew(struct req *req, const struct mount *mount,
 	const struct token *token, const struct token_params **ret_params,
 	struct err *err)
 {
-	const struct cert_role *role = NULL;
-	struct compiled *ref = NULL;
-	const void *found = NULL;
-	bool is_free = false;
-	int rc = is_binding_disabled(req, mount, &is_free, err);
+	static const struct login_renewal by = {
+		.meta = "cert_name",
+		.type = &cert_role_record,
+		.params = offsetof(struct cert_role, token),
+		.gone = "role ",
+		.gone_end = " does not exist during renewal",
+		.check = check_binding,
+	};
 
-	if (rc == 0)
-		rc = login_find_role(req, mount, token, "cert_name",
-			&cert_role_record, &ref, &found, err);
-	if (rc != 0)
-		return rc;
-	role = found;
-	if (!is_free)
-		rc = check_client(req, mount, token, role, err);
-	if (rc == 0)
-		rc = login_check_renewal(
-			req, token, &role->token, ret_params, err);
-	compiled_unref(&ref);
-	return rc;
+	return login_renew(req, mount, token, &by, ret_params, err);
 }

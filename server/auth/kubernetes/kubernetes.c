@@ -4,24 +4,21 @@
 #include "server/auth/auth.h"
 #include "server/auth/login.h"
 
-/* By the role as it stands now; the token in hand is proof enough. */
+/* The token in hand is proof enough. */
 static int
 renew_kubernetes(struct req *req, const struct mount *mount,
 	const struct token *token, const struct token_params **ret_params,
 	struct err *err)
 {
-	struct compiled *ref = NULL;
-	const struct kubernetes_role *role;
-	const void *found = NULL;
-	int rc = login_find_role(req, mount, token, "role",
-		&kubernetes_role_record, &ref, &found, err);
+	static const struct login_renewal by = {
+		.meta = "role",
+		.type = &kubernetes_role_record,
+		.params = offsetof(struct kubernetes_role, token),
+		.gone = "role ",
+		.gone_end = " does not exist during renewal",
+	};
 
-	role = found;
-	if (rc == 0)
-		rc = login_check_renewal(
-			req, token, &role->token, ret_params, err);
-	compiled_unref(&ref);
-	return rc;
+	return login_renew(req, mount, token, &by, ret_params, err);
 }
 
 static const struct op *const kubernetes_tables[] = { kubernetes_config_ops,

@@ -1,8 +1,6 @@
 /* The method's entry: its tables, and the renewal of its tokens. */
 #include "server/auth/sshkey/sshkey.h"
 
-#include <string.h>
-
 #include "server/auth/auth.h"
 #include "server/auth/login.h"
 #include "server/core/seal.h"
@@ -17,38 +15,18 @@ sshkey_namespace(struct req *req)
 		req->arena, "sallyport-login@%s", status.cluster_id);
 }
 
-/* The role that a login named in its token; "" where it named none. */
-static const char *
-role_of(const struct token *token)
-{
-	for (size_t i = 0; i < token->meta.n; i++) {
-		if (strcmp(token->meta.keys[i], "role") == 0)
-			return token->meta.values[i];
-	}
-	return "";
-}
-
 static int
 renew(struct req *req, const struct mount *mount, const struct token *token,
 	const struct token_params **ret_params, struct err *err)
 {
-	const struct sshkey_role *role = NULL;
-	struct compiled *ref = NULL;
-	const void *record = NULL;
-	int rc = record_find(req->server->store, &mount->kv,
-		&sshkey_role_record, role_of(token), &ref, &record, err);
+	static const struct login_renewal by = {
+		.meta = "role",
+		.type = &sshkey_role_record,
+		.params = offsetof(struct sshkey_role, token),
+		.gone = "role no longer exists, not renewing",
+	};
 
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return err_set(err, ERR_INPUT, 400,
-			"role no longer exists, not renewing");
-	}
-	role = record;
-	if (rc == 0)
-		rc = login_check_renewal(
-			req, token, &role->token, ret_params, err);
-	compiled_unref(&ref);
-	return rc;
+	return login_renew(req, mount, token, &by, ret_params, err);
 }
 
 static const struct op *const tables[] = { sshkey_role_ops,

@@ -1,43 +1,21 @@
 /* The method's entry: its tables, and the renewal of its tokens. */
 #include "server/auth/userpass/userpass.h"
 
-#include <string.h>
-
 #include "server/auth/auth.h"
 #include "server/auth/login.h"
-
-/* The user that a login named in its token; "" where it named none. */
-static const char *
-user_of(const struct token *token)
-{
-	for (size_t i = 0; i < token->meta.n; i++) {
-		if (strcmp(token->meta.keys[i], "username") == 0)
-			return token->meta.values[i];
-	}
-	return "";
-}
 
 static int
 renew(struct req *req, const struct mount *mount, const struct token *token,
 	const struct token_params **ret_params, struct err *err)
 {
-	const struct userpass_user *user;
-	struct compiled *ref = NULL;
-	const void *record = NULL;
-	int rc = record_find(req->server->store, &mount->kv,
-		&userpass_user_record, user_of(token), &ref, &record, err);
+	static const struct login_renewal by = {
+		.meta = "username",
+		.type = &userpass_user_record,
+		.params = offsetof(struct userpass_user, token),
+		.gone = "user no longer exists, not renewing",
+	};
 
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return err_set(err, ERR_INPUT, 400,
-			"user no longer exists, not renewing");
-	}
-	user = record;
-	if (rc == 0)
-		rc = login_check_renewal(
-			req, token, &user->token, ret_params, err);
-	compiled_unref(&ref);
-	return rc;
+	return login_renew(req, mount, token, &by, ret_params, err);
 }
 
 static const struct op *const tables[] = { userpass_user_ops,
