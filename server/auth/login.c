@@ -239,6 +239,7 @@ login_grant(struct req *req, const struct login *login, struct err *err)
 		granting->who.accessor = req->mount->accessor;
 		granting->who.name = login->alias;
 		granting->who.metadata = login->alias_meta;
+		granting->who.groups = login->groups;
 		identity_login_draw(&granting->who);
 	}
 	rc = login_check_address(req, login->params, err);

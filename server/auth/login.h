@@ -46,6 +46,11 @@ struct login {
 	const char *alias;
 	struct str_map alias_meta;
 	/*
+	 * What the method calls the caller's groups: of the external groups
+	 * with an alias in this mount the entity is then in these alone.
+	 */
+	struct str_list groups;
+	/*
 	 * What exactly proved it, for the method's renew hook alone: the hash
 	 * of a certificate. NULL: nothing to keep.
 	 */

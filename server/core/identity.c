@@ -47,16 +47,12 @@ choose_name(struct store_tx *tx, const struct kv *kv, struct entity *entity,
 	return entity->name != NULL ? 0 : err_set_memory(err);
 }
 
+/* Its record is put by the caller. */
 static int
 make_entity(struct store_tx *tx, const struct kv *kv,
 	const struct identity_login *login, struct arena *arena,
-	struct err *err)
+	struct entity *entity, struct err *err)
 {
-	struct entity entity = {
-		.id = login->entity_id,
-		.created_ns = tx_now_ns(tx),
-		.updated_ns = tx_now_ns(tx),
-	};
 	const struct alias alias = {
 		.id = login->alias_id,
 		.name = login->name,
@@ -65,14 +61,19 @@ make_entity(struct store_tx *tx, const struct kv *kv,
 		.created_ns = tx_now_ns(tx),
 		.updated_ns = tx_now_ns(tx),
 	};
-	int rc = choose_name(tx, kv, &entity, arena, err);
+	int rc;
 
+	*entity = (struct entity){
+		.id = login->entity_id,
+		.created_ns = tx_now_ns(tx),
+		.updated_ns = tx_now_ns(tx),
+	};
+	rc = choose_name(tx, kv, entity, arena, err);
 	if (rc == 0)
-		rc = identity_add_alias(tx, kv, &entity, &alias, arena, err);
-	if (rc == 0)
-		rc = identity_put_name(tx, kv, IDENTITY_ENTITY_NAME,
-			entity.name, entity.id, arena, err);
-	return rc != 0 ? rc : entity_put(tx, kv, &entity, arena, err);
+		rc = identity_add_alias(tx, kv, entity, &alias, arena, err);
+	return rc != 0 ? rc
+		       : identity_put_name(tx, kv, IDENTITY_ENTITY_NAME,
+				 entity->name, entity->id, arena, err);
 }
 
 static bool
@@ -88,14 +89,13 @@ same_map(const struct str_map *a, const struct str_map *b)
 	return true;
 }
 
-/* What the method says of the caller, where that has changed. */
-static int
-refresh_alias(struct store_tx *tx, const struct kv *kv, struct entity *entity,
-	const struct identity_login *login, struct arena *arena,
-	struct err *err)
+/* What the method says of the caller. True: that has changed. */
+static bool
+refresh_alias(const struct store_tx *tx, struct entity *entity,
+	const struct identity_login *login)
 {
 	if (login->metadata.n == 0)
-		return 0;
+		return false;
 	for (size_t i = 0; i < entity->n_aliases; i++) {
 		struct alias *alias = &entity->aliases[i];
 
@@ -103,12 +103,38 @@ refresh_alias(struct store_tx *tx, const struct kv *kv, struct entity *entity,
 			strcmp(alias->name, login->name) != 0)
 			continue;
 		if (same_map(&alias->metadata, &login->metadata))
-			return 0;
+			return false;
 		alias->metadata = login->metadata;
 		alias->updated_ns = tx_now_ns(tx);
-		return entity_put(tx, kv, entity, arena, err);
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+/* The entity, made where there is none. True in *ret_changed: put it. */
+static int
+find_or_make(struct store_tx *tx, const struct kv *kv,
+	const struct identity_login *login, struct arena *arena,
+	struct entity *entity, bool *ret_changed, struct err *err)
+{
+	const char *id = NULL;
+	int rc = identity_find_login(
+		tx, kv, login->accessor, login->name, arena, &id, err);
+
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		*ret_changed = true;
+		return make_entity(tx, kv, login, arena, entity, err);
+	}
+	if (rc == 0)
+		rc = entity_get(tx, kv, id, arena, entity, err);
+	if (rc == ERR_ABSENT || (rc == 0 && entity->disabled)) {
+		err_clear(err);
+		return deny(err);
+	}
+	if (rc == 0)
+		*ret_changed = refresh_alias(tx, entity, login);
+	return rc;
 }
 
 int
@@ -116,26 +142,15 @@ identity_login(struct store_tx *tx, const struct kv *kv,
 	const struct identity_login *login, struct arena *arena,
 	const char **ret_entity_id, struct err *err)
 {
-	struct entity entity;
-	const char *id = NULL;
-	int rc = identity_find_login(
-		tx, kv, login->accessor, login->name, arena, &id, err);
+	struct entity entity = { .id = NULL };
+	bool changed = false, moved = false;
+	int rc = find_or_make(tx, kv, login, arena, &entity, &changed, err);
 
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		rc = make_entity(tx, kv, login, arena, err);
-		if (rc == 0)
-			*ret_entity_id = login->entity_id;
-		return rc;
-	}
 	if (rc == 0)
-		rc = entity_get(tx, kv, id, arena, &entity, err);
-	if (rc == ERR_ABSENT || (rc == 0 && entity.disabled)) {
-		err_clear(err);
-		return deny(err);
-	}
-	if (rc == 0)
-		rc = refresh_alias(tx, kv, &entity, login, arena, err);
+		rc = identity_join_groups(
+			tx, kv, login, &entity, arena, &moved, err);
+	if (rc == 0 && (changed || moved))
+		rc = entity_put(tx, kv, &entity, arena, err);
 	if (rc == 0)
 		*ret_entity_id = entity.id;
 	return rc;

@@ -7,8 +7,13 @@
  *   identity/entity-name/<name>, identity/group-name/<name>: lower case, to id
  *   identity/alias/<id>: to its entity
  *   identity/login/<accessor>/<SHA-256 of name>: to entity and alias
- * The last makes (mount accessor, name) unique: a second record of that name
+ *   identity/group-alias/<id>, identity/group-login/<accessor>/<SHA-256>:
+ *   likewise to the external group of that alias
+ * The logins make (mount accessor, name) unique: a second record of that name
  * cannot be, and no write joins two entities (reliability.md L07).
+ *
+ * An external group stands for a group that an auth method tells of, under the
+ * name of its alias. Logins alone put entities into it and take them out.
  */
 #ifndef SALLYPORT_SERVER_CORE_IDENTITY_H
 #define SALLYPORT_SERVER_CORE_IDENTITY_H
@@ -27,9 +32,11 @@ struct server;
 #define IDENTITY_ALIAS "identity/alias/"
 #define IDENTITY_GROUP "identity/group/"
 #define IDENTITY_GROUP_NAME "identity/group-name/"
+#define IDENTITY_GROUP_ALIAS "identity/group-alias/"
 
 #define IDENTITY_ALIASES_MAX 256  /* of an entity */
 #define IDENTITY_MEMBERS_MAX 1000 /* of a group, and groups of a member */
+#define IDENTITY_LOGINS_MAX 10000 /* of an external group */
 #define IDENTITY_WALK_MAX 512     /* groups that one request looks at */
 #define IDENTITY_ALIAS_NAME_MAX 1024
 
@@ -58,6 +65,7 @@ struct group {
 	struct str_map metadata;
 	struct str_list entities, members; /* ids: entities, groups in it */
 	struct str_list parents;           /* ids of groups that it is in */
+	const struct alias *alias;         /* of an external one; NULL: none */
 	int64_t created_ns, updated_ns;
 };
 
@@ -115,6 +123,23 @@ int identity_add_alias(struct store_tx *tx, const struct kv *kv,
 int identity_drop_alias(struct store_tx *tx, const struct kv *kv,
 	const struct alias *alias, struct arena *arena, struct err *err);
 
+/*
+ * The external group that an alias belongs to, by the alias's id or by what a
+ * login tells of: exact bytes. ERR_ABSENT.
+ */
+int identity_find_group_alias(struct store_tx *tx, const struct kv *kv,
+	const char *alias_id, struct arena *arena, const char **ret_group,
+	struct err *err);
+int identity_find_group_login(struct store_tx *tx, const struct kv *kv,
+	const char *accessor, const char *name, struct arena *arena,
+	const char **ret_group, struct err *err);
+
+/* The index records of a group's alias; the caller changes the group. */
+int identity_put_group_alias(struct store_tx *tx, const struct kv *kv,
+	const struct group *group, struct arena *arena, struct err *err);
+int identity_drop_group_alias(struct store_tx *tx, const struct kv *kv,
+	const struct group *group, struct arena *arena, struct err *err);
+
 bool identity_list_has(const struct str_list *list, const char *text);
 /* A copy with or without text. False: no memory. */
 bool identity_list_add(
@@ -127,18 +152,29 @@ void identity_list_drop(struct str_list *list, const char *text);
 struct identity_login {
 	const char *accessor, *name;
 	struct str_map metadata; /* n 0: what is known stays */
+	struct str_list groups;  /* what the method calls the caller's groups */
 	char entity_id[RANDOM_UUID_MAX], alias_id[RANDOM_UUID_MAX];
 };
 
 void identity_login_draw(struct identity_login *login);
 
 /*
- * Find or make the entity. ERR_DENIED (403 "permission denied") where it is
- * disabled. *ret_entity_id lies in arena.
+ * Find or make the entity. Of the external groups with an alias in this mount
+ * it is then in those that the login names, and in no other. ERR_DENIED (403
+ * "permission denied") where it is disabled; ERR_LIMIT (400) where a group is
+ * full. *ret_entity_id lies in arena.
  */
 int identity_login(struct store_tx *tx, const struct kv *kv,
 	const struct identity_login *login, struct arena *arena,
 	const char **ret_entity_id, struct err *err);
+
+/*
+ * That part of identity_login which is about groups: theirs are the records
+ * that it writes, the entity's is the caller's to put where *ret_moved.
+ */
+int identity_join_groups(struct store_tx *tx, const struct kv *kv,
+	const struct identity_login *login, struct entity *entity,
+	struct arena *arena, bool *ret_moved, struct err *err);
 
 /* ---- requests --------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include "server/core/identity.h"
 
 #define IDENTITY_LOGIN "identity/login/"
+#define IDENTITY_GROUP_LOGIN "identity/group-login/"
 
 /* ---- lists ------------------------------------------------------------ */
 
@@ -175,10 +176,26 @@ encode_group(struct arena *arena, const struct group *group)
 			value_of_list(arena, &group->members)) &&
 		value_set(arena, object, "parents",
 			value_of_list(arena, &group->parents)) &&
+		(group->alias == NULL ||
+			value_set(arena, object, "alias",
+				encode_alias(arena, group->alias))) &&
 		value_set_int(arena, object, "created_ns", group->created_ns) &&
 		value_set_int(arena, object, "updated_ns", group->updated_ns);
 
 	return ok ? object : NULL;
+}
+
+static bool
+decode_group_alias(
+	const struct value *object, struct arena *arena, struct group *group)
+{
+	struct alias *alias;
+
+	if (object == NULL)
+		return true;
+	alias = ARENA_NEW(arena, struct alias);
+	group->alias = alias;
+	return alias != NULL && decode_alias(object, arena, alias);
 }
 
 int
@@ -201,7 +218,8 @@ group_decode(const struct value *record, struct arena *arena,
 		value_to_list(
 			arena, value_find(record, "members"), &group.members) &&
 		value_to_list(
-			arena, value_find(record, "parents"), &group.parents);
+			arena, value_find(record, "parents"), &group.parents) &&
+		decode_group_alias(value_find(record, "alias"), arena, &group);
 
 	if (!ok)
 		return err_set_memory(err);
@@ -363,16 +381,82 @@ login_key(struct arena *arena, const char *accessor, const char *name)
 	return arena_printf(arena, "%s/%s", accessor, hex);
 }
 
+static int
+get_login(struct store_tx *tx, const struct kv *kv, const char *prefix,
+	const char *accessor, const char *name, struct arena *arena,
+	const char **ret_id, struct err *err)
+{
+	const char *key = login_key(arena, accessor, name);
+
+	return key == NULL ? err_set_memory(err)
+			   : get_link(tx, kv, prefix, key, arena, ret_id, err);
+}
+
+/* Where the two index records of an alias are. */
+struct places {
+	const char *by_id, *by_login;
+};
+
+static const struct places of_entities = { IDENTITY_ALIAS, IDENTITY_LOGIN };
+static const struct places of_groups = { IDENTITY_GROUP_ALIAS,
+	IDENTITY_GROUP_LOGIN };
+
+static int
+put_alias(struct store_tx *tx, const struct kv *kv, const struct places *places,
+	const struct alias *alias, const char *owner, struct arena *arena,
+	struct err *err)
+{
+	const char *key = login_key(arena, alias->accessor, alias->name);
+	int rc;
+
+	if (key == NULL)
+		return err_set_memory(err);
+	rc = put_link(tx, kv, places->by_id, alias->id, owner, arena, err);
+	return rc != 0
+		? rc
+		: put_link(tx, kv, places->by_login, key, owner, arena, err);
+}
+
+static int
+drop_alias(struct store_tx *tx, const struct kv *kv,
+	const struct places *places, const struct alias *alias,
+	struct arena *arena, struct err *err)
+{
+	const char *key = login_key(arena, alias->accessor, alias->name);
+	int rc;
+
+	if (key == NULL)
+		return err_set_memory(err);
+	rc = drop_record(tx, kv, places->by_id, alias->id, arena, err);
+	return rc != 0 ? rc
+		       : drop_record(tx, kv, places->by_login, key, arena, err);
+}
+
 int
 identity_find_login(struct store_tx *tx, const struct kv *kv,
 	const char *accessor, const char *name, struct arena *arena,
 	const char **ret_entity, struct err *err)
 {
-	const char *key = login_key(arena, accessor, name);
+	return get_login(
+		tx, kv, IDENTITY_LOGIN, accessor, name, arena, ret_entity, err);
+}
 
-	return key == NULL
-		? err_set_memory(err)
-		: get_link(tx, kv, IDENTITY_LOGIN, key, arena, ret_entity, err);
+int
+identity_find_group_login(struct store_tx *tx, const struct kv *kv,
+	const char *accessor, const char *name, struct arena *arena,
+	const char **ret_group, struct err *err)
+{
+	return get_login(tx, kv, IDENTITY_GROUP_LOGIN, accessor, name, arena,
+		ret_group, err);
+}
+
+int
+identity_find_group_alias(struct store_tx *tx, const struct kv *kv,
+	const char *alias_id, struct arena *arena, const char **ret_group,
+	struct err *err)
+{
+	return get_link(
+		tx, kv, IDENTITY_GROUP_ALIAS, alias_id, arena, ret_group, err);
 }
 
 int
@@ -380,12 +464,11 @@ identity_add_alias(struct store_tx *tx, const struct kv *kv,
 	struct entity *entity, const struct alias *alias, struct arena *arena,
 	struct err *err)
 {
-	const char *key = login_key(arena, alias->accessor, alias->name);
 	struct alias *aliases =
 		ARENA_ARRAY(arena, struct alias, entity->n_aliases + 1);
 	int rc;
 
-	if (key == NULL || aliases == NULL)
+	if (aliases == NULL)
 		return err_set_memory(err);
 	if (entity->n_aliases >= IDENTITY_ALIASES_MAX)
 		return err_set(err, ERR_LIMIT, 400,
@@ -395,11 +478,7 @@ identity_add_alias(struct store_tx *tx, const struct kv *kv,
 		memcpy(aliases, entity->aliases,
 			entity->n_aliases * sizeof(*aliases));
 	aliases[entity->n_aliases] = *alias;
-	rc = put_link(
-		tx, kv, IDENTITY_ALIAS, alias->id, entity->id, arena, err);
-	if (rc == 0)
-		rc = put_link(
-			tx, kv, IDENTITY_LOGIN, key, entity->id, arena, err);
+	rc = put_alias(tx, kv, &of_entities, alias, entity->id, arena, err);
 	if (rc != 0)
 		return rc;
 	entity->aliases = aliases;
@@ -411,13 +490,20 @@ int
 identity_drop_alias(struct store_tx *tx, const struct kv *kv,
 	const struct alias *alias, struct arena *arena, struct err *err)
 {
-	const char *key = login_key(arena, alias->accessor, alias->name);
-	int rc;
+	return drop_alias(tx, kv, &of_entities, alias, arena, err);
+}
 
-	if (key == NULL)
-		return err_set_memory(err);
-	rc = drop_record(tx, kv, IDENTITY_ALIAS, alias->id, arena, err);
-	if (rc == 0)
-		rc = drop_record(tx, kv, IDENTITY_LOGIN, key, arena, err);
-	return rc;
+int
+identity_put_group_alias(struct store_tx *tx, const struct kv *kv,
+	const struct group *group, struct arena *arena, struct err *err)
+{
+	return put_alias(
+		tx, kv, &of_groups, group->alias, group->id, arena, err);
+}
+
+int
+identity_drop_group_alias(struct store_tx *tx, const struct kv *kv,
+	const struct group *group, struct arena *arena, struct err *err)
+{
+	return drop_alias(tx, kv, &of_groups, group->alias, arena, err);
 }

@@ -171,6 +171,7 @@ grant(struct attempt *attempt, struct err *err)
 	login.display_name = login_display_name(req, identity.user);
 	login.alias = identity.user;
 	login.alias_meta = identity.meta;
+	login.groups = identity.groups;
 	return login.display_name == NULL ? err_set_memory(err)
 					  : login_grant(req, &login, err);
 }

@@ -12,7 +12,7 @@ static const struct field role_fields[] = {
 	FIELD_STR(struct jwt_role, user_claim, .len_max = 255,
 		.doc = "Claim that names the caller, the same at each login."),
 	FIELD_STR(struct jwt_role, groups_claim, .len_max = 255,
-		.doc = "Claim that lists the caller's groups."),
+		.doc = "Claim that lists the caller's groups: aliases of external groups in identity/."),
 	FIELD_STR(struct jwt_role, bound_subject,
 		.doc = "The sub claim that tokens must have; none: any."),
 	FIELD_LIST(struct jwt_role, bound_audiences, .len_max = 16384,

@@ -3,33 +3,23 @@
 
 #include "server/engines/identity/tables.h"
 
-struct alias_in {
-	const char *id, *name, *mount_accessor, *canonical_id;
-};
-
-#define ALIAS_ID(...)                                                          \
-	FIELD_STR(struct alias_in, id, .len_max = 256,                         \
-		.doc = "The alias's id.", __VA_ARGS__)
-#define ALIAS_REST                                                              \
-	FIELD_STR(struct alias_in, name, .len_max = IDENTITY_ALIAS_NAME_MAX,    \
-		.doc = "The name that the auth method proves, byte for byte."), \
-		FIELD_STR(struct alias_in, mount_accessor, .len_max = 256,      \
-			.doc = "The accessor of the auth method's mount."),     \
-		FIELD_STR(struct alias_in, canonical_id, .len_max = 256,        \
-			.doc = "The id of its entity; a new one if left out.")
+#define ALIAS_REST                                                             \
+	IDENTITY_ALIAS_REST(                                                   \
+		"The name that the auth method proves, byte for byte.",        \
+		"The id of its entity; a new one if left out.")
 
 static const struct field alias_fields[] = {
-	ALIAS_ID(.flags = 0),
+	IDENTITY_ALIAS_ID(.flags = 0),
 	ALIAS_REST,
 	FIELD_END,
 };
 static const struct field by_id_fields[] = {
-	ALIAS_ID(.flags = FIELD_PATH),
+	IDENTITY_ALIAS_ID(.flags = FIELD_PATH),
 	ALIAS_REST,
 	FIELD_END,
 };
 static const struct field id_fields[] = {
-	ALIAS_ID(.flags = FIELD_PATH),
+	IDENTITY_ALIAS_ID(.flags = FIELD_PATH),
 	FIELD_END,
 };
 
@@ -63,44 +53,12 @@ find(struct store_tx *tx, struct call *call, const char *id, struct err *err)
 
 /* ---- make ------------------------------------------------------------- */
 
-struct search {
-	const char *accessor;
-	bool found;
-};
-
-static int
-look_at_mount(void *ctx, const struct mount *mount, UNUSED struct err *err)
-{
-	struct search *search = ctx;
-
-	if (mount->type->is_auth &&
-		strcmp(mount->accessor, search->accessor) == 0)
-		search->found = true;
-	return 0;
-}
-
-static int
-check_input(struct req *req, const struct alias_in *in, struct err *err)
-{
-	struct search search = { .accessor = in->mount_accessor };
-
-	if (in->name[0] == '\0')
-		return err_set(err, ERR_INPUT, 400, "missing alias name");
-	if (in->mount_accessor[0] == '\0')
-		return err_set(err, ERR_INPUT, 400, "missing mount_accessor");
-	(void)mounts_each(req->server->mounts, look_at_mount, &search, NULL);
-	if (!search.found)
-		return err_set(err, ERR_INPUT, 400,
-			"invalid mount accessor \"%.64s\"", in->mount_accessor);
-	return 0;
-}
-
 /* The entity that it is for: the one named, or a new one. */
 static int
 find_owner(struct store_tx *tx, struct call *call, struct err *err)
 {
 	struct req *req = call->req;
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	const struct kv *kv = identity_space(req);
 	struct entity *entity = &call->entity;
 	int rc;
@@ -127,7 +85,7 @@ static int
 make_alias(struct store_tx *tx, struct call *call, struct err *err)
 {
 	struct req *req = call->req;
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	const struct kv *kv = identity_space(req);
 	const struct alias alias = {
 		.id = call->fresh.alias_id,
@@ -153,7 +111,7 @@ put_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
 	struct req *req = call->req;
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	const char *owner = NULL;
 	int rc = identity_find_login(tx, identity_space(req),
 		in->mount_accessor, in->name, req->arena, &owner, err);
@@ -173,21 +131,10 @@ put_alias(struct store_tx *tx, void *ctx, struct err *err)
 /* ---- change ----------------------------------------------------------- */
 
 static int
-check_same(
-	const char *sent, const char *there, const char *what, struct err *err)
-{
-	if (sent[0] == '\0' || strcmp(sent, there) == 0)
-		return 0;
-	return err_set(err, ERR_INPUT, 400,
-		"the %s of an alias cannot be changed; delete it and make another",
-		what);
-}
-
-static int
 rename_alias(struct store_tx *tx, struct call *call, struct err *err)
 {
 	struct req *req = call->req;
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	const struct kv *kv = identity_space(req);
 	struct alias changed = *call->alias;
 	const char *owner = NULL;
@@ -216,7 +163,7 @@ static int
 change_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
-	const struct alias_in *in = call->req->in;
+	const struct identity_alias_in *in = call->req->in;
 	int rc = find(tx, call, in->id, err);
 
 	if (rc == ERR_ABSENT) {
@@ -224,10 +171,10 @@ change_alias(struct store_tx *tx, void *ctx, struct err *err)
 		return err_set(err, ERR_INPUT, 400, "invalid alias ID");
 	}
 	if (rc == 0)
-		rc = check_same(in->mount_accessor, call->alias->accessor,
-			"mount", err);
+		rc = identity_check_same(in->mount_accessor,
+			call->alias->accessor, "mount", err);
 	if (rc == 0)
-		rc = check_same(
+		rc = identity_check_same(
 			in->canonical_id, call->entity.id, "entity", err);
 	if (rc != 0 || in->name[0] == '\0' ||
 		strcmp(in->name, call->alias->name) == 0)
@@ -238,13 +185,13 @@ change_alias(struct store_tx *tx, void *ctx, struct err *err)
 static int
 write_alias(struct req *req, struct reply *reply, struct err *err)
 {
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	struct call call = { .req = req };
 	int rc;
 
 	if (in->id[0] != '\0')
 		return req_write(req, change_alias, &call, err);
-	rc = check_input(req, in, err);
+	rc = identity_check_alias(req, in->name, in->mount_accessor, err);
 	identity_login_draw(&call.fresh);
 	if (rc == 0)
 		rc = req_write(req, put_alias, &call, err);
@@ -261,7 +208,7 @@ static int
 get_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
-	const struct alias_in *in = call->req->in;
+	const struct identity_alias_in *in = call->req->in;
 
 	return find(tx, call, in->id, err);
 }
@@ -306,7 +253,7 @@ drop_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
 	struct req *req = call->req;
-	const struct alias_in *in = req->in;
+	const struct identity_alias_in *in = req->in;
 	const struct kv *kv = identity_space(req);
 	int rc = find(tx, call, in->id, err);
 
@@ -334,15 +281,16 @@ delete_alias(struct req *req, UNUSED struct reply *reply, struct err *err)
 #define ALIAS_OP(op_verb, op_fields, op_handler, op_summary, ...)              \
 	{                                                                      \
 		.path = "entity-alias/id/:id", .verb = op_verb,                \
-		.in_size = sizeof(struct alias_in), .fields = op_fields,       \
-		.handler = op_handler, .summary = op_summary, __VA_ARGS__      \
+		.in_size = sizeof(struct identity_alias_in),                   \
+		.fields = op_fields, .handler = op_handler,                    \
+		.summary = op_summary, __VA_ARGS__                             \
 	}
 
 const struct op identity_alias_ops[] = {
 	{
 		.path = "entity-alias",
 		.verb = OP_UPDATE,
-		.in_size = sizeof(struct alias_in),
+		.in_size = sizeof(struct identity_alias_in),
 		.fields = alias_fields,
 		.handler = write_alias,
 		.summary =

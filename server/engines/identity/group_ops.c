@@ -185,6 +185,19 @@ check_cycle(struct store_tx *tx, const struct call *call, struct err *err)
 	return rc;
 }
 
+/* Whom an external group has is for logins to say. */
+static int
+check_no_members(const struct group_in *in, struct err *err)
+{
+	if (in->member_entity_ids.n > 0)
+		return err_set(err, ERR_INPUT, 400,
+			"member entities can't be set manually for external groups");
+	if (in->member_group_ids.n > 0)
+		return err_set(err, ERR_INPUT, 400,
+			"member groups can't be set for external groups");
+	return 0;
+}
+
 static int
 set_members(struct store_tx *tx, struct call *call, struct err *err)
 {
@@ -195,16 +208,12 @@ set_members(struct store_tx *tx, struct call *call, struct err *err)
 	const struct str_list members = group->members;
 	int rc = 0;
 
+	if (group->external)
+		return check_no_members(in, err);
 	if (identity_sent(req, "member_entity_ids"))
 		group->entities = in->member_entity_ids;
 	if (identity_sent(req, "member_group_ids"))
 		group->members = in->member_group_ids;
-	if (group->external && group->entities.n > 0)
-		return err_set(err, ERR_INPUT, 400,
-			"member entities can't be set manually for external groups");
-	if (group->external && group->members.n > 0)
-		return err_set(err, ERR_INPUT, 400,
-			"member groups can't be set for external groups");
 	rc = check_cycle(tx, call, err);
 	if (rc == 0)
 		rc = relink(tx, call, &entities, &group->entities, link_entity,
@@ -369,7 +378,10 @@ read_group(struct req *req, struct reply *reply, struct err *err)
 		value_of_list(arena, &group->members));
 	reply_value(reply, "parent_group_ids",
 		value_of_list(arena, &group->parents));
-	reply_value(reply, "alias", value_object(arena));
+	reply_value(reply, "alias",
+		group->alias == NULL
+			? value_object(arena)
+			: identity_alias_value(req, group->alias, group->id));
 	reply_time_ns(reply, "creation_time", group->created_ns);
 	reply_time_ns(reply, "last_update_time", group->updated_ns);
 	reply_str(reply, "namespace_id", "root");
@@ -441,6 +453,8 @@ drop_group(struct store_tx *tx, void *ctx, struct err *err)
 			tx, call, &group->members, &nobody, link_group, err);
 	if (rc == 0)
 		rc = leave_parents(tx, call, err);
+	if (rc == 0 && group->alias != NULL)
+		rc = identity_drop_group_alias(tx, kv, group, req->arena, err);
 	if (rc == 0)
 		rc = identity_drop_name(tx, kv, IDENTITY_GROUP_NAME,
 			group->name, req->arena, err);

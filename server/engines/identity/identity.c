@@ -64,6 +64,55 @@ identity_check_metadata(const struct str_map *metadata, struct err *err)
 	return 0;
 }
 
+/* The mount of an accessor; "" where it is gone. */
+struct place {
+	const char *accessor;
+	struct arena *arena;
+	bool is_auth;
+	const char *type, *path;
+};
+
+static int
+look_at_mount(void *ctx, const struct mount *mount, UNUSED struct err *err)
+{
+	struct place *place = ctx;
+
+	if (strcmp(mount->accessor, place->accessor) == 0) {
+		place->is_auth = mount->type->is_auth;
+		place->type = mount->type->name;
+		place->path = arena_strdup(place->arena, mount->path);
+	}
+	return 0;
+}
+
+int
+identity_check_alias(struct req *req, const char *name, const char *accessor,
+	struct err *err)
+{
+	struct place place = { .accessor = accessor, .arena = req->arena };
+
+	if (name[0] == '\0')
+		return err_set(err, ERR_INPUT, 400, "missing alias name");
+	if (accessor[0] == '\0')
+		return err_set(err, ERR_INPUT, 400, "missing mount_accessor");
+	(void)mounts_each(req->server->mounts, look_at_mount, &place, NULL);
+	if (!place.is_auth)
+		return err_set(err, ERR_INPUT, 400,
+			"invalid mount accessor \"%.64s\"", accessor);
+	return 0;
+}
+
+int
+identity_check_same(
+	const char *sent, const char *there, const char *what, struct err *err)
+{
+	if (sent[0] == '\0' || strcmp(sent, there) == 0)
+		return 0;
+	return err_set(err, ERR_INPUT, 400,
+		"the %s of an alias cannot be changed; delete it and make another",
+		what);
+}
+
 static const char *
 clean_name(struct arena *arena, const char *name)
 {
@@ -167,25 +216,6 @@ struct value *
 identity_map_value(struct arena *arena, const struct str_map *map)
 {
 	return map->n > 0 ? value_of_map(arena, map) : value_null(arena);
-}
-
-/* The mount of an accessor; "" where it is gone. */
-struct place {
-	const char *accessor;
-	struct arena *arena;
-	const char *type, *path;
-};
-
-static int
-look_at_mount(void *ctx, const struct mount *mount, UNUSED struct err *err)
-{
-	struct place *place = ctx;
-
-	if (strcmp(mount->accessor, place->accessor) == 0) {
-		place->type = mount->type->name;
-		place->path = arena_strdup(place->arena, mount->path);
-	}
-	return 0;
 }
 
 static struct value *
@@ -314,7 +344,8 @@ identity_list(struct req *req, struct reply *reply, const char *prefix,
 /* ---- the mount type --------------------------------------------------- */
 
 static const struct op *const identity_tables[] = { identity_entity_ops,
-	identity_alias_ops, identity_group_ops, NULL };
+	identity_alias_ops, identity_group_ops, identity_group_alias_ops,
+	NULL };
 
 const struct mount_type identity_mount_type = {
 	.name = "identity",

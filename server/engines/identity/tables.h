@@ -9,6 +9,24 @@
 extern const struct op identity_entity_ops[];
 extern const struct op identity_alias_ops[];
 extern const struct op identity_group_ops[];
+extern const struct op identity_group_alias_ops[];
+
+/* What aliases of entities and of groups are written with. */
+struct identity_alias_in {
+	const char *id, *name, *mount_accessor, *canonical_id;
+};
+
+#define IDENTITY_ALIAS_ID(...)                                                 \
+	FIELD_STR(struct identity_alias_in, id, .len_max = 256,                \
+		.doc = "The alias's id.", __VA_ARGS__)
+#define IDENTITY_ALIAS_REST(name_doc, owner_doc)                               \
+	FIELD_STR(struct identity_alias_in, name,                              \
+		.len_max = IDENTITY_ALIAS_NAME_MAX, .doc = name_doc),          \
+		FIELD_STR(struct identity_alias_in, mount_accessor,            \
+			.len_max = 256,                                        \
+			.doc = "The accessor of the auth method's mount."),    \
+		FIELD_STR(struct identity_alias_in, canonical_id,              \
+			.len_max = 256, .doc = owner_doc)
 
 /* Where the records are. */
 const struct kv *identity_space(const struct req *req);
@@ -23,8 +41,14 @@ bool identity_sent(const struct req *req, const char *field);
  */
 int identity_check_name(const char *name, struct err *err);
 int identity_check_metadata(const struct str_map *metadata, struct err *err);
+int identity_check_alias(struct req *req, const char *name,
+	const char *accessor, struct err *err);
 int identity_clean_policies(
 	struct req *req, struct str_list *policies, struct err *err);
+
+/* What of an alias is fixed once made: 400 naming `what`. */
+int identity_check_same(
+	const char *sent, const char *there, const char *what, struct err *err);
 
 /*
  * That nobody else has a new name, and whose it then is: the old name, where

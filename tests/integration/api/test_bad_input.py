@@ -69,7 +69,8 @@ def state(wire):
             'certs': each('auth/cert/certs'), 'crls': each('auth/cert/crls'), 'binding': data('GET', 'auth/cert/config'),
             'pods': each('auth/kubernetes/role'), 'cluster': data('GET', 'auth/kubernetes/config'), 'keys': each('auth/ssh/role'),
             'entities': each('identity/entity/id'), 'names': data('LIST', 'identity/entity/name'),
-            'aliases': data('LIST', 'identity/entity-alias/id'), 'groups': each('identity/group/id'), 'leases': leases, 'accessors': accessors,
+            'aliases': data('LIST', 'identity/entity-alias/id'), 'groups': each('identity/group/id'),
+            'group aliases': data('LIST', 'identity/group-alias/id'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
@@ -434,7 +435,8 @@ def test_wrong_types_and_ranges(table):
 
 RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
            'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/', 'auth/ssh/role/', 'identity/entity/id/',
-           'identity/entity/name/', 'identity/entity-alias/id/', 'identity/group/id/', 'identity/group/name/']
+           'identity/entity/name/', 'identity/entity-alias/id/', 'identity/group/id/', 'identity/group/name/',
+           'identity/group-alias/id/']
 
 
 def test_absent_records(table):
@@ -503,6 +505,7 @@ ROWS = {
                             ({'role': 'a', 'nonce': 'b', 'signature': 'wood'}, "'signature' is no SSH signature")],
     'POST identity/entity': [({'name': 'a/b'}, 'invalid name'), ({'id': 'none'}, 'entity not found'), ({'name': 'a', 'policies': 'root'}, '')],
     'POST identity/entity-alias': [({}, 'missing alias name'), ({'name': 'a', 'mount_accessor': 'b'}, 'invalid mount accessor')],
+    'POST identity/group-alias': [({}, 'missing alias name'), ({'name': 'a', 'mount_accessor': 'b'}, 'invalid mount accessor')],
     'POST identity/group': [({'type': 'wood'}, ''), ({'member_group_ids': ['none']}, 'invalid group ID')],
     'POST auth/token/create': [({'ttl': '-1h'}, ''), ({'id': 's.x'}, ''), ({'type': 'wood'}, '')],
 }

@@ -145,6 +145,12 @@ class World:
     def group_name(self):
         return self.api.get(f'identity/group/id/{self.group()}').data['name']
 
+    def group_alias_body(self):
+        return {'name': fresh('alias'), 'mount_accessor': self.api.get('sys/auth').data['token/']['accessor']}
+
+    def group_alias(self):
+        return self.api.post('identity/group-alias', self.group_alias_body()).data['id']
+
     def ssh_key(self):
         """One for the whole world."""
         if not hasattr(self, 'key'):
@@ -355,6 +361,11 @@ GOOD = {
     'GET identity/entity-alias/id/{id}': named('id', 'alias'),
     'POST identity/entity-alias/id/{id}': lambda world: ({'id': world.alias()}, {'name': fresh('alias')}),
     'DELETE identity/entity-alias/id/{id}': named('id', 'alias'),
+    'POST identity/group-alias': body(lambda world: world.group_alias_body()),
+    'LIST identity/group-alias/id': lambda world: world.group_alias() and ({}, None),
+    'GET identity/group-alias/id/{id}': named('id', 'group_alias'),
+    'POST identity/group-alias/id/{id}': lambda world: ({'id': world.group_alias()}, {'name': fresh('alias')}),
+    'DELETE identity/group-alias/id/{id}': named('id', 'group_alias'),
     'POST identity/group': body(lambda world: {'name': fresh('group')}),
     'LIST identity/group/id': lambda world: world.group() and ({}, None),
     'GET identity/group/id/{id}': named('id', 'group'),
