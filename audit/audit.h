@@ -73,6 +73,7 @@ struct audit_entry {
 	const struct value *request_data; /* object or NULL */
 	const char *remote_address;
 	int64_t wrap_ttl_s;
+	const char *client_serial; /* of its TLS certificate; NULL: none */
 	/* response */
 	const struct audit_auth *response_auth; /* or NULL */
 	const char *lease_id;

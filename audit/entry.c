@@ -302,6 +302,7 @@ add_request(struct render *r, const struct audit_entry *entry)
 	add_data(r, entry->request_data, entry->clear_request_keys);
 	add_text(r, "remote_address", entry->remote_address);
 	add_int(r, "wrap_ttl", entry->wrap_ttl_s);
+	add_text(r, "client_certificate_serial_number", entry->client_serial);
 	close_object(r);
 }
 

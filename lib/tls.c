@@ -7,8 +7,11 @@
 
 #include <string.h>
 
+#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+
+#define SERIAL_BYTES_MAX 64 /* RFC 5280 allows 20 */
 
 #define SUITES_TLS12                                                           \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"           \
@@ -193,4 +196,23 @@ tls_ctx_free(SSL_CTX **ctx)
 {
 	SSL_CTX_free(*ctx);
 	*ctx = NULL;
+}
+
+const char *
+tls_cert_serial(const X509 *cert, struct arena *arena)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+	BIGNUM *n = NULL;
+	char *digits = NULL;
+	const char *copy = NULL;
+
+	/* Anybody may show one of any length, and digits cost its square. */
+	if (ASN1_STRING_length(serial) > SERIAL_BYTES_MAX)
+		return "(too long)";
+	n = ASN1_INTEGER_to_BN(serial, NULL);
+	digits = n != NULL ? BN_bn2dec(n) : NULL;
+	copy = digits != NULL ? arena_strdup(arena, digits) : NULL;
+	OPENSSL_free(digits);
+	BN_free(n);
+	return copy;
 }

@@ -5,9 +5,11 @@
 #ifndef SALLYPORT_LIB_TLS_H
 #define SALLYPORT_LIB_TLS_H
 
+#include "lib/arena.h"
 #include "lib/err.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
+typedef struct x509_st X509;
 
 struct tls_server_settings {
 	const char *cert_file;      /* PEM chain, leaf first */
@@ -28,5 +30,11 @@ int tls_server_ctx_new(const struct tls_server_settings *settings,
 	SSL_CTX **ret_ctx, struct err *err);
 
 void tls_ctx_free(SSL_CTX **ctx);
+
+/*
+ * A certificate's serial number in decimal, into arena; of one that is longer
+ * than any CA gives out, a remark that says so. NULL: no memory.
+ */
+const char *tls_cert_serial(const X509 *cert, struct arena *arena);
 
 #endif

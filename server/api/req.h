@@ -69,6 +69,7 @@ struct req {
 	/* The caller's certificate and what came with it, as DER; unchecked. */
 	struct span client_certs[REQ_CERTS_MAX];
 	size_t n_client_certs;
+	const char *client_serial;  /* of the first of them; "" or NULL: none */
 	bool local_listener;        /* loopback or Unix socket */
 	bool unauthenticated_rekey; /* of the listener */
 

@@ -303,9 +303,12 @@ static bool
 take_certs(const struct conn *conn, struct req *req)
 {
 	req->is_tls = conn->transport.tls != NULL;
-	return transport_peer_certs(&conn->transport, req->arena,
-		       req->client_certs, REQ_CERTS_MAX,
-		       &req->n_client_certs) == 0;
+	req->client_serial =
+		transport_peer_serial(&conn->transport, req->arena);
+	return req->client_serial != NULL &&
+		transport_peer_certs(&conn->transport, req->arena,
+			req->client_certs, REQ_CERTS_MAX,
+			&req->n_client_certs) == 0;
 }
 
 /* The head is whole: path, token, and how much body may follow. */

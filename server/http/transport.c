@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "lib/tls.h"
+
 int
 transport_open(struct transport *transport, int fd, SSL_CTX *tls)
 {
@@ -81,6 +83,16 @@ transport_peer_certs(const struct transport *transport, struct arena *arena,
 	}
 	*ret_n = n;
 	return 0;
+}
+
+const char *
+transport_peer_serial(const struct transport *transport, struct arena *arena)
+{
+	X509 *leaf = transport->tls != NULL
+		? SSL_get0_peer_certificate(transport->tls)
+		: NULL;
+
+	return leaf == NULL ? "" : tls_cert_serial(leaf, arena);
 }
 
 /* What an OpenSSL call that gave no bytes means. */

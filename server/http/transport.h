@@ -44,6 +44,11 @@ int transport_write(struct transport *transport, const void *data, size_t size,
 int transport_peer_certs(const struct transport *transport, struct arena *arena,
 	struct span *ret_certs, size_t cap, size_t *ret_n);
 
+/* The serial number of the peer's certificate, "" without one; NULL: no memory.
+ */
+const char *transport_peer_serial(
+	const struct transport *transport, struct arena *arena);
+
 /* Bytes wait inside TLS that no event will announce. */
 bool transport_has_pending(const struct transport *transport);
 

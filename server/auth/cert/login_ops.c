@@ -8,6 +8,7 @@
 
 #include "lib/codec.h"
 #include "lib/sha256.h"
+#include "lib/tls.h"
 #include "server/auth/cert/cert.h"
 #include "server/auth/cert/chain.h"
 #include "server/auth/cert/rules.h"
@@ -254,7 +255,7 @@ describe(const struct client *client, const struct taken *taken,
 		return err_set_memory(err);
 	values[0] = taken->name;
 	values[1] = cert_common_name(leaf, arena);
-	values[2] = cert_serial(leaf, arena);
+	values[2] = tls_cert_serial(leaf, arena);
 	values[3] = cert_hex(X509_get0_subject_key_id(leaf), arena);
 	values[4] = cert_hex(X509_get0_authority_key_id(leaf), arena);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

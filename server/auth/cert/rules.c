@@ -256,15 +256,3 @@ cert_hex(const ASN1_OCTET_STRING *id, struct arena *arena)
 	OPENSSL_free(text);
 	return copy;
 }
-
-const char *
-cert_serial(const X509 *cert, struct arena *arena)
-{
-	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-	char *digits = n != NULL ? BN_bn2dec(n) : NULL;
-	const char *copy = digits != NULL ? arena_strdup(arena, digits) : NULL;
-
-	OPENSSL_free(digits);
-	BN_free(n);
-	return copy;
-}

@@ -25,8 +25,7 @@ bool cert_rules_match(const struct cert_role *role, const X509 *cert);
 /* The subject's common name; "" where it has none, or none that is text. */
 const char *cert_common_name(const X509 *cert, struct arena *arena);
 
-/* "1a:2b:…" of a key identifier (NULL: ""); the serial number in decimal. */
+/* "1a:2b:…" of a key identifier (NULL: ""). */
 const char *cert_hex(const ASN1_OCTET_STRING *id, struct arena *arena);
-const char *cert_serial(const X509 *cert, struct arena *arena);
 
 #endif

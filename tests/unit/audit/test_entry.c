@@ -120,6 +120,7 @@ full_entry(struct fixture *f, const struct audit_auth *auth)
 		.request_data = parse(f, "{\"ip\":\"192.0.2.7\",\"n\":5}"),
 		.remote_address = "192.0.2.9",
 		.wrap_ttl_s = 60,
+		.client_serial = "255",
 		.response_auth = auth,
 		.lease_id = "ssh/creds/web/7",
 		.response_data = parse(f, "{\"key\":\"K\"}"),
@@ -155,7 +156,8 @@ members_stand_in_the_peers_order(void **state)
 		"\"client_token_accessor\":\"acc\","
 		"\"namespace\":{\"id\":\"root\"},\"path\":\"ssh/creds/web\","
 		"\"data\":{\"ip\":\"192.0.2.7\",\"n\":5},"
-		"\"remote_address\":\"192.0.2.9\",\"wrap_ttl\":60},"
+		"\"remote_address\":\"192.0.2.9\",\"wrap_ttl\":60,"
+		"\"client_certificate_serial_number\":\"255\"},"
 		"\"response\":{\"auth\":" AUTH ",\"mount_type\":\"ssh\","
 		"\"secret\":{\"lease_id\":\"ssh/creds/web/7\"},"
 		"\"data\":{\"key\":\"K\"},\"warnings\":[\"w\"],"
