@@ -11,9 +11,11 @@
 enum sshcert_type { SSHCERT_USER = 1, SSHCERT_HOST = 2 };
 
 #define SSHCERT_PRINCIPALS_MAX 256
+#define SSHCERT_BLOB_MAX 131072 /* as many of the longest, keys and options */
 
 /* Spans lie in the bytes that it was read from. */
 struct sshcert {
+	struct span nonce;
 	struct sshkey key; /* that it vouches for */
 	uint64_t serial;
 	enum sshcert_type type;
@@ -29,8 +31,8 @@ struct sshcert {
 bool sshcert_is(struct span blob);
 
 /*
- * The parts of a whole blob. Options stand in order and once each; the CA's
- * key is no certificate. ERR_INPUT.
+ * The parts of a whole blob. Options stand in order and once each, a value in
+ * one holds something; the CA's key is no certificate. ERR_INPUT.
  */
 int sshcert_parse(struct span blob, struct sshcert *ret_cert);
 
@@ -68,9 +70,18 @@ struct sshcert_parts {
 };
 
 /*
+ * Whether a name may stand in a certificate made here (spec/README.md). Users:
+ * printable ASCII without blank, comma, double quote, backslash and wildcards.
+ * Hosts: letters, digits and "-._:%", behind a "*." perhaps: whether that may
+ * be, and whether it is a name or an address, its role knows.
+ */
+bool sshcert_is_principal(enum sshcert_type type, struct span name);
+
+/*
  * Append all that the CA signs, from the type's name to the CA's key; options
- * sorted by name. ERR_INPUT for a name twice, too many principals, a key that
- * cannot be; ERR_MEMORY, ERR_LIMIT.
+ * sorted by name. ERR_INPUT for a name twice, too many principals or one that
+ * is none, a key that cannot be; ERR_MEMORY, ERR_LIMIT. Nothing is appended
+ * then.
  */
 int sshcert_build(const struct sshcert_parts *parts, struct buf *out);
 

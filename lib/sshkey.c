@@ -15,23 +15,10 @@
 
 #include "lib/codec.h"
 #include "lib/sha256.h"
+#include "lib/sshkey_own.h"
 
-#define ED25519_KEY 32
 #define ED25519_SIGNATURE 64
 #define SIGNED_MAX (1024 * (size_t)1024)
-
-enum family { FAMILY_ED25519, FAMILY_ECDSA, FAMILY_RSA };
-
-struct sshkey_kind {
-	const char *name, *cert_name;
-	enum family family;
-	bool is_sk;
-	const char *curve;     /* as the blob names it; ECDSA */
-	const char *group;     /* as OpenSSL does */
-	size_t point_len;      /* uncompressed */
-	const char *digest;    /* of ECDSA */
-	const char *algorithm; /* of its signatures; RSA has two */
-};
 
 #define SSH_COM "@openssh.com"
 
@@ -129,6 +116,12 @@ sshkey_kind_name(const struct sshkey_kind *kind)
 	return kind->name;
 }
 
+const char *
+sshkey_kind_cert_name(const struct sshkey_kind *kind)
+{
+	return kind->cert_name;
+}
+
 bool
 sshkey_is_sk(const struct sshkey *key)
 {
@@ -171,7 +164,7 @@ sshkey_parse_parts(const struct sshkey_kind *kind, struct sshwire *in,
 	switch (kind->family) {
 	case FAMILY_ED25519:
 		key.bytes[0] = sshwire_string(in);
-		ok = key.bytes[0].len == ED25519_KEY;
+		ok = key.bytes[0].len == SSHKEY_ED25519_PUBLIC;
 		break;
 	case FAMILY_ECDSA:
 		ok = is(sshwire_string(in), kind->curve);
@@ -305,7 +298,7 @@ sshkey_line(struct arena *arena, struct span blob)
 	const char *line = NULL;
 	struct buf text;
 
-	buf_init(&text, SSHKEY_LINE_MAX);
+	buf_init(&text, 2 * blob.len + SSHKEY_LINE_MAX);
 	(void)buf_add_span(&text, name);
 	(void)buf_add_char(&text, ' ');
 	(void)base64_encode(blob, &text);
@@ -330,15 +323,14 @@ sshkey_fingerprint(struct span blob, char out[SSHKEY_FINGERPRINT_MAX])
 
 /* ---- signatures ------------------------------------------------------- */
 
-/* Public key bytes as OpenSSL's; NULL where they are no key of the kind. */
-static EVP_PKEY *
-key_from_params(const char *type, OSSL_PARAM *params)
+EVP_PKEY *
+sshkey_openssl(const char *type, int selection, OSSL_PARAM *params)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	EVP_PKEY *key = NULL;
 
 	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
-		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0)
+		EVP_PKEY_fromdata(ctx, &key, selection, params) <= 0)
 		key = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	return key;
@@ -357,7 +349,7 @@ ecdsa_key(const struct sshkey *key)
 		OSSL_PARAM_construct_end(),
 	};
 
-	return key_from_params("EC", params);
+	return sshkey_openssl("EC", EVP_PKEY_PUBLIC_KEY, params);
 }
 
 static EVP_PKEY *
@@ -374,7 +366,7 @@ rsa_key(const struct sshkey *key)
 		OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1)
 		params = OSSL_PARAM_BLD_to_param(build);
 	if (params != NULL)
-		made = key_from_params("RSA", params);
+		made = sshkey_openssl("RSA", EVP_PKEY_PUBLIC_KEY, params);
 	OSSL_PARAM_free(params);
 	BN_free(e);
 	BN_free(n);
@@ -456,7 +448,7 @@ verify_rsa(const struct sshkey *key, const char *digest, struct span signature,
 	struct span data)
 {
 	const size_t len = key->bytes[1].len;
-	uint8_t padded[SSHKEY_RSA_BITS_MAX / 8] = { 0 };
+	uint8_t padded[SSHKEY_RSA_BYTES_MAX] = { 0 };
 	EVP_PKEY *made = NULL;
 	bool good;
 
