@@ -1,6 +1,5 @@
 """Batch tokens: sealed in their own text, without a row (core-api 6.1)."""
 import base64
-import re
 import sqlite3
 
 import pytest
@@ -10,7 +9,6 @@ from support.good import fresh
 from support.server import wait_for
 from support.wire import Wire
 
-WRAPPED = '1 error occurred:\n\t* %s\n\n'
 CREDS = 'path "ssh/creds/otp" { capabilities = ["update"] }'
 
 
@@ -45,24 +43,6 @@ def parent(shared):
     return shared.token_with('path "auth/token/create*" { capabilities = ["update"] }', no_default_policy=False)
 
 
-def test_what_create_answers(shared):
-    auth = made(shared, ttl='1h', meta={'team': 'b'}, display_name='ci')
-    assert re.fullmatch(r'hvb\.[0-9A-Za-z_-]{100,}', auth['client_token'])
-    assert {k: v for k, v in auth.items() if k != 'client_token'} == {
-        'accessor': '', 'policies': ['default'], 'token_policies': ['default'], 'metadata': {'team': 'b'}, 'lease_duration': 3600,
-        'renewable': False, 'entity_id': '', 'token_type': 'batch', 'orphan': False}
-
-
-def test_what_a_look_up_shows(shared):
-    token = made(shared, ttl='1h', meta={'team': 'b'}, display_name='ci')['client_token']
-    for seen in (shared.api(token).get('auth/token/lookup-self').data, shared.api().post('auth/token/lookup', {'token': token}).data):
-        assert 0 < seen['ttl'] <= 3600
-        assert {k: v for k, v in seen.items() if k not in ('expire_time', 'issue_time', 'creation_time', 'ttl')} == {
-            'id': token, 'accessor': '', 'policies': ['default'], 'path': 'auth/token/create', 'meta': {'team': 'b'},
-            'display_name': 'token-ci', 'num_uses': 0, 'orphan': False, 'creation_ttl': 3600, 'explicit_max_ttl': 0,
-            'entity_id': '', 'type': 'batch', 'renewable': False}
-
-
 def test_it_has_no_row(server):
     before = rows(server), server.api().list('auth/token/accessors').data['keys']
     for _ in range(5):
@@ -76,40 +56,6 @@ def test_it_may_what_its_policies_say(shared):
     assert shared.api(token).get('ssh/roles/otp').status == 403
     got = shared.api().post('sys/capabilities', {'token': token, 'paths': ['ssh/creds/otp']})
     assert got.data['ssh/creds/otp'] == ['update']
-
-
-@pytest.mark.parametrize('fields, text', [
-    ({'num_uses': 1}, 'batch tokens cannot have "num_uses" set'), ({'period': '1h'}, 'batch tokens cannot have "period" set'),
-    ({'explicit_max_ttl': '1h'}, 'batch tokens cannot have "explicit_max_ttl" set'), ({'id': 'mine'}, 'batch tokens cannot have "id" set'),
-    ({'policies': ['root']}, 'batch tokens cannot be root tokens'), ({'policies': []}, 'batch tokens cannot be root tokens'),
-    ({'meta': {'a': 'x' * 3500}}, 'the policies and metadata are too large for a batch token'),
-    ({'type': 'Batch'}, "invalid 'token_type' value")])
-def test_what_cannot_be(shared, fields, text):
-    got = create(shared, **fields)
-    assert (got.status, got.errors) == (400, [text])
-
-
-@pytest.mark.parametrize('method, path, data, text', [
-    ('POST', 'auth/token/create', {}, 'batch tokens cannot create more tokens'),
-    ('POST', 'auth/token/create', {'type': 'batch'}, 'batch tokens cannot create more tokens'),
-    ('PUT', 'auth/token/renew-self', {}, 'batch tokens cannot be renewed'),
-    ('PUT', 'auth/token/revoke-self', {}, 'batch tokens cannot be revoked'),
-    ('PUT', 'cubbyhole/a', {'a': 'b'}, 'cubbyhole operations are only supported by "service" type tokens'),
-    ('GET', 'cubbyhole/a', None, 'cubbyhole operations are only supported by "service" type tokens'),
-    ('LIST', 'cubbyhole', None, 'cubbyhole operations are only supported by "service" type tokens'),
-    ('DELETE', 'cubbyhole/a', None, 'cubbyhole operations are only supported by "service" type tokens')])
-def test_what_it_cannot_do(shared, method, path, data, text):
-    token = made(shared, policies=['default', policy(shared, 'path "auth/token/*" { capabilities = ["update"] }')])['client_token']
-    got = shared.api(token).call(method, path, data)
-    assert (got.status, got.errors) in ((400, [text]), (500, [WRAPPED % text]))
-    assert got.status == 400
-
-
-@pytest.mark.parametrize('path, text', [('renew', 'batch tokens cannot be renewed'), ('revoke', 'batch tokens cannot be revoked'),
-                                        ('revoke-orphan', 'batch tokens cannot be revoked')])
-def test_what_cannot_be_done_to_it(shared, path, text):
-    got = shared.api().post(f'auth/token/{path}', {'token': made(shared)['client_token']})
-    assert (got.status, got.errors) == (400, [text])
 
 
 # ---- its end ----------------------------------------------------------------
@@ -185,6 +131,8 @@ BATCH = {'token_type': 'batch', 'orphan': True, 'renewable': False}
     (BATCH, '', 'batch'), (BATCH, 'service', 'batch'), ({'token_type': 'service'}, 'batch', 'service'),
     ({'token_type': 'default-service'}, '', 'service'), ({'token_type': 'default-service'}, 'batch', 'batch'),
     ({'token_type': 'default-batch'}, '', 'batch'), ({'token_type': 'default-batch'}, 'service', 'service')])
+
+
 def test_the_role_decides_or_the_maker(shared, fields, asked, kind):
     auth = made(shared, path=f'auth/token/create/{role(shared, **fields)}', type=asked)
     assert auth['token_type'] == kind
@@ -193,6 +141,8 @@ def test_the_role_decides_or_the_maker(shared, fields, asked, kind):
 
 @pytest.mark.parametrize('fields, text', [({'token_num_uses': 2}, 'num_uses'), ({'token_period': 60}, 'period'),
                                           ({'token_explicit_max_ttl': 60}, 'explicit_max_ttl')])
+
+
 def test_a_role_may_make_it_impossible(shared, fields, text):
     got = create(shared, path=f'auth/token/create/{role(shared, **fields)}')
     assert (got.status, got.errors) == (400, [f'batch tokens cannot have "{text}" set'])
@@ -240,6 +190,8 @@ def login(server, mount, **fields):
 @pytest.mark.parametrize('mount, user, kind', [
     ('', '', 'service'), ('', 'batch', 'batch'), ('default-service', 'batch', 'batch'), ('default-batch', '', 'batch'),
     ('default-batch', 'service', 'service'), ('service', 'batch', 'service'), ('batch', 'service', 'batch'), ('batch', '', 'batch')])
+
+
 def test_mount_and_user_decide(shared, mount, user, kind):
     name = fresh('method')
     config = {'token_type': mount} if mount else {}
@@ -250,17 +202,6 @@ def test_mount_and_user_decide(shared, mount, user, kind):
     seen = shared.api(auth['client_token']).get('auth/token/lookup-self').data
     assert (seen['type'], seen['orphan'], seen['entity_id'] != '') == (kind, True, True)
     assert seen['entity_id'] == auth['entity_id']
-
-
-@pytest.mark.parametrize('fields, text', [
-    ({'token_period': 60}, 'periodic tokens'), ({'token_num_uses': 1}, 'tokens with limited use count'),
-    ({'token_explicit_max_ttl': 60}, 'tokens with an explicit max TTL')])
-def test_what_a_user_of_batch_tokens_cannot_have(shared, fields, text):
-    name = fresh('method')
-    assert shared.api().post(f'sys/auth/{name}', {'type': 'userpass'}).status == 204
-    got = shared.api().post(f'auth/{name}/users/bob', {'password': 'right', 'token_type': 'batch', **fields})
-    assert (got.status, got.errors) == (400, [
-        f"'token_type' cannot be 'batch' or 'default_batch' when set to generate {text}"])
 
 
 def test_a_mount_of_batch_tokens_refuses_what_they_cannot_have(shared):

@@ -22,24 +22,6 @@ def keys_in_store(server):
                                              "or key >= x'6375622f' and key < x'63756230'")]
 
 
-def test_what_is_written_is_read(shared):
-    api = shared.api(token(shared))
-    assert api.put('cubbyhole/a', {'x': 1, 'y': 'z', 'l': [1, {'b': None}]}).status == 204
-    got = api.get('cubbyhole/a')
-    assert (got.status, got.data) == (200, {'x': 1, 'y': 'z', 'l': [1, {'b': None}]})
-    assert got.json['lease_id'] == '' and got.json['warnings'] is None
-    assert api.post('cubbyhole/a', {'other': 'data'}).status == 204
-    assert api.get('cubbyhole/a').data == {'other': 'data'}
-    for _ in range(2):
-        assert api.delete('cubbyhole/a').status == 204
-    assert (api.get('cubbyhole/a').status, api.get('cubbyhole/a').errors) == (404, [])
-
-
-def test_an_empty_write_is_refused(shared):
-    got = shared.api().put('cubbyhole/a', {})
-    assert (got.status, got.errors) == (400, ['missing data fields'])
-
-
 def test_names_are_listed_level_by_level(shared):
     api = shared.api(token(shared))
     assert (api.list('cubbyhole').status, api.list('cubbyhole').errors) == (404, [])
@@ -145,11 +127,3 @@ def test_values_are_hashed_in_the_log(server):
     asked = audit.entries(path, 'request', 'cubbyhole/a')
     assert [one['request']['operation'] for one in asked] == ['create', 'read']
     assert asked[0]['request']['mount_type'] == 'cubbyhole'
-
-
-def test_the_mount_is_built_in(shared):
-    mounts = shared.api().get('sys/mounts').data
-    assert {key: mounts['cubbyhole/'][key] for key in ('type', 'description', 'local')} == {
-        'type': 'cubbyhole', 'description': 'per-token private secret storage', 'local': True}
-    assert shared.api().delete('sys/mounts/cubbyhole').status == 400
-    assert shared.api().post('sys/mounts/other', {'type': 'cubbyhole'}).status == 400

@@ -1,6 +1,4 @@
 """?help=1: every route explains itself."""
-import pytest
-
 from support.routes import all_routes
 
 
@@ -17,13 +15,6 @@ def test_every_route_has_help(server):
         assert text.startswith('Request: ') and 'Matching Route: ^' in text
         if route.method == 'POST':
             assert [one for one in route.fields if f'    {one} (' not in text] == [], route
-
-
-@pytest.mark.parametrize('path', ['ssh', 'ssh/', 'sys', 'sys/', 'auth/token', 'auth/token/'])
-def test_the_help_of_a_mount(shared, path):
-    """core-api 7.9."""
-    text = shared.api().get(path + '?help=1').json['help']
-    assert '## DESCRIPTION' in text and '## PATHS' in text
 
 
 def test_help_where_nothing_is(shared):

@@ -7,7 +7,6 @@ import pytest
 from support import audit
 from support.server import Server
 
-WRAPPED = '1 error occurred:\n\t* %s\n\n'
 READ = 'path "%s" { capabilities = ["read"] }\n'
 
 
@@ -108,34 +107,6 @@ def test_writes_are_answered_as_documented(server, api, path, body, status, text
     assert got.status == status, got
     if text:
         assert got.errors == [text % ssh if '%s' in text else text]
-
-
-def test_reads_and_lists_show_it(api):
-    made = api.post('identity/entity', {'name': 'Shown', 'metadata': {'a': 'b'}, 'policies': ['z', 'a']}).data
-    assert set(made) == {'id', 'name', 'aliases'}
-    for path in (f'id/{made["id"]}', 'name/Shown', 'name/shown'):
-        entity = api.get(f'identity/entity/{path}').data
-        assert (entity['id'], entity['name'], entity['policies'], entity['metadata']) == (made['id'], 'Shown', ['a', 'z'], {'a': 'b'})
-        assert {'creation_time', 'last_update_time', 'direct_group_ids', 'inherited_group_ids', 'group_ids', 'merged_entity_ids',
-                'aliases', 'disabled', 'namespace_id'} <= set(entity)
-    ids = api.list('identity/entity/id').data
-    assert made['id'] in ids['keys'] and ids['key_info'][made['id']]['name'] == 'Shown'
-    assert 'Shown' in api.list('identity/entity/name').data['keys']
-    assert api.post(f'identity/entity/id/{made["id"]}', {'name': 'renamed', 'policies': []}).status == 204
-    assert api.get('identity/entity/name/shown').status == 404
-    assert api.get('identity/entity/name/renamed').data['policies'] == []
-    assert api.delete('identity/entity/name/renamed').status == 204
-    assert api.get(f'identity/entity/id/{made["id"]}').status == 404
-    assert api.delete(f'identity/entity/id/{made["id"]}').status == 204
-    assert api.get('identity/entity/id/none').status == 404
-
-
-def test_a_name_belongs_to_one(api):
-    one = api.post('identity/entity', {'name': 'taken'}).data
-    other = api.post('identity/entity', {'name': 'other'}).data
-    got = api.post(f'identity/entity/id/{other["id"]}', {'name': 'TAKEN'})
-    assert (got.status, got.errors) == (400, ['entity name is already in use'])
-    assert api.get('identity/entity/name/taken').data['id'] == one['id']
 
 
 @pytest.mark.parametrize('end', ['disable', 'delete'])

@@ -4,8 +4,6 @@ import itertools
 import re
 import threading
 
-import pytest
-
 from support.server import wait_for
 
 
@@ -37,47 +35,6 @@ def test_a_lease_is_shown(shared):
     assert (got['id'], got['last_renewal'], got['renewable']) == (made['lease_id'], None, False)
     assert 0 < got['ttl'] <= 600
     assert 599 <= seconds(got['expire_time']) - seconds(got['issue_time']) <= 600
-
-
-@pytest.mark.parametrize('lease_id', ['none', 'ssh/creds/otp/' + 'A' * 24, 'ssh/creds/otp', 'ssh/', '/', 'ssh/creds/otp/',
-                                      'x' * 300, 'sys/x/y'])
-def test_an_unknown_lease(shared, lease_id):
-    """reliability 6: lookup 400, renew 400, revoke 204."""
-    assert lookup(shared, lease_id).errors == ['invalid lease']
-    assert shared.api().put('sys/leases/renew', {'lease_id': lease_id}).errors == ['lease not found']
-    assert shared.api().put('sys/leases/revoke', {'lease_id': lease_id}).status == 204
-
-
-@pytest.mark.parametrize('path', ['lookup', 'renew', 'revoke'])
-def test_a_lease_id_is_needed(shared, path):
-    assert shared.api().put(f'sys/leases/{path}').errors == ['lease_id must be specified']
-
-
-def test_an_otp_is_not_renewed(shared):
-    """S2-7: renew answers "lease is not renewable"."""
-    made = shared.otp()
-    got = shared.api().put('sys/leases/renew', {'lease_id': made['lease_id'], 'increment': 60})
-    assert (got.status, got.errors) == (400, ['lease is not renewable'])
-    assert opens(shared, made)
-
-
-REVOKES = [('PUT', 'sys/leases/revoke', True), ('POST', 'sys/leases/revoke', True), ('PUT', 'sys/leases/revoke/', False),
-           ('PUT', 'sys/revoke', True), ('PUT', 'sys/revoke/', False)]
-
-
-@pytest.mark.parametrize('method, path, in_body', REVOKES)
-@pytest.mark.parametrize('sync, status', [(None, 204), (True, 204), (False, 202)])
-def test_revoke_in_all_its_forms(shared, method, path, in_body, sync, status):
-    """C-4, C-7: revoking makes the OTP unusable; twice is no error."""
-    made = shared.otp()
-    body = {'lease_id': made['lease_id']} if in_body else {}
-    if sync is not None:
-        body['sync'] = sync
-    for _ in range(2):
-        got = shared.api().call(method, path if in_body else path + made['lease_id'], body)
-        assert (got.status, got.body) == (status, '')
-    assert is_gone(shared, made['lease_id'])
-    assert not opens(shared, made)
 
 
 def test_the_old_paths_share_rights_and_handlers(shared):
@@ -115,47 +72,6 @@ def test_leases_are_listed_level_by_level(server):
         api.put('sys/leases/revoke', {'lease_id': one['lease_id']})
     assert api.list('sys/leases/lookup/ssh/creds/otp').status == 404
     assert api.list('sys/leases/lookup/ssh/creds').data['keys'] == ['web/']
-
-
-@pytest.mark.parametrize('path', ['sys/leases/revoke-prefix', 'sys/leases/revoke-force', 'sys/revoke-prefix',
-                                  'sys/revoke-force'])
-def test_a_prefix_matches_whole_segments(shared, path):
-    """core-api 5.4, C-7."""
-    for role in ('web', 'web2'):
-        shared.write_role(role)
-    web, web2, otp = shared.otp(role='web'), shared.otp(role='web2'), shared.otp()
-    assert shared.api().put(f'{path}/ssh/creds/we').status == 204
-    assert not is_gone(shared, web['lease_id'])
-    assert shared.api().put(f'{path}/ssh/creds/web').status == 204
-    assert is_gone(shared, web['lease_id'])
-    assert not is_gone(shared, web2['lease_id'])
-    assert shared.api().put(f'{path}/{web2["lease_id"]}', {'sync': False}).status == 202
-    assert is_gone(shared, web2['lease_id'])
-    assert not is_gone(shared, otp['lease_id'])
-    assert shared.api().put(f'{path}/ssh').status == 204
-    assert is_gone(shared, otp['lease_id'])
-    assert not opens(shared, otp)
-
-
-def test_a_prefix_of_tokens(server):
-    """core-api 5.3: revoke by prefix works on tokens too."""
-    token = server.token_with('# nothing')
-    assert server.api().put('sys/leases/revoke-prefix/auth/token/create').status == 204
-    assert server.api(token).get('sys/mounts').errors == ['permission denied']
-    assert server.api().get('sys/mounts').status == 200
-
-
-def test_counts_and_tidy(shared):
-    api = shared.api()
-    assert api.get('sys/leases/count?type=irrevocable').data == {'lease_count': 0, 'counts': {}}
-    assert api.get('sys/leases?type=irrevocable&limit=none').data == {'lease_count': 0, 'leases': []}
-    assert api.get('sys/leases').status == 404
-    assert api.get('sys/leases/count').status == 404
-    assert api.get('sys/leases/count?type=x').status == 404
-    got = api.post('sys/leases/tidy')
-    assert got.status == 202
-    assert got.json['warnings'] == ['Tidy operation successfully started. Any information from the operation will be '
-                                    "printed to Vault's server logs."]
 
 
 # ---- the end by itself ----------------------------------------------------------

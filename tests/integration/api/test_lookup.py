@@ -2,8 +2,6 @@
 import ipaddress
 import random
 
-import pytest
-
 BLOCKS = ['10.0.0.0/8', '10.1.0.0/16', '10.1.2.0/24', '10.1.2.3/32', '192.0.2.0/24', '0.0.0.0/0', '2001:db8::/32',
           '2001:db8:1::/48', '::/0', '172.16.5.4/12']
 ADDRESSES = ['10.0.0.1', '10.1.0.1', '10.1.2.3', '10.1.2.4', '192.0.2.255', '192.0.3.0', '2001:db8::1',
@@ -38,28 +36,3 @@ def test_lookup_agrees_with_a_brute_force_matcher(server):
         for name in sorted(roles):
             wanted = 200 if name in by_block or name in listed else 400
             assert api.put(f'ssh/creds/{name}', {'ip': address}).status == wanted, (name, address)
-
-
-def test_no_role_is_null(shared):
-    assert shared.api().post('ssh/lookup', {'ip': '203.0.113.1'}).data == {'roles': None}
-
-
-@pytest.mark.parametrize('body, text', [
-    ({}, 'Missing ip'), ({'ip': ''}, 'Missing ip'), ({'ip': 'host'}, 'Invalid IP "host"'),
-    ({'ip': '10.0.0.0/8'}, 'Invalid IP "10.0.0.0/8"')])
-def test_a_bad_address_is_named(shared, body, text):
-    """G-14: the input is printed, never <nil>."""
-    got = shared.api().post('ssh/lookup', body)
-    assert (got.status, got.errors) == (400, [text])
-
-
-def test_lookup_may_be_filtered_by_policy(server):
-    """G-14, S2-28: lookup_filter_by_policy."""
-    server.write_role('mine')
-    token = server.token_with('path "ssh/lookup" { capabilities = ["update"] }\n'
-                              'path "ssh/creds/mine" { capabilities = ["update"] }')
-    body = {'ip': '10.0.0.1'}
-    assert server.api(token).post('ssh/lookup', body).data['roles'] == ['mine', 'otp']
-    server.api().post('ssh/config/options', {'lookup_filter_by_policy': True})
-    assert server.api(token).post('ssh/lookup', body).data['roles'] == ['mine']
-    assert server.api().post('ssh/lookup', body).data['roles'] == ['mine', 'otp']

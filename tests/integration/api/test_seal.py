@@ -5,9 +5,6 @@ import pytest
 
 from support.server import Server
 
-STATUS = {'type': 'shamir', 'initialized': True, 'sealed': True, 't': 3, 'n': 5, 'progress': 0, 'nonce': '',
-          'version': '1.8.0', 'migration': False, 'recovery_seal': False, 'storage_type': 'sqlite'}
-
 
 @pytest.fixture(scope='module')
 def shamir():
@@ -37,45 +34,7 @@ def unseal(server, key=None, **fields):
     return server.api(None).put('sys/unseal', {'key': key, **fields} if key else fields)
 
 
-def without(found, *keys):
-    return {k: v for k, v in found.items() if k not in ('sallyport_version', 'build_date', *keys)}
-
-
 # ---- init ------------------------------------------------------------------------
-
-def test_before_init(fresh):
-    """core-api 2.2, 2.3."""
-    assert without(status(fresh)) == {**STATUS, 'initialized': False, 't': 0, 'n': 0}
-    assert fresh.api(None).get('sys/init').json == {'initialized': False}
-    assert unseal(fresh, 'ab' * 16).errors == ['Vault is not initialized']
-    assert unseal(fresh, reset=True).status == 200
-    got = fresh.api(None).get('sys/health')
-    assert (got.status, got.json['initialized'], got.json['sealed'], got.json['standby']) == (501, False, True, True)
-
-
-@pytest.mark.parametrize('body, text', [
-    ({}, 'shares must be at least one'),
-    ({'secret_shares': 1}, 'threshold must be at least one'),
-    ({'secret_shares': 0, 'secret_threshold': 0}, 'shares must be at least one'),
-    ({'secret_shares': 5, 'secret_threshold': 1}, 'threshold must be greater than one for multiple shares'),
-    ({'secret_shares': 256, 'secret_threshold': 3}, 'shares must be less than 256'),
-    ({'secret_shares': 3, 'secret_threshold': 5}, 'threshold cannot be larger than shares')])
-def test_impossible_numbers(shamir, body, text):
-    """core-api 2.1: checked before "already initialized"."""
-    got = shamir.api(None).put('sys/init', body)
-    assert (got.status, got.errors) == (400, ['invalid seal configuration: ' + text])
-
-
-@pytest.mark.parametrize('raw, start', [('', 'EOF'), ('{"secret_shares":', 'failed to parse JSON input: '),
-                                        ('[]', 'failed to parse JSON input: '),
-                                        ('{"secret_shares":"5","secret_threshold":3}',
-                                         'failed to parse JSON input: ')])
-def test_init_does_not_coerce(shamir, raw, start):
-    """core-api 1.2."""
-    got = shamir.api(None).call('PUT', 'sys/init', raw=raw)
-    assert got.status == 400
-    assert got.errors[0].startswith(start), got
-
 
 def test_init_once(fresh):
     got = fresh.api(None).put('sys/init', {'secret_shares': 5, 'secret_threshold': 3})
@@ -113,7 +72,7 @@ def reseal(server):
 def test_progress_reset_and_the_end(shamir):
     """core-api 2.2: hex or base64; the same share twice is no progress."""
     reseal(shamir)
-    assert without(status(shamir)) == STATUS
+    assert (status(shamir)['sealed'], status(shamir)['progress'], status(shamir)['nonce']) == (True, 0, '')
     got = unseal(shamir, shamir.keys[0])
     assert (got.status, got.json['progress'], got.json['sealed']) == (200, 1, True)
     nonce = got.json['nonce']
@@ -150,49 +109,7 @@ def test_wrong_shares_say_nothing_of_which(shamir):
     assert status(shamir)['sealed'] is False
 
 
-@pytest.mark.parametrize('body, text', [
-    ({}, "'key' must be specified in request body as JSON, or 'reset' set to true"),
-    ({'key': ''}, "'key' must be specified in request body as JSON, or 'reset' set to true"),
-    ({'key': 'not ! a key'}, "'key' must be a valid hex or base64 string"),
-    ({'key': 'YWJj'}, 'invalid key: key is shorter than minimum 16 bytes'),
-    ({'key': base64.b64encode(b'x' * 34).decode()}, 'invalid key: key is longer than maximum 33 bytes')])
-def test_what_is_no_share(shamir, body, text):
-    reseal(shamir)
-    got = shamir.api(None).post('sys/unseal', body)
-    assert (got.status, got.errors) == (400, [text])
-    assert status(shamir)['progress'] == 0
-
-
 # ---- sealed -----------------------------------------------------------------------
-
-SEALED = ['GET ssh/roles/otp', 'PUT ssh/creds/otp', 'PUT ssh/verify', 'GET sys/mounts', 'GET nowhere/x',
-          'GET auth/token/lookup-self', 'LIST ssh/roles', 'PUT sys/leases/lookup', 'GET sys/internal/ui/mounts',
-          'PUT sys/capabilities-self', 'GET sys/audit', 'DELETE ssh/roles/otp', 'GET sys/policy']
-
-
-@pytest.mark.parametrize('call', SEALED)
-def test_everything_is_503_while_sealed(shamir, call):
-    """core-api 1.9."""
-    reseal(shamir)
-    method, path = call.split()
-    got = shamir.api(None).call(method, path)
-    assert (got.status, got.errors) == (503, ['Vault is sealed'])
-    for token in (shamir.token, 'junk'):
-        got = shamir.api(token).call(method, path)
-        assert (got.status, got.errors) == (503, ['error performing token check: Vault is sealed'])
-
-
-def test_what_answers_while_sealed(shamir):
-    reseal(shamir)
-    plain = shamir.api(None)
-    assert plain.get('sys/init').json == {'initialized': True}
-    assert plain.get('sys/leader').status == 200
-    got = plain.get('sys/health')
-    assert got.status == 503
-    assert without(got.json, 'server_time_utc') == {
-        'initialized': True, 'sealed': True, 'standby': True, 'performance_standby': False,
-        'replication_performance_mode': 'unknown', 'replication_dr_mode': 'unknown', 'version': '1.8.0'}
-
 
 def test_sealing_needs_sudo(shamir):
     if status(shamir)['sealed']:

@@ -14,7 +14,6 @@ from support.wire import Wire
 
 INVALID = 'wrapping token is not valid or does not exist'
 DENIED = '1 error occurred:\n\t* permission denied\n\n'
-EMPTY = 'error validating wrapping token: token is empty'
 TTL = {'X-Vault-Wrap-TTL': '2m'}
 RACERS = count('UNWRAP_RACERS', 64, 64)
 RACES = count('UNWRAP_RACES', 8, 200)
@@ -59,33 +58,6 @@ def test_a_warning_alone_is_wrapped(shared):
     got = unwrap(shared, got.json['wrap_info']['token'])
     assert got.status == 202
     assert got.json['warnings'][0].startswith('Tidy operation')
-
-
-@pytest.mark.parametrize('method, path, data, status', [
-    ('PUT', 'auth/token/revoke', {'token': 'gone'}, 204), ('GET', 'ssh/roles/nowhere', None, 404),
-    ('LIST', 'cubbyhole/nowhere', None, 404), ('PUT', 'ssh/creds/otp', {'ip': 'x'}, 400), ('GET', 'nowhere', None, 404),
-    ('GET', 'sys/seal-status', None, 200), ('GET', 'sys/internal/specs/openapi', None, 200), ('GET', 'ssh/roles/otp?help=1', None, 200)])
-def test_what_is_never_wrapped(shared, method, path, data, status):
-    got = shared.api().call(method, path, data, headers=TTL)
-    assert got.status == status
-    assert '"wrap_info":{' not in got.body
-
-
-@pytest.mark.parametrize('ttl, text', [
-    ('soon', 'error parsing X-Vault-Wrap-TTL header: '), ('-5', 'error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative')])
-def test_a_wrong_header(shared, ttl, text):
-    got = shared.api().get('ssh/roles/otp', headers={'X-Vault-Wrap-TTL': ttl})
-    assert got.status == 400
-    assert got.errors[0].startswith(text)
-
-
-@pytest.mark.parametrize('ttl, seconds', [('60', 60), ('1h', 3600), ('90s', 90)])
-def test_durations_of_the_header(shared, ttl, seconds):
-    assert wrap(shared, ttl=ttl)['ttl'] == seconds
-
-
-def test_zero_is_no_wrapping(shared):
-    assert shared.api().get('ssh/roles/otp', headers={'X-Vault-Wrap-TTL': '0'}).data['key_type'] == 'otp'
 
 
 def test_every_endpoint_is_wrapped():
@@ -142,90 +114,12 @@ def test_the_answer_comes_byte_for_byte_and_once(server):
     assert (again.status, again.errors) == (400, [INVALID])
 
 
-@pytest.mark.parametrize('data', [{}, {'a': 'b'}, {'n': 1234567890123456, 'f': 1.25, 'l': [1, 'x', None], 'o': {'t': True}},
-                                  {'text': 'ä\U0001f600"\\\n'}])
-def test_any_object_is_wrapped(shared, data):
-    assert unwrap(shared, wrap(shared, data)['token']).data == data
-
-
-@pytest.mark.parametrize('body', ['[1]', '"x"', '{'])
-def test_only_an_object_is_wrapped(shared, body):
-    got = shared.api().call('POST', 'sys/wrapping/wrap', raw=body, headers=TTL)
-    assert (got.status, got.errors) == (400, ['error parsing JSON'])
-
-
-def test_wrap_needs_the_header(shared):
-    got = shared.api().post('sys/wrapping/wrap', {'a': 'b'})
-    assert (got.status, got.errors) == (400, ['endpoint requires response wrapping to be used'])
-
-
-@pytest.mark.parametrize('header, body, status, text', [
-    (None, None, 400, EMPTY), (None, {'token': 'hvs.' + 'A' * 24}, 400, 'missing client token'),
-    ('junk', None, 400, INVALID), ('junk', {'token': 'x'}, 403, 'permission denied'),
-    ('', None, 400, INVALID), ('', {'token': 'junk'}, 400, INVALID), ('', {'token': 'hvs.' + 'A' * 24}, 400, INVALID),
-    ('', {'token': 'root'}, 400, INVALID), ('', {'token': ''}, 400, 'error validating wrapping token: empty token in request body')])
-@pytest.mark.parametrize('path', ['unwrap', 'rewrap'])
-def test_what_is_no_wrapping_token(shared, path, header, body, status, text):
-    got = shared.api(header).call('POST', f'sys/wrapping/{path}', body)
-    assert (got.status, got.errors) == (status, [text])
-
-
-@pytest.mark.parametrize('header, body, text', [
-    (None, None, EMPTY), (None, {'token': 'junk'}, INVALID), ('junk', None, INVALID), ('', None, INVALID),
-    (None, {'token': ''}, 'error validating wrapping token: empty token in request body')])
-def test_what_cannot_be_looked_up(shared, header, body, text):
-    got = shared.api(header).call('POST', 'sys/wrapping/lookup', body)
-    assert (got.status, got.errors) == (400, [text])
-
-
-def test_a_token_of_its_own_or_of_another_unwraps(shared):
-    default = shared.token_with('# nothing', no_default_policy=False)
-    bare = shared.token_with('# nothing', no_default_policy=True)
-    assert shared.api(wrap(shared)['token']).post('sys/wrapping/unwrap').data == {'a': 'b'}
-    assert shared.api(wrap(shared)['token']).put('sys/wrapping/unwrap').data == {'a': 'b'}
-    one = wrap(shared)['token']
-    assert unwrap(shared, one, by=one).data == {'a': 'b'}
-    one = wrap(shared)['token']
-    assert unwrap(shared, one, by=bare).errors == [DENIED]
-    assert unwrap(shared, one, by=default).data == {'a': 'b'}
-
-
 def test_one_wrapping_token_opens_another(shared):
     """Both are handed in: neither is good for more."""
     one, two = wrap(shared, {'n': 'one'})['token'], wrap(shared, {'n': 'two'})['token']
     assert unwrap(shared, two, by=one).data == {'n': 'two'}
     for token in (one, two):
         assert unwrap(shared, token).errors == [INVALID]
-
-
-def test_lookup_leaves_it_good(shared):
-    info = wrap(shared)
-    for _ in range(3):
-        for got in (shared.api(None).post('sys/wrapping/lookup', {'token': info['token']}),
-                    shared.api(info['token']).get('sys/wrapping/lookup'), shared.api(info['token']).post('sys/wrapping/lookup')):
-            assert got.data == {'creation_path': 'sys/wrapping/wrap', 'creation_time': info['creation_time'], 'creation_ttl': 120}
-    assert unwrap(shared, info['token']).status == 200
-    assert shared.api(None).post('sys/wrapping/lookup', {'token': info['token']}).errors == [INVALID]
-
-
-def test_rewrap_moves_the_answer(shared):
-    got = shared.api().get('ssh/roles/otp', headers={'X-Vault-Wrap-TTL': '7m'})
-    old = got.json['wrap_info']
-    new = shared.api().post('sys/wrapping/rewrap', {'token': old['token']}).json['wrap_info']
-    assert (new['ttl'], new['creation_path']) == (420, 'ssh/roles/otp')
-    assert new['token'] != old['token'] and new['accessor'] != old['accessor']
-    assert unwrap(shared, old['token']).errors == [INVALID]
-    assert unwrap(shared, new['token']).data['key_type'] == 'otp'
-
-
-def test_rewrap_is_for_who_has_the_right(shared):
-    default = shared.token_with('# nothing', no_default_policy=False)
-    token = wrap(shared)['token']
-    assert shared.api(default).post('sys/wrapping/rewrap', {'token': token}).errors == [DENIED]
-    assert unwrap(shared, token).status == 200
-    token = wrap(shared)['token']
-    assert shared.api(token).post('sys/wrapping/rewrap').errors == [DENIED]
-    assert unwrap(shared, token).errors == [INVALID]
 
 
 def test_unwrapping_may_be_wrapped(shared):
@@ -245,25 +139,6 @@ def test_the_old_way_through_the_cubbyhole(shared):
 
 
 # ---- the token --------------------------------------------------------------
-
-@pytest.mark.parametrize('method, path', [('GET', 'auth/token/lookup-self'), ('PUT', 'auth/token/renew-self'), ('GET', 'ssh/roles/otp'),
-                                          ('LIST', 'cubbyhole'), ('PUT', 'cubbyhole/response'), ('POST', 'auth/token/create'),
-                                          ('POST', 'sys/wrapping/wrap'), ('GET', 'nowhere')])
-def test_any_other_use_is_refused_and_spends_it(shared, method, path):
-    token = wrap(shared)['token']
-    got = shared.api(token).call(method, path, {'a': 'b'} if method in ('PUT', 'POST') else None)
-    assert (got.status, got.errors) == (403, [DENIED])
-    assert unwrap(shared, token).errors == [INVALID]
-
-
-def test_it_is_no_token_to_others(shared):
-    info = wrap(shared)
-    got = shared.api().post('auth/token/lookup', {'token': info['token']})
-    assert (got.status, got.errors) == (403, ['bad token'])
-    assert shared.api().post('auth/token/renew', {'token': info['token']}).status == 400
-    assert shared.api().post('auth/token/revoke-accessor', {'accessor': info['accessor']}).status == 204
-    assert unwrap(shared, info['token']).errors == [INVALID]
-
 
 def test_it_is_in_nobodys_tree(shared):
     parent = shared.token_with('path "sys/wrapping/wrap" { capabilities = ["update"] }')
@@ -300,13 +175,6 @@ def test_the_last_use_of_a_token_may_wrap(shared):
     got = shared.api(token).put('ssh/creds/otp', {'ip': '10.1.2.3'}, headers=TTL)
     assert got.status == 400
     assert got.errors[0].startswith('Secret cannot be returned; token had one use left')
-
-
-@pytest.mark.parametrize('ttl, status', [(None, 403), ('29s', 403), ('30s', 200), ('5m', 200), ('301s', 403)])
-def test_a_policy_may_ask_for_wrapping(shared, ttl, status):
-    token = shared.token_with('path "ssh/roles/otp" { capabilities = ["read"]\n min_wrapping_ttl = "30s"\n max_wrapping_ttl = "5m" }')
-    got = shared.api(token).get('ssh/roles/otp', headers={'X-Vault-Wrap-TTL': ttl} if ttl else {})
-    assert got.status == status
 
 
 # ---- once -------------------------------------------------------------------
@@ -409,6 +277,8 @@ def test_an_unwrapped_answer_is_told_as_itself(server):
     (lambda server, token: server.api(None).post('sys/wrapping/lookup', {'token': token}), 'wrapping token was used before'),
     (lambda server, token: server.api(token).post('sys/wrapping/unwrap'), INVALID),
     (lambda server, token: unwrap(server, 'hvs.' + 'A' * 24), INVALID)])
+
+
 def test_misuse_shows(server, misuse, error):
     """A token that was intercepted: who has it comes second, or finds it looked at."""
     path = server.enable_audit()

@@ -76,26 +76,10 @@ def test_a_token_is_renewed_by_the_role_as_it_is_now(jwt):
 # ---- configuration ----------------------------------------------------------------------------------------------------
 
 
-BAD_CONFIG = [
-    ({}, 'exactly one of'),
-    ({'jwt_validation_pubkeys': KEY.pem, 'jwks_url': 'https://a/'}, 'exactly one of'),
-    ({'jwt_validation_pubkeys': 'nonsense'}, 'no PEM text of a public key'),
-    ({'jwt_validation_pubkeys': '{"keys":[]}'}, 'no key in it'),
-    ({'jwt_validation_pubkeys': '{"keys":[],"keys":[]}'}, 'error parsing JSON'),
-    ({'jwt_validation_pubkeys': Key('RS256', bits=1024).pem}, 'a PEM block holds no public key'),
-    ({'jwt_validation_pubkeys': KEY.pem, 'jwt_supported_algs': 'HS256'}, 'Invalid supported algorithm: HS256'),
-    ({'jwt_validation_pubkeys': KEY.pem, 'jwt_supported_algs': 'none'}, 'Invalid supported algorithm: none'),
-    ({'jwt_validation_pubkeys': KEY.pem, 'oidc_client_id': 'x'}, 'not supported'),
-]
-
-
-@pytest.mark.parametrize('fields, text', BAD_CONFIG, ids=range(len(BAD_CONFIG)))
-def test_a_bad_configuration_is_refused(method, fields, text):
+def test_a_weak_key_is_refused(method):
     one = method('jwt')
-    answer = one.api.post(f'{one.path}/config', fields)
-    assert answer.status == 400 and text in answer.errors[0], answer
-    assert one.api.get(f'{one.path}/config').status == 404
-    assert one.login(role='ci', jwt='a').errors == ['could not load configuration']
+    answer = one.api.post(f'{one.path}/config', {'jwt_validation_pubkeys': Key('RS256', bits=1024).pem})
+    assert answer.status == 400 and 'a PEM block holds no public key' in answer.errors[0], answer
 
 
 def test_a_configuration_reads_as_it_was_written(jwt):
@@ -110,52 +94,6 @@ def test_a_new_configuration_replaces_the_keys(jwt):
     jwt.write('config', jwt_validation_pubkeys=other.pem)
     refused(jwt, KEY.sign(claims()), UNKNOWN_KEY)
     assert log_in(jwt, other.sign(claims())).status == 200
-
-
-# ---- roles ------------------------------------------------------------------------------------------------------------
-
-
-BAD_ROLES = [
-    ({'bound_audiences': 'a'}, 'a user claim must be defined on the role'),
-    ({'user_claim': 'user'}, 'must have at least one bound constraint when creating/updating a role'),
-    ({**ROLE, 'role_type': 'oidc'}, "role_type 'oidc' is for logins with a browser, which are not supported; use 'jwt'"),
-    ({**ROLE, 'role_type': 'x'}, "invalid 'role_type': x"),
-    ({**ROLE, 'bound_claims_type': 'regex'}, "invalid 'bound_claims_type': regex"),
-    ({**ROLE, 'bound_claims': {'a': {'b': 1}}}, 'claim is not a string or list: a'),
-    ({**ROLE, 'bound_claims': {'a': 1}, 'bound_claims_type': 'glob'}, 'claim is not a string or list: a'),
-    ({**ROLE, 'bound_claims': {'a': ['x', None]}}, 'claim is not a string or list: a'),
-    ({**ROLE, 'claim_mappings': {'a': 'role'}}, 'metadata key "role" is reserved and may not be a mapping destination'),
-    ({**ROLE, 'claim_mappings': {'a': 'x', 'b': 'x'}}, 'multiple keys are mapped to metadata key "x"'),
-    ({**ROLE, 'token_ttl': 9, 'token_max_ttl': 3}, "'token_ttl' cannot be greater than 'token_max_ttl'"),
-]
-
-
-@pytest.mark.parametrize('fields, text', BAD_ROLES, ids=range(len(BAD_ROLES)))
-def test_a_bad_role_is_refused(jwt, fields, text):
-    answer = jwt.api.post(f'{jwt.path}/role/bad', fields)
-    assert (answer.status, answer.errors) == (400, [text]), answer
-    refused(jwt, KEY.sign(claims()), 'role "bad" could not be found', 'bad')
-
-
-def test_a_role_reads_as_it_was_written(jwt):
-    jwt.write('role/all', **ROLE, bound_claims={'ref': ['main', 'v*'], 'project': 'group/site'}, bound_claims_type='glob',
-              bound_subject='job:7', groups_claim='groups', claim_mappings={'ref': 'branch'}, expiration_leeway='1m',
-              not_before_leeway=-1, clock_skew_leeway=5, ttl='5m')
-    data = jwt.api.get(f'{jwt.path}/role/all').data
-    assert data == {
-        'role_type': 'jwt', 'user_claim': 'user', 'groups_claim': 'groups', 'bound_subject': 'job:7',
-        'bound_audiences': ['sallyport'], 'bound_claims': {'ref': ['main', 'v*'], 'project': 'group/site'},
-        'bound_claims_type': 'glob', 'claim_mappings': {'ref': 'branch'}, 'expiration_leeway': 60, 'not_before_leeway': -1,
-        'clock_skew_leeway': 5, 'token_ttl': 300, 'ttl': 300, 'token_max_ttl': 0, 'token_policies': ['web'],
-        'token_bound_cidrs': [], 'token_explicit_max_ttl': 0, 'token_no_default_policy': False, 'token_num_uses': 0,
-        'token_period': 0, 'token_type': 'default'}
-    assert jwt.api.list(f'{jwt.path}/role').data == {'keys': ['all', 'ci']}
-
-
-def test_a_role_write_changes_what_was_sent_alone(jwt):
-    jwt.write('role/ci', bound_subject='job:7')
-    data = jwt.api.get(f'{jwt.path}/role/ci').data
-    assert (data['user_claim'], data['bound_subject'], data['token_policies']) == ('user', 'job:7', ['web'])
 
 
 # ---- claims -----------------------------------------------------------------------------------------------------------

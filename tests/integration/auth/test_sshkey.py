@@ -195,21 +195,6 @@ def test_a_used_nonce_stays_used_over_a_kill(server, keys):
 
 # ---- roles ----------------------------------------------------------------
 
-@pytest.mark.parametrize('fields, text', [
-    ({}, "one of 'public_keys' and 'ca_public_keys' must be set"),
-    ({'public_keys': ['nonsense']}, '"nonsense" in \'public_keys\' is no public key of a known type, such as a line of a .pub file'),
-    ({'public_keys': ['ssh-ed25519 AAAA']},
-     '"ssh-ed25519 AAAA" in \'public_keys\' is no public key of a known type, such as a line of a .pub file'),
-    ({'ca_public_keys': ['KEY']}, "'principals' must be set together with 'ca_public_keys'"),
-    ({'public_keys': ['KEY'], 'principals': ['a']}, "'principals' are for certificates: set 'ca_public_keys' too"),
-    ({'public_keys': ['KEY'], 'token_ttl': '2h', 'token_max_ttl': '1h'}, "'token_ttl' cannot be greater than 'token_max_ttl'"),
-])
-def test_a_role_is_checked_when_it_is_written(ssh, keys, fields, text):
-    fields = {k: [keys('mine').public if one == 'KEY' else one for one in v] if isinstance(v, list) else v for k, v in fields.items()}
-    got = ssh.root.post('auth/ssh/role/checked', fields)
-    assert (got.status, got.errors) == (400, [text])
-
-
 def test_weak_keys_and_certificates_are_no_keys_of_a_role(ssh, keys):
     weak = keys('weak', 'rsa', 1024)
     assert ssh.root.post('auth/ssh/role/weak', {'public_keys': [weak.public]}).status == 400
@@ -248,6 +233,8 @@ def test_a_role_may_bind_addresses(ssh, keys):
 
 @pytest.mark.parametrize('kind, bits, algorithm', [
     ('ed25519', None, None), ('ecdsa', 256, None), ('ecdsa', 521, None), ('rsa', 3072, 'rsa-sha2-256'), ('rsa', 3072, 'rsa-sha2-512')])
+
+
 def test_a_certificate_logs_in(server, ssh, keys, kind, bits, algorithm):
     ca, key = keys(f'ca-{kind}{bits}', kind, bits), keys('ann', 'ecdsa', 384)
     role = ssh.role('certified', ca_public_keys=[keys('ca').public, ca.public], principals=['ann', 'bob'], token_ttl='5m')

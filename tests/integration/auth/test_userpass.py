@@ -1,13 +1,10 @@
 """auth/userpass as spec/core-api.md 6.2 and 6.3 have it."""
 import pytest
 
-from support.cases import empty, run, wrapped
 from support.wire import Wire
 
 RUSH = 200
 WRONG = 'invalid username or password'
-NOTHING = {'token_bound_cidrs': [], 'token_explicit_max_ttl': 0, 'token_max_ttl': 0, 'token_no_default_policy': False,
-           'token_num_uses': 0, 'token_period': 0, 'token_policies': [], 'token_ttl': 0, 'token_type': 'default'}
 
 
 def user(methods, name, **fields):
@@ -17,112 +14,6 @@ def user(methods, name, **fields):
 
 def login(methods, name, password='right', mount='userpass'):
     return methods.api(None).post(f'auth/{mount}/login/{name}', {'password': password})
-
-
-def only(fields):
-    return lambda got: got.data == fields
-
-
-def holds_nothing_secret(got):
-    return 'argon2' not in got.body and 'hash' not in got.body and 'password' not in got.body
-
-
-USERS = [
-    ('LIST', 'users', None, 404, empty),
-    ('GET', 'users/bob', None, 404, empty),
-    ('DELETE', 'users/bob', None, 204, None),
-    ('POST', 'users/bob', {}, 400, 'missing password'),
-    ('POST', 'users/bob', {'password': ''}, 400, 'missing password'),
-    ('POST', 'users/bob', {'password': None}, 400, 'missing password'),
-    ('POST', 'users/bob', {'token_ttl': '1h'}, 400, 'missing password'),
-    ('POST', 'users/bob', {'password': 'x', 'token_ttl': '2h', 'token_max_ttl': '1h'}, 400,
-     "'token_ttl' cannot be greater than 'token_max_ttl'"),
-    ('POST', 'users/bob', {'password': 'x', 'token_type': 'odd'}, 400, 'invalid \'token_type\' value "odd"'),
-    ('POST', 'users/bob', {'password': 'x', 'token_num_uses': -1}, 400, "'token_num_uses' cannot be negative"),
-    ('POST', 'users/bob', {'password': 'x', 'token_bound_cidrs': 'nope'}, 400, None),
-    ('GET', 'users/bob', None, 404, empty),
-    ('POST', 'users/bob', {'password': 'x'}, 204, None),
-    ('GET', 'users/bob', None, 200, only(NOTHING)),
-    ('GET', 'users/bob', None, 200, holds_nothing_secret),
-    ('LIST', 'users', None, 200, only({'keys': ['bob']})),
-    # A write changes what it sends and nothing else.
-    ('POST', 'users/bob', {'token_policies': ['Web', ' db'], 'token_bound_cidrs': '127.0.0.1/32,10.1.2.3/8'}, 204, None),
-    ('GET', 'users/bob', None, 200, {'token_policies': ['Web', 'db'], 'token_bound_cidrs': ['127.0.0.1', '10.0.0.0/8']}),
-    ('PUT', 'users/BOB', {'token_ttl': '1h'}, 204, None),
-    ('GET', 'users/Bob', None, 200, {'token_ttl': 3600, 'token_policies': ['Web', 'db']}),
-    ('LIST', 'users', None, 200, only({'keys': ['bob']})),
-    ('POST', 'users/bob', {'token_bound_cidrs': ''}, 204, None),
-    ('GET', 'users/bob', None, 200, {'token_bound_cidrs': []}),
-    # Old names are taken, and shown where they were used last.
-    ('POST', 'users/bob', {'policies': 'ops', 'ttl': 60, 'max_ttl': '2m'}, 204, None),
-    ('GET', 'users/bob', None, 200, {'policies': ['ops'], 'token_policies': ['ops'], 'ttl': 60, 'token_ttl': 60, 'max_ttl': 120}),
-    ('POST', 'users/bob', {'token_policies': 'dev', 'token_ttl': 30}, 204, None),
-    ('GET', 'users/bob', None, 200, lambda got: 'policies' not in got.data and 'ttl' not in got.data and got.data['max_ttl'] == 120),
-    # Password and policies by themselves.
-    ('POST', 'users/bob/password', {}, 400, 'missing password'),
-    ('POST', 'users/bob/password', {'password': ''}, 400, 'missing password'),
-    ('POST', 'users/none/password', {'password': 'x'}, 400, 'username does not exist'),
-    ('POST', 'users/none/policies', {'policies': 'x'}, 400, 'username does not exist'),
-    ('GET', 'users/none', None, 404, empty),
-    ('POST', 'users/bob/password', {'password': 'right'}, 204, None),
-    ('POST', 'users/bob/policies', {'policies': 'one,two', 'token_ttl': 5}, 204, None),
-    ('GET', 'users/bob', None, 200, {'token_policies': ['one', 'two'], 'policies': ['one', 'two'], 'token_ttl': 30}),
-    ('POST', 'users/bob/policies', {'token_policies': ['three']}, 204, None),
-    ('POST', 'users/bob/policies', {}, 204, None),
-    ('GET', 'users/bob', None, 200, lambda got: got.data['token_policies'] == ['three'] and 'policies' not in got.data),
-    ('GET', 'users/bob/password', None, 405, wrapped('unsupported operation')),
-    ('DELETE', 'users/bob/policies', None, 405, wrapped('unsupported operation')),
-    ('GET', 'users/bob/nosuch', None, 404, wrapped('unsupported path')),
-    # Other names, and the end.
-    ('POST', 'users/a.b-c@d', {'password': 'x'}, 204, None),
-    ('POST', 'users/_', {'password': 'x'}, 204, None),
-    ('POST', 'users/-a', {'password': 'x'}, 404, wrapped('unsupported path')),
-    ('LIST', 'users', None, 200, only({'keys': ['_', 'a.b-c@d', 'bob']})),
-    ('GET', 'users?list=true', None, 200, only({'keys': ['_', 'a.b-c@d', 'bob']})),
-    ('DELETE', 'users/_', None, 204, None),
-    ('DELETE', 'users/a.b-c@d', None, 204, None),
-    ('DELETE', 'users/BOB', None, 204, None),
-    ('GET', 'users/bob', None, 404, empty),
-    ('LIST', 'users', None, 404, empty),
-]
-
-
-def test_users(methods):
-    run(methods.api(), [(method, f'auth/userpass/{path}', *rest) for method, path, *rest in USERS])
-
-
-LOGINS = [
-    ({}, 400, 'missing password'),
-    ({'password': ''}, 400, 'missing password'),
-    ({'password': None}, 400, 'missing password'),
-    ({'password': 'wrong'}, 400, WRONG),
-    ({'password': 'right '}, 400, WRONG),
-    ({'password': 'Right'}, 400, WRONG),
-    ({'password': ['right']}, 400, None),
-]
-
-
-@pytest.mark.parametrize('name', ['known', 'unknown'])
-def test_refused_logins(methods, name):
-    """The same for who is there and who is not."""
-    user(methods, 'known')
-    run(methods.api(None), [('POST', f'auth/userpass/login/{name}', *case) for case in LOGINS])
-    run(methods.api(None), [('GET', f'auth/userpass/login/{name}', None, 405, 'unsupported operation')])
-
-
-def test_a_login(methods):
-    user(methods, 'alice', token_policies='web,default', token_ttl='20m', token_max_ttl='1h')
-    got = login(methods, 'ALICE')
-    assert got.status == 200
-    assert got.data is None and got.json['lease_id'] == ''
-    auth = got.json['auth']
-    assert auth['client_token'].startswith('hvs.')
-    told = {k: auth[k] for k in ('policies', 'token_policies', 'metadata', 'lease_duration', 'renewable', 'token_type', 'orphan')}
-    assert told == {'policies': ['default', 'web'], 'token_policies': ['default', 'web'], 'metadata': {'username': 'alice'},
-                    'lease_duration': 1200, 'renewable': True, 'token_type': 'service', 'orphan': True}
-    token = methods.api(auth['client_token']).get('auth/token/lookup-self').data
-    assert (token['display_name'], token['path'], token['meta']) == ('userpass-alice', 'auth/userpass/login/alice', {'username': 'alice'})
-    assert (token['creation_ttl'], token['orphan'], token['num_uses']) == (1200, True, 0)
 
 
 def test_the_display_name_tells_the_mount(methods):
@@ -176,11 +67,6 @@ def test_too_many_logins_at_once_are_told_to_come_again(methods):
     assert login(methods, 'rush').status == 200
 
 
-def test_no_login_gives_root(methods):
-    user(methods, 'rooted', token_policies='Root')
-    assert login(methods, 'rooted').errors == ['auth methods cannot create root tokens']
-
-
 @pytest.mark.parametrize('blocks, status', [('127.0.0.1', 200), ('127.0.0.0/8,10.0.0.0/8', 200), ('10.0.0.0/8', 403), ('::1', 403)])
 def test_logins_from_bound_addresses(methods, blocks, status):
     name = f'bound{blocks.translate(str.maketrans("", "", ".,/:"))}'
@@ -211,30 +97,6 @@ def test_a_new_password_replaces_the_old(methods):
     before = root.post('auth/userpass/users/changed', {'password_hash': '', 'hash': ''})
     assert before.status in (200, 204)
     assert login(methods, 'changed', 'newer').status == 200
-
-
-def renew(methods, token):
-    return methods.api(token).post('auth/token/renew-self', {'increment': 0})
-
-
-def test_renewals_follow_the_user(methods):
-    """New limits count at once; other policies, or no user, end them."""
-    user(methods, 'renewed', token_policies='default', token_ttl='10m')
-    token = login(methods, 'renewed').json['auth']['client_token']
-    root = methods.api()
-    assert renew(methods, token).json['auth']['lease_duration'] == 600
-    assert root.post('auth/userpass/users/renewed', {'token_ttl': '5m'}).status == 204
-    assert renew(methods, token).json['auth']['lease_duration'] == 300
-    assert root.post('auth/userpass/users/renewed/policies', {'policies': 'default,more'}).status == 204
-    got = renew(methods, token)
-    assert (got.status, got.errors) == (500, [wrapped('failed to renew entry: policies have changed, not renewing')])
-    # Back again, in another spelling: nothing has changed.
-    assert root.post('auth/userpass/users/renewed/policies', {'policies': ' Default '}).status == 204
-    assert renew(methods, token).status == 200
-    assert root.delete('auth/userpass/users/renewed').status == 204
-    got = renew(methods, token)
-    assert (got.status, got.errors) == (400, ['user no longer exists, not renewing'])
-    assert methods.api(token).get('auth/token/lookup-self').status == 200
 
 
 def test_tokens_go_with_the_mount(methods):
