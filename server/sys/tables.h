@@ -9,6 +9,7 @@ extern const struct op sys_capabilities_ops[];
 extern const struct op sys_health_ops[];
 extern const struct op sys_internal_ops[];
 extern const struct op sys_leases_ops[];
+extern const struct op sys_locked_users_ops[];
 extern const struct op sys_mounts_ops[];
 extern const struct op sys_policies_ops[];
 extern const struct op sys_seal_ops[];

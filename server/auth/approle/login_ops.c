@@ -4,7 +4,7 @@
 #include "server/auth/approle/approle.h"
 #include "server/auth/approle/secret_id.h"
 #include "server/auth/cidr_list.h"
-#include "server/auth/lockout.h"
+#include "server/api/lockout.h"
 #include "server/auth/login.h"
 
 struct login_in {

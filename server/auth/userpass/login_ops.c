@@ -1,5 +1,5 @@
 /* login/:username: a password for a token. */
-#include "server/auth/lockout.h"
+#include "server/api/lockout.h"
 #include "server/auth/login.h"
 #include "server/auth/password.h"
 #include "server/auth/userpass/userpass.h"

@@ -1,5 +1,5 @@
 /* users/:username: the record, and its password and policies by themselves. */
-#include "server/auth/lockout.h"
+#include "server/api/lockout.h"
 #include "server/auth/password.h"
 #include "server/auth/userpass/userpass.h"
 

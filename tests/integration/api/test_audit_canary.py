@@ -25,8 +25,8 @@ def marked(fields, markers):
 
 
 def made_by(got, route):
-    """The secrets of an answer. Ids of identity/ are none: paths and the auth object have them in clear."""
-    if route.template.startswith('identity/'):
+    """The secrets of an answer. Ids of identity/ and accessors of mounts are none: paths have them in clear."""
+    if route.template.startswith(('identity/', 'sys/auth/', 'sys/mounts/')):
         return []
     told = got.json if got.body else {}
     auth, data = told.get('auth') or {}, told.get('data') or {}

@@ -109,3 +109,85 @@ def test_guesses_of_secret_ids_are_counted_by_role(people):
     assert attempt('ci', secrets['ci']) == 403
     assert attempt('cd', secrets['cd']) == 200
     assert [attempt('none', f'guess {i}') for i in range(FAILURES + 2)] == [400] * (FAILURES + 2)
+
+
+# ---- sys/locked-users -------------------------------------------------------------------------------------------------
+
+
+def accessor(people, mount):
+    return people.api().get('sys/auth').data[f'{mount}/']['accessor']
+
+
+def locked(people, mount):
+    """The names that sys/locked-users shows for the mount."""
+    data = people.api().get(f'sys/locked-users?mount_accessor={accessor(people, mount)}').data
+    if data['total'] == 0:
+        assert data['by_namespace'] == []
+        return []
+    space, = data['by_namespace']
+    assert (space['namespace_id'], space['namespace_path'], space['counts']) == ('root', '', data['total'])
+    one, = space['mount_accessors']
+    assert (one['mount_accessor'], one['counts']) == (accessor(people, mount), data['total'])
+    return sorted(one['alias_identifiers'])
+
+
+def lock(people, name, mount):
+    assert [login(people, name, mount=mount) for _ in range(FAILURES + 1)][-1] == LOCKED
+
+
+def test_locked_names_are_listed_by_mount(people):
+    for mount in ('list1', 'list2'):
+        people.mount_auth('userpass', mount)
+    assert locked(people, 'list1') == []
+    lock(people, 'Nobody', 'list1')
+    lock(people, 'someone', 'list1')
+    lock(people, 'someone', 'list2')
+    login(people, 'once', mount='list1')
+    assert (locked(people, 'list1'), locked(people, 'list2')) == (['nobody', 'someone'], ['someone'])
+    data = people.api().get('sys/locked-users').data
+    mounts = {one['mount_accessor']: one for one in data['by_namespace'][0]['mount_accessors']}
+    assert {accessor(people, 'list1'), accessor(people, 'list2')} <= set(mounts)
+    assert sum(one['counts'] for one in mounts.values()) == data['total'] == data['by_namespace'][0]['counts']
+
+
+def test_unlocking_opens_the_name_in_its_mount_alone(people):
+    for mount in ('open1', 'open2'):
+        people.mount_auth('userpass', mount)
+        user(people, 'bob', mount)
+        lock(people, 'bob', mount)
+    path = f'sys/locked-users/{accessor(people, "open1")}/unlock'
+    for name in ('BOB', 'bob', 'never-heard-of'):
+        assert people.api().post(f'{path}/{name}').status == 204
+    assert login(people, 'bob', 'right', mount='open1')[0] == 200
+    assert login(people, 'bob', 'right', mount='open2') == LOCKED
+    assert (locked(people, 'open1'), locked(people, 'open2')) == ([], ['bob'])
+    # It has all its tries again.
+    assert [login(people, 'bob', mount='open1') for _ in range(FAILURES + 1)] == [WRONG] * FAILURES + [LOCKED]
+
+
+def test_a_role_id_of_any_bytes_is_unlocked(people):
+    people.mount_auth('approle', 'machines')
+    root, role_id = people.api(), 'Role/of:any/Case'
+    assert root.post('auth/machines/role/ci', {'role_id': role_id}).status == 204
+    secret = root.post('auth/machines/role/ci/secret-id').data['secret_id']
+
+    def attempt(one):
+        return people.api(None).post('auth/machines/login', {'role_id': role_id, 'secret_id': one}).status
+
+    assert [attempt(f'guess {i}') for i in range(FAILURES + 1)] == [400] * FAILURES + [403]
+    assert locked(people, 'machines') == [role_id]
+    assert root.post(f'sys/locked-users/{accessor(people, "machines")}/unlock/{role_id}').status == 204
+    assert attempt(secret) == 200
+
+
+@pytest.mark.parametrize('what', ['unknown', 'secrets'])
+def test_only_auth_methods_have_locked_names(people, what):
+    name = 'auth_none_00000000' if what == 'unknown' else people.api().get('sys/mounts').data['cubbyhole/']['accessor']
+    for got in (people.api().get(f'sys/locked-users?mount_accessor={name}'), people.api().post(f'sys/locked-users/{name}/unlock/bob')):
+        assert (got.status, got.errors) == (400, [f'invalid mount accessor "{name}"'])
+
+
+def test_a_policy_decides_who_may_unlock(people):
+    token = people.api().post('auth/token/create', {'policies': ['default']}).json['auth']['client_token']
+    for got in (people.api(token).get('sys/locked-users'), people.api(token).post('sys/locked-users/x/unlock/bob')):
+        assert got.status == 403

@@ -264,6 +264,8 @@ GOOD = {
     'POST sys/leases/revoke-force/{prefix}': PREFIX,
     'POST sys/revoke-prefix/{prefix}': PREFIX,
     'POST sys/revoke-force/{prefix}': PREFIX,
+    'POST sys/locked-users/{mount_accessor}/unlock/{alias_identifier}': lambda world: (
+        {'mount_accessor': world.api.get('sys/auth').data['token/']['accessor'], 'alias_identifier': fresh('user')}, {}),
     'GET sys/leases/count': body(lambda world: {'type': 'irrevocable'}),
     'GET sys/leases': body(lambda world: {'type': 'irrevocable'}),
     'POST sys/audit/{path}': lambda world: ({'path': fresh('device')}, world.device_body()),
