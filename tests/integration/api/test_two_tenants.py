@@ -12,13 +12,14 @@ import pytest
 
 from support.figures import figure
 from support.good import CERT_ROLE, CRL, ISSUER, JWT_ROLE, KUBERNETES, KUBERNETES_ROLE
+from support.keys import SshKey
 from support.routes import all_routes
 from support.server import Server
 
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
-       'default_role': 'role'}
+       'default_role': 'role', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -34,6 +35,12 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
           **{one: {'name': 'role'} for one in ('role/{name}', 'certs/{name}', 'crls/{name}', 'login')},
+          'sys/locked-users/{mount_accessor}/unlock/{alias_identifier}': {'alias_identifier': 'locked'},
+          **{f'identity/{kind}{rest}': {'id': kind, 'name': f'{kind}_name', 'policies': 'policy', 'member_entity_ids': 'entity',
+                                        'member_group_ids': 'group'}
+             for kind in ('entity', 'group') for rest in ('', '/id', '/id/{id}', '/name', '/name/{name}')},
+          **{f'identity/{kind}-alias{rest}': {'id': f'{kind}_alias', 'name': f'{kind}_alias_name', 'canonical_id': kind}
+             for kind in ('entity', 'group') for rest in ('', '/id', '/id/{id}')},
           'sys/audit/{path}': {'path': 'device'}, 'sys/audit-hash/{path}': {'path': 'device'}}
 # Fields that name nothing of anybody's.
 PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
@@ -52,7 +59,7 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'not_before_leeway', 'clock_skew_leeway', 'certificate', 'allowed_names', 'allowed_common_names', 'allowed_dns_sans',
          'allowed_email_sans', 'allowed_uri_sans', 'allowed_organizational_units', 'required_extensions', 'disable_binding', 'crl',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
-         'disable_local_ca_jwt', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
+         'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
 PROVEN = {'jwt': {'config': {'jwt_validation_pubkeys': ISSUER.pem}, 'role': JWT_ROLE},
           'cert': {'config': {'disable_binding': True}, 'certs': CERT_ROLE, 'crls': CRL},
@@ -63,15 +70,23 @@ MARK = {'red': 'RedsOwn', 'blue': 'BluesOwn'}
 EVERY = '"create", "read", "update", "delete", "list"'
 
 
-def policy_of(name):
+def policy_of(tenant):
     """All that a tenant needs, and nothing beside."""
-    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'auth/app-{name}/*', *(f'auth/{kind}-{name}/*' for kind in PROVEN), f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
+    name = tenant.name
+    mine = [f'auth/token/create/{name}-*', f'auth/token/roles/{name}-*', f'{name}/*', f'auth/{name}/*', f'auth/app-{name}/*', *(f'auth/{kind}-{name}/*' for kind in (*PROVEN, 'ssh')),
+            f'sys/locked-users/{tenant.mount_accessor}/*', f'sys/mounts/{name}', f'sys/mounts/{name}/tune', f'sys/policies/acl/{name}-*',
             f'sys/policy/{name}-*',
             f'sys/internal/ui/mounts/{name}*', 'auth/token/lookup-self', 'auth/token/renew-self', 'sys/capabilities-self']
     sudo = [f'sys/leases/{one}/{name}/*' for one in ('lookup', 'revoke-prefix', 'revoke-force', 'revoke', 'renew')]
     sudo += [f'sys/{one}/{name}/*' for one in ('revoke-prefix', 'revoke-force', 'revoke', 'renew')]
     sudo += [f'sys/auth/{name}', f'sys/auth/{name}/tune', f'sys/audit/{name}-*', f'sys/audit-hash/{name}-*']
+    # Whoever may give policies or members to an entity may have any policy: that is for nobody here.
+    who = [f'identity/{kind}/id/{tenant.ids(kind)[0]}' for kind in ('entity', 'group')]
+    who += [f'identity/{kind}-alias/id/{tenant.ids(f"{kind}_alias")[0]}' for kind in ('entity', 'group')]
+    who += [f'identity/{kind}/name/{name}-*' for kind in ('entity', 'group')]
+    denied = 'policies = [] member_entity_ids = [] member_group_ids = []'
     return ''.join(f'path "{one}" {{ capabilities = [{EVERY}] }}\n' for one in mine) + ''.join(
+        f'path "{one}" {{ capabilities = [{EVERY}] denied_parameters = {{ {denied} }} }}\n' for one in who) + ''.join(
         f'path "{one}" {{ capabilities = [{EVERY}, "sudo"] }}\n' for one in sudo)
 
 
@@ -84,7 +99,10 @@ class Tenant:
         self.role = f'{self.mark}Role'
         server.write_role(self.role, mount=name, default_user=self.mark)
         server.write_role('same', mount=name, default_user=self.mark)
-        assert self.root.put(f'sys/policies/acl/{name}-own', {'policy': policy_of(name) + f'# {self.mark}'}).status == 204
+        server.mount_auth('userpass', name)
+        self.mount_accessor = self.root.get('sys/auth').data[f'{name}/']['accessor']
+        self.who = self.new_identity()
+        assert self.root.put(f'sys/policies/acl/{name}-own', {'policy': policy_of(self) + f'# {self.mark}'}).status == 204
         self.token_role = f'{name}-tokens'
         assert self.root.post(f'auth/token/roles/{self.token_role}', {
             'allowed_policies': f'{name}-own', 'path_suffix': self.mark}).status == 204
@@ -94,10 +112,12 @@ class Tenant:
         self.other_token, self.other_accessor = self.new_token()
         made = server.otp(role=self.role, mount=name, token=self.token)
         self.otp, self.lease = made['data']['key'], made['lease_id']
-        server.mount_auth('userpass', name)
         self.user, self.password = f'{self.mark}User'.lower(), f'{self.mark}Password'
         for user in (self.user, 'same'):
             assert self.root.post(f'auth/{name}/users/{user}', {'password': self.password}).status == 204
+        for _ in range(6):
+            got = server.api(None).post(f'auth/{name}/login/{self.mark}locked', {'password': 'wrong'})
+        assert got.status == 403
         server.mount_auth('approle', f'app-{name}')
         self.role_id, self.approle = f'{self.mark}RoleId', f'auth/app-{name}/role/{self.role}'
         assert self.root.post(self.approle, {'role_id': self.role_id}).status == 204
@@ -109,6 +129,24 @@ class Tenant:
             for path, body in written.items():
                 for role in ('',) if path == 'config' else (f'/{self.role}', '/same'):
                     assert self.root.post(f'auth/{kind}-{name}/{path}{role}', body).status == 204
+        # An ssh login that is signed and not sent yet.
+        server.mount_auth('ssh', f'ssh-{name}')
+        key = SshKey(server.directory, f'{name}-key')
+        for role in (self.role, 'same'):
+            assert self.root.post(f'auth/ssh-{name}/role/{role}', {'public_keys': [key.public]}).status == 204
+        asked = self.root.post(f'auth/ssh-{name}/challenge', {'public_key': key.public}).data
+        self.nonce, self.signature = asked['nonce'], key.sign(asked['namespace'], asked['message'])
+
+    def new_identity(self):
+        """An entity and a group, each with an alias in the tenant's userpass mount: {what: its id}."""
+        made = {}
+        for kind, more in (('entity', {}), ('group', {'type': 'external'})):
+            made[kind] = self.root.post(f'identity/{kind}', {
+                'name': f'{self.name}-{self.mark}', 'metadata': {'of': self.mark}, 'policies': [f'{self.name}-own'], **more}).data['id']
+            made[f'{kind}_alias'] = self.root.post(f'identity/{kind}-alias', {
+                'name': f'{self.mark}Alias', 'mount_accessor': self.mount_accessor, 'canonical_id': made[kind]}).data['id']
+            made[f'{kind}_name'], made[f'{kind}_alias_name'] = f'{self.name}-{self.mark}', f'{self.mark}Alias'
+        return made
 
     def new_token(self):
         auth = self.root.post('auth/token/create', {
@@ -117,7 +155,10 @@ class Tenant:
         return auth['client_token'], auth['accessor']
 
     def ids(self, kind):
-        return {'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
+        if kind in self.who:
+            return [self.who[kind]]
+        return {'mount_accessor': [self.mount_accessor], 'locked': [f'{self.mark}locked'.lower()], 'nonce': [self.nonce], 'signature': [self.signature],
+                'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
                 'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
@@ -127,7 +168,11 @@ class Tenant:
     def state(self):
         """What the tenant has, as root sees it."""
         root, name = self.root, self.name
-        return {'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
+        return {'who': [root.get(f'identity/{kind.replace("_", "-")}/id/{self.who[kind]}').data
+                        for kind in ('entity', 'group', 'entity_alias', 'group_alias')],
+                'keys': [root.get(f'auth/ssh-{name}/role/{self.role}').data, root.list(f'auth/ssh-{name}/role').data],
+                'locked': root.get(f'sys/locked-users?mount_accessor={self.mount_accessor}').data,
+                'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
                 'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
@@ -149,13 +194,13 @@ class Tenant:
 def tenants():
     server = Server(dev=False).start()
     one = {name: Tenant(server, name) for name in NAMES}
-    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red', 'auth/app-red', *(f'auth/{kind}-red' for kind in PROVEN)))
+    yield server, one['red'], one['blue'], all_routes(server, ('sys', 'auth/token', 'red', 'auth/red', 'auth/app-red', 'auth/ssh-red', 'identity', *(f'auth/{kind}-red' for kind in PROVEN)))
     server.clean()
 
 
 def split(template):
     """The mount of a tenant's route without the tenant's name, and what stands behind it; None: a route of all."""
-    for before in ('', 'auth/', 'auth/app-', *(f'auth/{kind}-' for kind in PROVEN)):
+    for before in ('', 'auth/', 'auth/app-', 'auth/ssh-', *(f'auth/{kind}-' for kind in PROVEN)):
         if template.startswith(f'{before}red/'):
             return before, template[len(f'{before}red/'):]
     return None, template
@@ -211,6 +256,9 @@ def attempts(route, mine, victim):
         path = type(route)(route.method, template, {}).path(fixed)
         if names or not kinds:
             yield path, good_body(route)
+        if mine.name + '/' in template and len(kinds) > 1:
+            # All of the victim's together, on what is mine.
+            yield path, {**good_body(route), **{name: victim.ids(kind)[0] for name, kind in kinds.items() if name not in names}}
         for name, kind in kinds.items():
             for value in victim.ids(kind):
                 if name in names:
@@ -255,7 +303,7 @@ def is_hit(victim, path, body, got):
     told = got.body
     for sent in sorted([path, *path.split('/'), *texts(body)], key=len, reverse=True):
         told = told.replace(sent, '') if sent else told
-    return victim.mark in told or (got.status < 300 and {victim.name, f'app-{victim.name}', *(f'{kind}-{victim.name}' for kind in PROVEN)} & set(path.split('/')))
+    return victim.mark in told or (got.status < 300 and {victim.name, f'app-{victim.name}', *(f'{kind}-{victim.name}' for kind in (*PROVEN, 'ssh'))} & set(path.split('/')))
 
 
 @pytest.mark.parametrize('attacker, victim', [('red', 'blue'), ('blue', 'red')])
@@ -267,7 +315,7 @@ def test_no_id_of_the_other_is_of_use(tenants, attacker, victim):
         if str(route) in OPEN_TO_ALL:
             continue
         for path, body in attempts(route, mine, other):
-            if route.is_open and path.startswith((f'{other.name}/', f'auth/{other.name}/', f'auth/app-{other.name}/')):
+            if route.is_open and path.startswith((f'{other.name}/', f'auth/{other.name}/', f'auth/app-{other.name}/', f'auth/ssh-{other.name}/')):
                 continue  # whoever has an OTP may spend it where it belongs: that is what verify is
             query = '?' + urllib.parse.urlencode(body) if route.method == 'DELETE' and body else ''
             got = mine.api.call(route.method, path + query, body if route.method == 'POST' else None)
