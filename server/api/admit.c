@@ -229,6 +229,19 @@ read_wrap_ttl(const char *text, int64_t *ret_ttl_s, struct err *err)
 	return 0;
 }
 
+/* Whoever asks for another form is not given a plain token in its place. */
+static int
+check_wrap_format(const struct req *req, struct err *err)
+{
+	const char *format = req->wrap_format_text;
+
+	if (req->wrap_ttl_s == 0 || format == NULL || format[0] == '\0')
+		return 0;
+	return err_set(err, ERR_INPUT, 400,
+		"error parsing X-Vault-Wrap-Format header: \"%.32s\" is not supported; without the header the token is a plain one",
+		format);
+}
+
 static int
 check_headers(struct req *req, struct err *err)
 {
@@ -240,6 +253,8 @@ check_headers(struct req *req, struct err *err)
 		rc = check_namespace(req->namespace_text, err);
 	if (rc == 0 && req->wrap_ttl_text != NULL)
 		rc = read_wrap_ttl(req->wrap_ttl_text, &req->wrap_ttl_s, err);
+	if (rc == 0)
+		rc = check_wrap_format(req, err);
 	if (rc == 0 && override != NULL && override[0] != '\0' &&
 		number_parse_bool(span_str(override), &on) != 0)
 		rc = err_set(err, ERR_INPUT, 400,

@@ -61,7 +61,8 @@ struct req {
 	struct span body;
 	bool body_is_form; /* media type application/x-www-form-urlencoded */
 	struct secret_view token_text;
-	const char *wrap_ttl_text; /* X-Vault-Wrap-TTL, or "" */
+	const char *wrap_ttl_text;    /* X-Vault-Wrap-TTL, or "" */
+	const char *wrap_format_text; /* X-Vault-Wrap-Format, or "" */
 	const char *policy_override_text;
 	const char *namespace_text; /* X-Vault-Namespace, or "" */
 	struct netaddr peer;        /* family 0: a Unix socket */

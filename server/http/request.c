@@ -90,6 +90,8 @@ request_fill(struct req *req, struct http_parser *parser,
 	if (!take_token(req, parser) ||
 		!take_text(
 			req, parser, "x-vault-wrap-ttl", &req->wrap_ttl_text) ||
+		!take_text(req, parser, "x-vault-wrap-format",
+			&req->wrap_format_text) ||
 		!take_text(req, parser, "x-vault-policy-override",
 			&req->policy_override_text) ||
 		!take_text(

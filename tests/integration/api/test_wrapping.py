@@ -31,6 +31,19 @@ def unwrap(server, token, by=''):
 
 # ---- what is wrapped --------------------------------------------------------
 
+@pytest.mark.parametrize('form', ['jwt', 'JWT', 'x'])
+def test_another_form_of_token_is_refused_and_nothing_done(shared, form):
+    """Not a plain token in its place: the caller would take it for a JWT."""
+    body = {'policies': ['default'], 'display_name': f'form-{form}'}
+    before = len(shared.api().list('auth/token/accessors').data['keys'])
+    got = shared.api().post('auth/token/create', body, headers={**TTL, 'X-Vault-Wrap-Format': form})
+    assert (got.status, got.errors) == (400, [
+        f'error parsing X-Vault-Wrap-Format header: "{form}" is not supported; without the header the token is a plain one'])
+    assert len(shared.api().list('auth/token/accessors').data['keys']) == before
+    # Where nothing is wrapped it asks for nothing.
+    assert shared.api().get('auth/token/lookup-self', headers={'X-Vault-Wrap-Format': form}).json['wrap_info'] is None
+
+
 def test_the_answer_that_a_caller_gets(shared):
     got = shared.api().put('ssh/creds/otp', {'ip': '10.1.2.3'}, headers=TTL)
     info = got.json['wrap_info']
