@@ -12,3 +12,51 @@ str_list_has(const struct str_list *list, const char *text)
 	}
 	return false;
 }
+
+bool
+str_list_add(struct arena *arena, struct str_list *list, const char *text)
+{
+	const char **items = NULL;
+
+	if (str_list_has(list, text))
+		return true;
+	items = ARENA_ARRAY(arena, const char *, list->n + 1);
+	if (items == NULL)
+		return false;
+	if (list->n > 0)
+		memcpy(items, list->items, list->n * sizeof(*items));
+	items[list->n] = text;
+	list->items = items;
+	list->n++;
+	return true;
+}
+
+void
+str_list_drop(struct str_list *list, const char *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(list->items[i], text) != 0)
+			list->items[n++] = list->items[i];
+	}
+	list->n = n;
+}
+
+bool
+str_list_dup(struct arena *arena, const struct str_list *list,
+	struct str_list *ret_copy)
+{
+	struct str_list copy = { .n = list->n };
+
+	copy.items = ARENA_ARRAY(arena, const char *, list->n + 1);
+	if (copy.items == NULL)
+		return false;
+	for (size_t i = 0; i < list->n; i++) {
+		copy.items[i] = arena_strdup(arena, list->items[i]);
+		if (copy.items[i] == NULL)
+			return false;
+	}
+	*ret_copy = copy;
+	return true;
+}

@@ -107,25 +107,6 @@ reply_metadata(struct arena *arena, const struct token *token)
 	return object;
 }
 
-/* What is cached may go when the reference does. */
-static bool
-copy_list(struct arena *arena, const struct str_list *from,
-	struct str_list *ret_to)
-{
-	struct str_list to = { .n = from->n };
-
-	to.items = ARENA_ARRAY(arena, const char *, from->n + 1);
-	if (to.items == NULL)
-		return false;
-	for (size_t i = 0; i < to.n; i++) {
-		to.items[i] = arena_strdup(arena, from->items[i]);
-		if (to.items[i] == NULL)
-			return false;
-	}
-	*ret_to = to;
-	return true;
-}
-
 bool
 reply_identity_policies(struct req *req, const struct token *token,
 	struct str_list *ret_policies)
@@ -142,7 +123,8 @@ reply_identity_policies(struct req *req, const struct token *token,
 	if (rc != 0)
 		return rc != ERR_MEMORY;
 	if (who.policies.n > 0)
-		ok = copy_list(req->arena, &who.policies, ret_policies);
+		/* What is cached may go when the reference does. */
+		ok = str_list_dup(req->arena, &who.policies, ret_policies);
 	identity_clear(&who);
 	return ok;
 }

@@ -152,22 +152,6 @@ token_params_show(const struct token_params *params, struct reply *reply)
 	reply_str(reply, "token_type", params->type);
 }
 
-static bool
-dup_list(struct str_list *list, struct arena *arena)
-{
-	const char **items = ARENA_ARRAY(arena, const char *, list->n + 1);
-
-	if (items == NULL)
-		return false;
-	for (size_t i = 0; i < list->n; i++) {
-		items[i] = arena_strdup(arena, list->items[i]);
-		if (items[i] == NULL)
-			return false;
-	}
-	list->items = items;
-	return true;
-}
-
 const struct token_params *
 token_params_dup(const struct token_params *params, struct arena *arena)
 {
@@ -177,8 +161,9 @@ token_params_dup(const struct token_params *params, struct arena *arena)
 		return NULL;
 	*copy = *params;
 	copy->type = arena_strdup(arena, params->type);
-	if (copy->type == NULL || !dup_list(&copy->policies, arena) ||
-		!dup_list(&copy->bound_cidrs, arena))
+	if (copy->type == NULL ||
+		!str_list_dup(arena, &params->policies, &copy->policies) ||
+		!str_list_dup(arena, &params->bound_cidrs, &copy->bound_cidrs))
 		return NULL;
 	return copy;
 }

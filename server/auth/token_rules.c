@@ -223,18 +223,6 @@ is_subset(const struct str_list *small, const struct str_list *large)
 	return true;
 }
 
-static void
-drop_name(struct str_list *list, const char *name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], name) != 0)
-			list->items[n++] = list->items[i];
-	}
-	list->n = n;
-}
-
 /* Is "default" added without being asked for? */
 static bool
 adds_default(const struct token_wish *wish, const struct token_maker *maker,
@@ -386,7 +374,7 @@ token_choose_policies(const struct token_wish *wish,
 	if (rc != 0)
 		return rc;
 	if (wish->no_default_policy)
-		drop_name(&chosen, DEFAULT);
+		str_list_drop(&chosen, DEFAULT);
 	if (str_list_has(&chosen, "response-wrapping"))
 		return err_set(err, ERR_INPUT, 400,
 			"cannot assign policy \"response-wrapping\"");

@@ -659,7 +659,7 @@ load_more(struct server *server, const struct str_list *names,
 	int rc = 0;
 
 	for (size_t i = 0; i < more->n && rc == 0; i++) {
-		if (!identity_list_has(names, more->items[i]))
+		if (!str_list_has(names, more->items[i]))
 			rc = load_one(server, more->items[i], acl, err);
 	}
 	return rc;

@@ -140,12 +140,6 @@ int identity_put_group_alias(struct store_tx *tx, const struct kv *kv,
 int identity_drop_group_alias(struct store_tx *tx, const struct kv *kv,
 	const struct group *group, struct arena *arena, struct err *err);
 
-bool identity_list_has(const struct str_list *list, const char *text);
-/* A copy with or without text. False: no memory. */
-bool identity_list_add(
-	struct arena *arena, struct str_list *list, const char *text);
-void identity_list_drop(struct str_list *list, const char *text);
-
 /* ---- logins ----------------------------------------------------------- */
 
 /* A login's way to its entity; what is random is drawn before the closure. */

@@ -22,7 +22,7 @@ find_named(struct store_tx *tx, const struct kv *kv,
 		}
 		if (rc != 0)
 			return rc;
-		if (!identity_list_add(arena, &ids, id))
+		if (!str_list_add(arena, &ids, id))
 			return err_set_memory(err);
 	}
 	*ret_ids = ids;
@@ -56,11 +56,11 @@ leave_others(struct store_tx *tx, const struct kv *kv,
 		if (rc != 0)
 			return rc;
 		if (!is_told_by(&group, login->accessor) ||
-			identity_list_has(named, id)) {
+			str_list_has(named, id)) {
 			stays.items[stays.n++] = id;
 			continue;
 		}
-		identity_list_drop(&group.entities, entity->id);
+		str_list_drop(&group.entities, entity->id);
 		rc = group_put(tx, kv, &group, arena, err);
 		if (rc != 0)
 			return rc;
@@ -86,8 +86,8 @@ join(struct store_tx *tx, const struct kv *kv, const char *id,
 		return err_set(err, ERR_LIMIT, 400,
 			"an entity can be in at most %d groups",
 			IDENTITY_WALK_MAX);
-	if (!identity_list_add(arena, &group.entities, entity->id) ||
-		!identity_list_add(arena, &entity->groups, group.id))
+	if (!str_list_add(arena, &group.entities, entity->id) ||
+		!str_list_add(arena, &entity->groups, group.id))
 		return err_set_memory(err);
 	return group_put(tx, kv, &group, arena, err);
 }
@@ -106,7 +106,7 @@ identity_join_groups(struct store_tx *tx, const struct kv *kv,
 		rc = leave_others(tx, kv, login, &named, entity, arena, err);
 	moved = entity->groups.n != before;
 	for (size_t i = 0; rc == 0 && i < named.n; i++) {
-		if (identity_list_has(&entity->groups, named.items[i]))
+		if (str_list_has(&entity->groups, named.items[i]))
 			continue;
 		moved = true;
 		rc = join(tx, kv, named.items[i], entity, arena, err);

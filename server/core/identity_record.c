@@ -8,48 +8,6 @@
 #define IDENTITY_LOGIN "identity/login/"
 #define IDENTITY_GROUP_LOGIN "identity/group-login/"
 
-/* ---- lists ------------------------------------------------------------ */
-
-bool
-identity_list_has(const struct str_list *list, const char *text)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool
-identity_list_add(struct arena *arena, struct str_list *list, const char *text)
-{
-	const char **items = NULL;
-
-	if (identity_list_has(list, text))
-		return true;
-	items = ARENA_ARRAY(arena, const char *, list->n + 1);
-	if (items == NULL)
-		return false;
-	if (list->n > 0)
-		memcpy(items, list->items, list->n * sizeof(*items));
-	items[list->n] = text;
-	list->items = items;
-	list->n++;
-	return true;
-}
-
-void
-identity_list_drop(struct str_list *list, const char *text)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (strcmp(list->items[i], text) != 0)
-			list->items[n++] = list->items[i];
-	}
-	list->n = n;
-}
-
 /* ---- entities --------------------------------------------------------- */
 
 static struct value *

@@ -1,6 +1,4 @@
 /* role/:role/secret-id…: list, look up and destroy secret ids. */
-#include <string.h>
-
 #include "server/api/row_ids.h"
 #include "server/auth/approle/approle.h"
 #include "server/auth/approle/secret_call.h"
@@ -102,18 +100,6 @@ settle_absent(const struct req *req, int rc, struct err *err)
 		"failed to find accessor entry for secret_id_accessor");
 }
 
-static struct value *
-map_value(struct arena *arena, const struct str_map *map)
-{
-	struct value *object = value_object(arena);
-
-	for (size_t i = 0; i < map->n; i++) {
-		if (!value_set_str(arena, object, map->keys[i], map->values[i]))
-			return NULL;
-	}
-	return object;
-}
-
 static void
 show_secret(const struct looking *looking, struct reply *reply)
 {
@@ -133,7 +119,7 @@ show_secret(const struct looking *looking, struct reply *reply)
 	reply_time_ns(reply, "last_updated_time",
 		lease->last_renewal_ns != 0 ? lease->last_renewal_ns
 					    : lease->issue_ns);
-	reply_value(reply, "metadata", map_value(arena, &secret->metadata));
+	reply_value(reply, "metadata", value_of_map(arena, &secret->metadata));
 	reply_str(reply, "secret_id_accessor", looking->accessor);
 	reply_int(reply, "secret_id_num_uses", secret->num_uses);
 	reply_int(reply, "secret_id_ttl", lease->ttl_s);

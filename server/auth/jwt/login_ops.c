@@ -77,11 +77,7 @@ is_supported(const struct jwt_config *config, const struct jws_alg *alg)
 {
 	const struct str_list *algs = &config->jwt_supported_algs;
 
-	for (size_t i = 0; i < algs->n; i++) {
-		if (strcmp(algs->items[i], alg->name) == 0)
-			return true;
-	}
-	return algs->n == 0;
+	return algs->n == 0 || str_list_has(algs, alg->name);
 }
 
 static int

@@ -60,11 +60,8 @@ account_of_claims(const struct value *claims, struct account *ret_account,
 static bool
 lists(const struct str_list *wanted, const char *text)
 {
-	for (size_t i = 0; i < wanted->n; i++) {
-		if (strcmp(wanted->items[i], text) == 0)
-			return true;
-	}
-	return wanted->n == 1 && strcmp(wanted->items[0], "*") == 0;
+	return str_list_has(wanted, text) ||
+		(wanted->n == 1 && strcmp(wanted->items[0], "*") == 0);
 }
 
 int

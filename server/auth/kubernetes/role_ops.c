@@ -1,6 +1,4 @@
 /* role/:name: which service accounts log in. */
-#include <string.h>
-
 #include "server/auth/kubernetes/kubernetes.h"
 
 #define LIST_LEN_MAX 16384
@@ -24,11 +22,9 @@ check_list(const struct str_list *list, const char *field, struct err *err)
 	if (list->n == 0)
 		return err_set(
 			err, ERR_INPUT, 400, "\"%s\" can not be empty", field);
-	for (size_t i = 0; i < list->n && list->n > 1; i++) {
-		if (strcmp(list->items[i], "*") == 0)
-			return err_set(err, ERR_INPUT, 400,
-				"can not mix \"*\" with values");
-	}
+	if (list->n > 1 && str_list_has(list, "*"))
+		return err_set(
+			err, ERR_INPUT, 400, "can not mix \"*\" with values");
 	return 0;
 }
 

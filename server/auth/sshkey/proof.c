@@ -117,11 +117,7 @@ lists_key(const struct str_list *lines, struct span blob, struct arena *arena)
 {
 	const char *line = sshkey_line(arena, blob);
 
-	for (size_t i = 0; line != NULL && i < lines->n; i++) {
-		if (strcmp(lines->items[i], line) == 0)
-			return true;
-	}
-	return false;
+	return line != NULL && str_list_has(lines, line);
 }
 
 /* What a critical option asks for; what is not known is not met. */

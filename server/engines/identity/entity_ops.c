@@ -1,6 +1,4 @@
 /* entity, entity/id/:id and entity/name/:name. */
-#include <string.h>
-
 #include "server/engines/identity/tables.h"
 
 struct entity_in {
@@ -208,7 +206,7 @@ show_groups(struct reply *reply, const struct call *call)
 	struct str_list all = call->entity.groups;
 
 	for (size_t i = 0; i < call->inherited.n; i++) {
-		if (!identity_list_add(arena, &all, call->inherited.items[i]))
+		if (!str_list_add(arena, &all, call->inherited.items[i]))
 			reply->out_of_memory = true;
 	}
 	reply_value(reply, "direct_group_ids",
@@ -288,7 +286,7 @@ leave_groups(struct store_tx *tx, const struct call *call, struct err *err)
 			&group, err);
 		if (rc != 0)
 			break;
-		identity_list_drop(&group.entities, call->entity.id);
+		str_list_drop(&group.entities, call->entity.id);
 		rc = group_put(tx, kv, &group, req->arena, err);
 	}
 	return rc;

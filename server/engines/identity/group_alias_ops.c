@@ -168,7 +168,7 @@ let_go(struct store_tx *tx, struct call *call, struct err *err)
 			&entity, err);
 		if (rc != 0)
 			break;
-		identity_list_drop(&entity.groups, group->id);
+		str_list_drop(&entity.groups, group->id);
 		rc = entity_put(tx, kv, &entity, req->arena, err);
 	}
 	group->entities.n = 0;

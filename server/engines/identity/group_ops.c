@@ -94,16 +94,15 @@ change_list(struct req *req, struct str_list *groups, const char *group_id,
 	bool joins, struct err *err)
 {
 	if (!joins) {
-		identity_list_drop(groups, group_id);
+		str_list_drop(groups, group_id);
 		return 0;
 	}
 	if (groups->n >= IDENTITY_MEMBERS_MAX)
 		return err_set(err, ERR_LIMIT, 400,
 			"a member can be in at most %d groups",
 			IDENTITY_MEMBERS_MAX);
-	return identity_list_add(req->arena, groups, group_id)
-		? 0
-		: err_set_memory(err);
+	return str_list_add(req->arena, groups, group_id) ? 0
+							  : err_set_memory(err);
 }
 
 static int
@@ -152,12 +151,12 @@ relink(struct store_tx *tx, const struct call *call, const struct str_list *old,
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < old->n; i++) {
-		if (!identity_list_has(now, old->items[i]))
+		if (!str_list_has(now, old->items[i]))
 			rc = link(tx, call->req, old->items[i], call->group.id,
 				false, err);
 	}
 	for (size_t i = 0; rc == 0 && i < now->n; i++) {
-		if (!identity_list_has(old, now->items[i]))
+		if (!str_list_has(old, now->items[i]))
 			rc = link(tx, call->req, now->items[i], call->group.id,
 				true, err);
 	}
@@ -177,7 +176,7 @@ check_cycle(struct store_tx *tx, const struct call *call, struct err *err)
 		rc = identity_ancestors(tx, call->req, &self, &above, err);
 	for (size_t i = 0; rc == 0 && i < members->n; i++) {
 		if (strcmp(members->items[i], call->group.id) == 0 ||
-			identity_list_has(&above, members->items[i]))
+			str_list_has(&above, members->items[i]))
 			rc = err_set(err, ERR_INPUT, 400,
 				"cyclic relationship detected for member group ID \"%.64s\"",
 				members->items[i]);
@@ -302,7 +301,7 @@ clean_members(struct req *req, struct str_list *ids, struct err *err)
 			IDENTITY_MEMBERS_MAX);
 	for (size_t i = 0; i < ids->n; i++) {
 		if (ids->items[i][0] != '\0' &&
-			!identity_list_add(req->arena, &clean, ids->items[i]))
+			!str_list_add(req->arena, &clean, ids->items[i]))
 			return err_set_memory(err);
 	}
 	*ids = clean;
@@ -424,7 +423,7 @@ leave_parents(struct store_tx *tx, const struct call *call, struct err *err)
 			&parent, err);
 		if (rc != 0)
 			break;
-		identity_list_drop(&parent.members, call->group.id);
+		str_list_drop(&parent.members, call->group.id);
 		rc = group_put(tx, kv, &parent, arena, err);
 	}
 	return rc;

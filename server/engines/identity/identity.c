@@ -149,8 +149,7 @@ identity_clean_policies(
 		if (strcmp(name, "root") == 0)
 			return err_set(err, ERR_INPUT, 400,
 				"policies cannot contain root");
-		if (name[0] != '\0' &&
-			!identity_list_add(req->arena, &clean, name))
+		if (name[0] != '\0' && !str_list_add(req->arena, &clean, name))
 			return err_set_memory(err);
 	}
 	if (clean.n > 1)
@@ -198,7 +197,7 @@ identity_ancestors(struct store_tx *tx, struct req *req,
 		if (rc != 0)
 			return rc;
 		for (size_t j = 0; j < group.parents.n; j++) {
-			if (!identity_list_add(
+			if (!str_list_add(
 				    req->arena, &all, group.parents.items[j]))
 				return err_set_memory(err);
 		}

@@ -1,8 +1,6 @@
 /* config/zeroaddress: roles that are good for any address. */
 #include "server/engines/ssh/zeroaddress.h"
 
-#include <string.h>
-
 #include "server/engines/ssh/options.h"
 #include "server/engines/ssh/tables.h"
 
@@ -26,24 +24,6 @@ static const struct record_type zeroaddress_record = {
 	.size = sizeof(struct zeroaddress),
 };
 
-static int
-copy_list(struct arena *arena, const struct str_list *from,
-	struct str_list *ret_list, struct err *err)
-{
-	struct str_list list = { .n = from->n };
-
-	list.items = ARENA_ARRAY(arena, const char *, from->n + 1);
-	if (list.items == NULL)
-		return err_set_memory(err);
-	for (size_t i = 0; i < from->n; i++) {
-		list.items[i] = arena_strdup(arena, from->items[i]);
-		if (list.items[i] == NULL)
-			return err_set_memory(err);
-	}
-	*ret_list = list;
-	return 0;
-}
-
 int
 zeroaddress_roles(
 	const struct req *req, struct str_list *ret_roles, struct err *err)
@@ -63,7 +43,8 @@ zeroaddress_roles(
 	if (rc != 0)
 		return rc;
 	record = found;
-	rc = copy_list(req->arena, &record->roles, ret_roles, err);
+	if (!str_list_dup(req->arena, &record->roles, ret_roles))
+		rc = err_set_memory(err);
 	compiled_unref(&ref);
 	return rc;
 }
@@ -99,7 +80,6 @@ zeroaddress_forget_role(
 {
 	const void *found = NULL;
 	struct zeroaddress list;
-	size_t n = 0;
 	int rc;
 
 	rc = record_get(tx, &req->mount->kv, &zeroaddress_record, RECORD_NAME,
@@ -113,11 +93,7 @@ zeroaddress_forget_role(
 	list = *(const struct zeroaddress *)found;
 	if (!str_list_has(&list.roles, role))
 		return 0;
-	for (size_t i = 0; i < list.roles.n; i++) {
-		if (strcmp(list.roles.items[i], role) != 0)
-			list.roles.items[n++] = list.roles.items[i];
-	}
-	list.roles.n = n;
+	str_list_drop(&list.roles, role);
 	return put_list(tx, req, &list, err);
 }
 
