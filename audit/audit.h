@@ -17,18 +17,12 @@ struct audit;
 
 #define AUDIT_KEY 32
 
-/* A list of strings as entries carry it. */
-struct audit_strings {
-	const char *const *items;
-	size_t n;
-};
-
 /* Who asks, or whom a login made; spec/core-api.md 7.2, row auth. */
 struct audit_auth {
 	struct secret_view client_token; /* hashed; len 0: none */
 	const char *accessor;            /* hashed unless hmac_accessor=false */
 	const char *display_name;
-	struct audit_strings policies, token_policies, identity_policies;
+	struct str_list policies, token_policies, identity_policies;
 	const struct value *metadata; /* object of strings, or NULL */
 	int64_t num_uses, remaining_uses;
 	const char *entity_id;
@@ -84,7 +78,7 @@ struct audit_entry {
 	bool recovered; /* written at start for an outbox row */
 	int status;     /* of a recovered line; else 0 */
 	/* names whose values stay clear, by mount tune; NULL-safe */
-	struct audit_strings clear_request_keys, clear_response_keys;
+	struct str_list clear_request_keys, clear_response_keys;
 	/* Shared by the entries of one request, which are rendered one after
 	 * the other and differ in nothing of request and auth; or NULL. */
 	struct audit_common *common;

@@ -101,7 +101,7 @@ add_time(struct render *r, const char *key, int64_t wall_ns)
 }
 
 static void
-add_strings(struct render *r, const char *key, struct audit_strings strings)
+add_strings(struct render *r, const char *key, struct str_list strings)
 {
 	size_t i;
 
@@ -191,25 +191,13 @@ add_accessor(struct render *r, const char *key, const char *accessor)
 	add_hashed(r, key, span_str(accessor), r->style->clear_accessor);
 }
 
-static bool
-has_string(struct audit_strings strings, const char *text)
-{
-	size_t i;
-
-	for (i = 0; i < strings.n; i++) {
-		if (strcmp(strings.items[i], text) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * A value of data. Whether its text stays clear is decided by the innermost
  * name around it. Recursive: depth is bounded by whoever read or built it.
  */
 static void
 add_data_value(struct render *r, const struct value *value,
-	struct audit_strings clear_keys, bool clear)
+	struct str_list clear_keys, bool clear)
 {
 	switch (value->type) {
 	case VALUE_OBJECT:
@@ -217,7 +205,7 @@ add_data_value(struct render *r, const struct value *value,
 		VALUE_EACH (child, value) {
 			add_foreign_key(r, child->key);
 			add_data_value(r, child, clear_keys,
-				has_string(clear_keys, child->key));
+				str_list_has(&clear_keys, child->key));
 		}
 		buf_add_char(r->out, '}');
 		break;
@@ -247,8 +235,7 @@ add_data_value(struct render *r, const struct value *value,
 }
 
 static void
-add_data(struct render *r, const struct value *data,
-	struct audit_strings clear_keys)
+add_data(struct render *r, const struct value *data, struct str_list clear_keys)
 {
 	if (data == NULL || data->n == 0)
 		return;

@@ -101,8 +101,8 @@ token_draft(struct store *store, const struct barrier *barrier,
 static int
 check_end(const struct token *token, struct err *err)
 {
-	bool root = token->n_policies == 1 &&
-		strcmp(token->policies[0], "root") == 0;
+	bool root = token->policies.n == 1 &&
+		strcmp(token->policies.items[0], "root") == 0;
 
 	if (token->lease.expire_s > 0 || root)
 		return 0;

@@ -7,32 +7,26 @@
 #define SALLYPORT_STORAGE_TOKEN_H
 
 #include "lib/secret.h"
+#include "lib/value.h"
 #include "storage/cache.h"
 #include "storage/lease.h"
 
 #define TOKEN_PREFIX "hvs."
 #define TOKEN_TEXT_MAX 64 /* "hvs." and 24, or a chosen id */
 
-struct token_meta {
-	const char **keys, **values;
-	size_t n;
-};
-
 struct token {
 	struct lease lease;
 	char accessor[ROWID_TEXT_MAX];
-	const char **policies; /* sorted, lower case, no duplicates */
-	size_t n_policies;
+	struct str_list policies; /* sorted, lower case, no duplicates */
 	const char *display_name;
 	const char *path; /* "auth/token/create" */
-	struct token_meta meta;
+	struct str_map meta;
 	const char *entity_id; /* "" */
 	const char *role;      /* of auth/token/roles that made it, or "" */
 	/* What its login was proven with, for renewals alone; NULL is "". */
 	const char *proof;
 	/* Blocks of addresses it may be used from; none: any. */
-	const char **bound_cidrs;
-	size_t n_bound_cidrs;
+	struct str_list bound_cidrs;
 	int64_t num_uses;       /* left; 0: no limit */
 	int64_t period_s;       /* 0: not periodic */
 	int64_t explicit_max_s; /* ttl, not absolute; 0: none */

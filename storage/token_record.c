@@ -12,6 +12,14 @@
 
 enum token_flag { FLAG_NO_DEFAULT_POLICY = 1 };
 
+static void
+pack_list(struct buf *out, const struct str_list *list)
+{
+	pack_u32(out, (uint32_t)list->n);
+	for (size_t i = 0; i < list->n; i++)
+		pack_str(out, list->items[i]);
+}
+
 int
 token_encode(const struct token *token, struct buf *out, struct err *err)
 {
@@ -25,25 +33,21 @@ token_encode(const struct token *token, struct buf *out, struct err *err)
 	pack_str(out, token->display_name);
 	pack_str(out, token->path);
 	pack_str(out, token->entity_id);
-	pack_u32(out, (uint32_t)token->n_policies);
-	for (size_t i = 0; i < token->n_policies; i++)
-		pack_str(out, token->policies[i]);
+	pack_list(out, &token->policies);
 	pack_u32(out, (uint32_t)token->meta.n);
 	for (size_t i = 0; i < token->meta.n; i++) {
 		pack_str(out, token->meta.keys[i]);
 		pack_str(out, token->meta.values[i]);
 	}
 	pack_str(out, token->role);
-	pack_u32(out, (uint32_t)token->n_bound_cidrs);
-	for (size_t i = 0; i < token->n_bound_cidrs; i++)
-		pack_str(out, token->bound_cidrs[i]);
+	pack_list(out, &token->bound_cidrs);
 	pack_str(out, token->proof);
 	return buf_check(out, err);
 }
 
 /* n strings, each of at least two bytes; a false n cannot ask for much. */
 static const char **
-unpack_list(struct unpack *in, struct arena *arena, size_t n, size_t stride)
+unpack_strs(struct unpack *in, struct arena *arena, size_t n, size_t stride)
 {
 	const char **list = NULL;
 
@@ -58,20 +62,29 @@ unpack_list(struct unpack *in, struct arena *arena, size_t n, size_t stride)
 	return list;
 }
 
+static struct str_list
+unpack_list(struct unpack *in, struct arena *arena)
+{
+	struct str_list list = { .n = unpack_u32(in) };
+
+	list.items = unpack_strs(in, arena, list.n, 1);
+	return list;
+}
+
 /* Keys and values stand in turn; they are parted into two lists. */
-static struct token_meta
+static struct str_map
 unpack_meta(struct unpack *in, struct arena *arena)
 {
-	struct token_meta meta = { .n = unpack_u32(in) };
-	const char **pairs = unpack_list(in, arena, meta.n, 2);
+	struct str_map meta = { .n = unpack_u32(in) };
+	const char **pairs = unpack_strs(in, arena, meta.n, 2);
 
 	if (in->bad || meta.n == 0)
-		return (struct token_meta){ .n = 0 };
+		return (struct str_map){ .n = 0 };
 	meta.keys = ARENA_ARRAY(arena, const char *, meta.n);
 	meta.values = ARENA_ARRAY(arena, const char *, meta.n);
 	if (meta.keys == NULL || meta.values == NULL) {
 		in->bad = true;
-		return (struct token_meta){ .n = 0 };
+		return (struct str_map){ .n = 0 };
 	}
 	for (size_t i = 0; i < meta.n; i++) {
 		meta.keys[i] = pairs[2 * i];
@@ -114,14 +127,11 @@ token_decode(const struct lease *lease, struct arena *arena,
 	token.display_name = unpack_str(&in, arena);
 	token.path = unpack_str(&in, arena);
 	token.entity_id = unpack_str(&in, arena);
-	token.n_policies = unpack_u32(&in);
-	token.policies = unpack_list(&in, arena, token.n_policies, 1);
+	token.policies = unpack_list(&in, arena);
 	token.meta = unpack_meta(&in, arena);
 	if (version >= 2) {
 		token.role = unpack_str(&in, arena);
-		token.n_bound_cidrs = unpack_u32(&in);
-		token.bound_cidrs =
-			unpack_list(&in, arena, token.n_bound_cidrs, 1);
+		token.bound_cidrs = unpack_list(&in, arena);
 	}
 	if (version >= 3)
 		token.proof = unpack_str(&in, arena);
@@ -156,7 +166,7 @@ keep_str(struct packer *packer, const char *str)
 }
 
 static const char **
-keep_list(struct packer *packer, const char *const *list, size_t n)
+keep_strs(struct packer *packer, const char *const *list, size_t n)
 {
 	const char **copy = NULL;
 
@@ -178,13 +188,14 @@ keep_all(struct packer *packer, struct token *copy, const struct token *token)
 	copy->display_name = keep_str(packer, token->display_name);
 	copy->path = keep_str(packer, token->path);
 	copy->entity_id = keep_str(packer, token->entity_id);
-	copy->policies = keep_list(packer, token->policies, token->n_policies);
-	copy->meta.keys = keep_list(packer, token->meta.keys, token->meta.n);
+	copy->policies.items =
+		keep_strs(packer, token->policies.items, token->policies.n);
+	copy->meta.keys = keep_strs(packer, token->meta.keys, token->meta.n);
 	copy->meta.values =
-		keep_list(packer, token->meta.values, token->meta.n);
+		keep_strs(packer, token->meta.values, token->meta.n);
 	copy->role = keep_str(packer, token->role);
-	copy->bound_cidrs =
-		keep_list(packer, token->bound_cidrs, token->n_bound_cidrs);
+	copy->bound_cidrs.items = keep_strs(
+		packer, token->bound_cidrs.items, token->bound_cidrs.n);
 	copy->proof = keep_str(packer, token->proof);
 }
 

@@ -13,8 +13,8 @@
 bool
 token_is_wrapping(const struct token *token)
 {
-	return token->n_policies == 1 &&
-		strcmp(token->policies[0], WRAPPING_POLICY) == 0;
+	return token->policies.n == 1 &&
+		strcmp(token->policies.items[0], WRAPPING_POLICY) == 0;
 }
 
 /* ---- the answer -----------------------------------------------------------
@@ -84,8 +84,7 @@ wrapping_insert(struct store_tx *tx, const struct token_draft *draft,
 	static const char *policies[] = { WRAPPING_POLICY };
 	int rc;
 
-	token->policies = policies;
-	token->n_policies = ARRAY_LEN(policies);
+	token->policies = (struct str_list){ policies, ARRAY_LEN(policies) };
 	token->num_uses = 1;
 	token->lease.counted = true; /* no restore brings it back */
 	token->no_default_policy = true;

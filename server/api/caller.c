@@ -93,9 +93,9 @@ check_address(const struct req *req, struct err *err)
 {
 	const struct token *token = req->token;
 
-	if (token->n_bound_cidrs == 0 || token->lease.expire_s == 0 ||
-		cidr_any_contains(
-			token->bound_cidrs, token->n_bound_cidrs, &req->peer))
+	if (token->bound_cidrs.n == 0 || token->lease.expire_s == 0 ||
+		cidr_any_contains(token->bound_cidrs.items,
+			token->bound_cidrs.n, &req->peer))
 		return 0;
 	return err_set(err, ERR_DENIED, 403, "permission denied");
 }
@@ -105,7 +105,6 @@ static int
 find_rights(struct req *req, struct err *err)
 {
 	const struct token *token = req->token;
-	const struct str_list names = { token->policies, token->n_policies };
 	int rc = 0;
 
 	if (token->entity_id[0] != '\0')
@@ -113,7 +112,7 @@ find_rights(struct req *req, struct err *err)
 			&req->who, err);
 	if (rc != 0)
 		return rc;
-	return acl_load(req->server, &names,
+	return acl_load(req->server, &token->policies,
 		req->who.entity != NULL ? &req->who : NULL, req->arena,
 		&req->acl, err);
 }

@@ -3,33 +3,6 @@
 
 #include <string.h>
 
-static struct audit_strings
-strings_of(const char **items, size_t n)
-{
-	return (struct audit_strings){ .items = items, .n = n };
-}
-
-/* The strings of a list value, for the names that a mount leaves clear. */
-static int
-clear_names(struct arena *arena, const struct value *list,
-	struct audit_strings *ret_names, struct err *err)
-{
-	const char **items = NULL;
-	size_t n = 0;
-
-	if (list == NULL || list->n == 0)
-		return 0;
-	items = ARENA_ARRAY(arena, const char *, list->n);
-	if (items == NULL)
-		return err_set_memory(err);
-	VALUE_EACH (item, list) {
-		if (item->type == VALUE_STRING)
-			items[n++] = item->str;
-	}
-	*ret_names = strings_of(items, n);
-	return 0;
-}
-
 /* A token as the auth object of a line; NULL where memory ran out. */
 static struct audit_auth *
 auth_of(struct arena *arena, const struct token *token,
@@ -38,14 +11,14 @@ auth_of(struct arena *arena, const struct token *token,
 	struct str_list all = reply_all_policies(arena, token, more);
 	struct audit_auth *auth = ARENA_NEW(arena, struct audit_auth);
 
-	if (auth == NULL || all.n < token->n_policies)
+	if (auth == NULL || all.n < token->policies.n)
 		return NULL;
 	auth->client_token = text;
 	auth->accessor = token->accessor;
 	auth->display_name = token->display_name;
-	auth->policies = strings_of(all.items, all.n);
-	auth->token_policies = strings_of(token->policies, token->n_policies);
-	auth->identity_policies = strings_of(more->items, more->n);
+	auth->policies = all;
+	auth->token_policies = token->policies;
+	auth->identity_policies = *more;
 	auth->num_uses = token->num_uses;
 	auth->remaining_uses = token->num_uses;
 	auth->entity_id = token->entity_id;
@@ -54,7 +27,7 @@ auth_of(struct arena *arena, const struct token *token,
 	auth->token_issue_ns = token->lease.issue_ns;
 	auth->no_default_policy = token->no_default_policy;
 	if (token->meta.n > 0) {
-		auth->metadata = reply_metadata(arena, token);
+		auth->metadata = reply_map(arena, &token->meta);
 		if (auth->metadata == NULL)
 			return NULL;
 	}
@@ -110,10 +83,8 @@ redact_request(struct req *req, const char *error,
 		.redirect = "",
 		.common = &req->audit_common,
 	};
-	int rc = 0;
 
 	req->audit_common.arena = req->arena;
-
 	if (req->token != NULL) {
 		entry.auth = auth_of(req->arena, req->token, &req->who.policies,
 			req->own_token);
@@ -122,17 +93,16 @@ redact_request(struct req *req, const char *error,
 	if (entry.remote_address == NULL ||
 		(req->token != NULL && entry.auth == NULL))
 		return err_set_memory(err);
-	if (req->mount != NULL)
-		rc = clear_names(req->arena,
-			req->mount->audit_non_hmac_request_keys,
-			&entry.clear_request_keys, err);
-	if (rc == 0 && req->mount != NULL)
-		rc = clear_names(req->arena,
-			req->mount->audit_non_hmac_response_keys,
-			&entry.clear_response_keys, err);
-	if (rc == 0)
-		*ret_entry = entry;
-	return rc;
+	if (req->mount != NULL &&
+		(!value_to_list(req->arena,
+			 req->mount->audit_non_hmac_request_keys,
+			 &entry.clear_request_keys) ||
+			!value_to_list(req->arena,
+				req->mount->audit_non_hmac_response_keys,
+				&entry.clear_response_keys)))
+		return err_set_memory(err);
+	*ret_entry = entry;
+	return 0;
 }
 
 /* What a raw or an error answer says, as data. */
@@ -164,7 +134,6 @@ static struct audit_auth *
 auth_inside(struct arena *arena, const struct value *auth)
 {
 	struct audit_auth *shown = ARENA_NEW(arena, struct audit_auth);
-	struct err ignored = { 0 };
 	const char *text;
 
 	if (shown == NULL)
@@ -175,10 +144,10 @@ auth_inside(struct arena *arena, const struct value *auth)
 	shown->entity_id = value_find_str(auth, "entity_id", "");
 	shown->token_type = value_find_str(auth, "token_type", "");
 	shown->metadata = value_find(auth, "metadata");
-	if (clear_names(arena, value_find(auth, "policies"), &shown->policies,
-		    &ignored) != 0 ||
-		clear_names(arena, value_find(auth, "token_policies"),
-			&shown->token_policies, &ignored) != 0)
+	if (!value_to_list(
+		    arena, value_find(auth, "policies"), &shown->policies) ||
+		!value_to_list(arena, value_find(auth, "token_policies"),
+			&shown->token_policies))
 		return NULL;
 	return shown;
 }

@@ -78,30 +78,15 @@ reply_lease(struct reply *reply, const char *lease_id, bool renewable,
 }
 
 struct value *
-reply_strings(struct arena *arena, const char *const *items, size_t n)
-{
-	struct value *list = value_list(arena);
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (!value_add(list, value_string(arena, items[i])))
-			return NULL;
-	}
-	return list;
-}
-
-struct value *
-reply_metadata(struct arena *arena, const struct token *token)
+reply_map(struct arena *arena, const struct str_map *map)
 {
 	struct value *object = NULL;
-	size_t i;
 
-	if (token->meta.n == 0)
+	if (map->n == 0)
 		return value_null(arena);
 	object = value_object(arena);
-	for (i = 0; i < token->meta.n; i++) {
-		if (!value_set_str(arena, object, token->meta.keys[i],
-			    token->meta.values[i]))
+	for (size_t i = 0; i < map->n; i++) {
+		if (!value_set_str(arena, object, map->keys[i], map->values[i]))
 			return NULL;
 	}
 	return object;
@@ -133,22 +118,21 @@ struct str_list
 reply_all_policies(struct arena *arena, const struct token *token,
 	const struct str_list *more)
 {
-	struct str_list all = { token->policies, token->n_policies };
+	const struct str_list *own = &token->policies;
+	struct str_list all = *own;
 	size_t i = 0, j = 0;
 
 	if (more->n == 0)
 		return all;
 	all.n = 0;
-	all.items =
-		ARENA_ARRAY(arena, const char *, token->n_policies + more->n);
-	while (all.items != NULL && (i < token->n_policies || j < more->n)) {
-		int order = i == token->n_policies ? 1
-			: j == more->n
-			? -1
-			: strcmp(token->policies[i], more->items[j]);
+	all.items = ARENA_ARRAY(arena, const char *, own->n + more->n);
+	while (all.items != NULL && (i < own->n || j < more->n)) {
+		int order = i == own->n ? 1
+			: j == more->n  ? -1
+					: strcmp(own->items[i], more->items[j]);
 
 		all.items[all.n++] =
-			order <= 0 ? token->policies[i] : more->items[j];
+			order <= 0 ? own->items[i] : more->items[j];
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -169,7 +153,7 @@ reply_auth(struct reply *reply, const struct token *token,
 	struct arena *arena = reply->req->arena;
 	struct value *auth = value_object(arena);
 	struct span shown = span_of(text.data, text.len);
-	const struct str_list own = { token->policies, token->n_policies };
+	const struct str_list *own = &token->policies;
 	struct str_list more, all;
 	bool ok = reply_identity_policies(reply->req, token, &more);
 
@@ -179,12 +163,12 @@ reply_auth(struct reply *reply, const struct token *token,
 			value_span(arena, shown)) &&
 		value_append(arena, auth, "accessor",
 			value_string(arena, token->accessor)) &&
-		all.n >= own.n && set_list(arena, auth, "policies", &all) &&
-		set_list(arena, auth, "token_policies", &own) &&
+		all.n >= own->n && set_list(arena, auth, "policies", &all) &&
+		set_list(arena, auth, "token_policies", own) &&
 		(more.n == 0 ||
 			set_list(arena, auth, "identity_policies", &more)) &&
 		value_append(arena, auth, "metadata",
-			reply_metadata(arena, token)) &&
+			reply_map(arena, &token->meta)) &&
 		value_set_int(arena, auth, "lease_duration", duration_s) &&
 		value_set_bool(
 			arena, auth, "renewable", token->lease.renewable) &&

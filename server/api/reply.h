@@ -71,12 +71,11 @@ struct str_list reply_all_policies(struct arena *arena,
 void reply_auth(struct reply *reply, const struct token *token,
 	struct secret_view text, int64_t duration_s);
 
-/* A list value of strings; NULL: no memory. */
-struct value *reply_strings(
-	struct arena *arena, const char *const *items, size_t n);
-
-/* A token's metadata as an object, or null where it has none. */
-struct value *reply_metadata(struct arena *arena, const struct token *token);
+/*
+ * Texts by name as an object, or null where there are none; of a name that
+ * stands twice the last text is shown. NULL: no memory.
+ */
+struct value *reply_map(struct arena *arena, const struct str_map *map);
 
 /* 202: the store keeps itself tidy, and old clients wait for no more. */
 void reply_tidy_started(struct reply *reply);

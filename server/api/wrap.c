@@ -49,7 +49,7 @@ note_accessor(struct wrapping *made, const char **accessor)
 	static const char *keys[] = { "wrapped_accessor" };
 
 	if (*accessor != NULL && (*accessor)[0] != '\0')
-		made->token.meta = (struct token_meta){ keys, accessor, 1 };
+		made->token.meta = (struct str_map){ keys, accessor, 1 };
 }
 
 static struct wrapping *

@@ -127,8 +127,7 @@ choose_policies(struct new_token *made, const struct token_params *params,
 	if (str_list_has(&policies, POLICY_ROOT))
 		return err_set(err, ERR_INPUT, 400,
 			"auth methods cannot create root tokens");
-	made->token.policies = policies.items;
-	made->token.n_policies = policies.n;
+	made->token.policies = policies;
 	return 0;
 }
 
@@ -173,14 +172,12 @@ fill(struct new_token *made, const struct login *login, struct err *err)
 		return rc;
 	token->display_name = login->display_name;
 	token->proof = login->proof;
-	token->meta = (struct token_meta){ login->meta.keys, login->meta.values,
-		login->meta.n };
+	token->meta = login->meta;
 	token->num_uses = params->num_uses;
 	token->period_s = params->period;
 	token->explicit_max_s = params->explicit_max_ttl;
 	token->no_default_policy = params->no_default_policy;
-	token->bound_cidrs = params->bound_cidrs.items;
-	token->n_bound_cidrs = params->bound_cidrs.n;
+	token->bound_cidrs = params->bound_cidrs;
 	token->lease.renewable = true;
 	return 0;
 }
@@ -276,10 +273,10 @@ login_display_name(const struct req *req, const char *name)
 static bool
 has_policies(const struct token *token, const struct str_list *policies)
 {
-	if (token->n_policies != policies->n)
+	if (token->policies.n != policies->n)
 		return false;
 	for (size_t i = 0; i < policies->n; i++) {
-		if (strcmp(token->policies[i], policies->items[i]) != 0)
+		if (strcmp(token->policies.items[i], policies->items[i]) != 0)
 			return false;
 	}
 	return true;

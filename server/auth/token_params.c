@@ -111,18 +111,15 @@ token_params_check(
 static struct value *
 twin_value(struct arena *arena, const struct token_params *params, size_t i)
 {
-	const struct str_list *policies = &params->policies;
-	const struct str_list *cidrs = &params->bound_cidrs;
-
 	switch (i) {
 	case 0:
 		return value_int(arena, params->ttl);
 	case 1:
 		return value_int(arena, params->max_ttl);
 	case 2:
-		return reply_strings(arena, policies->items, policies->n);
+		return value_of_list(arena, &params->policies);
 	case 3:
-		return reply_strings(arena, cidrs->items, cidrs->n);
+		return value_of_list(arena, &params->bound_cidrs);
 	default:
 		return value_int(arena, params->period);
 	}

@@ -23,12 +23,6 @@ matches_any(const struct str_list *globs, const char *text)
 	return false;
 }
 
-static struct str_list
-policies_of(const struct token *token)
-{
-	return (struct str_list){ token->policies, token->n_policies };
-}
-
 static bool
 begins_with(struct secret_view text, const char *prefix)
 {
@@ -310,7 +304,7 @@ choose_by_role(const struct token_wish *wish, const struct token_maker *maker,
 	struct arena *arena, struct str_list *ret_policies, struct err *err)
 {
 	const struct token_role *role = maker->role;
-	const struct str_list parent = policies_of(maker->token);
+	const struct str_list *parent = &maker->token->policies;
 	const bool limits = role->allowed_policies.n > 0 ||
 		role->allowed_policies_glob.n > 0;
 	const bool adds = !wish->no_default_policy &&
@@ -321,7 +315,7 @@ choose_by_role(const struct token_wish *wish, const struct token_maker *maker,
 	int rc;
 
 	if (asked->n == 0)
-		asked = limits ? &role->allowed_policies : &parent;
+		asked = limits ? &role->allowed_policies : parent;
 	rc = token_clean_policies(asked, extra, arena, &chosen, err);
 	if (rc == 0 && limits)
 		rc = token_clean_policies(
@@ -339,19 +333,19 @@ static int
 choose_by_maker(const struct token_wish *wish, const struct token_maker *maker,
 	struct arena *arena, struct str_list *ret_policies, struct err *err)
 {
-	const struct str_list parent = policies_of(maker->token);
+	const struct str_list *parent = &maker->token->policies;
 	const bool inherited = wish->policies.n == 0;
 	struct str_list chosen;
 	int rc;
 
-	rc = token_clean_policies(inherited ? &parent : &wish->policies, NULL,
+	rc = token_clean_policies(inherited ? parent : &wish->policies, NULL,
 		arena, &chosen, err);
 	if (rc != 0)
 		return rc;
-	if (!maker->sudo && !is_subset(&chosen, &parent))
+	if (!maker->sudo && !is_subset(&chosen, parent))
 		return err_set(err, ERR_INPUT, 400,
 			"child policies must be subset of parent");
-	if (adds_default(wish, maker, &parent))
+	if (adds_default(wish, maker, parent))
 		rc = token_clean_policies(
 			&chosen, DEFAULT, arena, &chosen, err);
 	if (rc == 0)
@@ -364,7 +358,7 @@ token_choose_policies(const struct token_wish *wish,
 	const struct token_maker *maker, struct arena *arena,
 	struct str_list *ret_policies, struct err *err)
 {
-	const struct str_list parent = policies_of(maker->token);
+	const struct str_list *parent = &maker->token->policies;
 	struct str_list chosen;
 	int rc;
 
@@ -378,7 +372,7 @@ token_choose_policies(const struct token_wish *wish,
 	if (str_list_has(&chosen, "response-wrapping"))
 		return err_set(err, ERR_INPUT, 400,
 			"cannot assign policy \"response-wrapping\"");
-	if (str_list_has(&chosen, ROOT) && !str_list_has(&parent, ROOT))
+	if (str_list_has(&chosen, ROOT) && !str_list_has(parent, ROOT))
 		return err_set(err, ERR_INPUT, 400,
 			"root tokens may not be created without parent token being root");
 	*ret_policies = chosen;

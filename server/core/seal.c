@@ -889,8 +889,7 @@ draft_root_token(struct init *init, struct barrier *barrier,
 		span_str(root_token_id), &init->draft, err);
 	mount_unref(server->mounts, &mount);
 	init->token = (struct token){
-		.policies = root_policies,
-		.n_policies = 1,
+		.policies = { root_policies, 1 },
 		.display_name = "root",
 		.path = "auth/token/root",
 		.entity_id = "",

@@ -74,7 +74,6 @@ reply_token_paths(struct req *req, struct reply *reply,
 	const struct token *token, const struct str_list *paths,
 	struct err *err)
 {
-	const struct str_list names = { token->policies, token->n_policies };
 	struct identity who = { .entity = NULL };
 	struct acl acl = { .root = false };
 	int rc = 0;
@@ -83,7 +82,7 @@ reply_token_paths(struct req *req, struct reply *reply,
 		rc = identity_load(
 			req->server, token->entity_id, req->arena, &who, err);
 	if (rc == 0)
-		rc = acl_load(req->server, &names,
+		rc = acl_load(req->server, &token->policies,
 			who.entity != NULL ? &who : NULL, req->arena, &acl,
 			err);
 	/* A token that any request would be refused with may do nothing. */

@@ -203,13 +203,12 @@ show_role(struct req *req, const char *name, const void *record,
 	struct reply *reply)
 {
 	const struct approle_role *role = record;
-	const struct str_list *blocks = &role->secret_id_bound_cidrs;
 
 	(void)name;
 	reply_bool(reply, "bind_secret_id", role->bind_secret_id);
 	reply_bool(reply, "local_secret_ids", role->local_secret_ids);
 	reply_value(reply, "secret_id_bound_cidrs",
-		reply_strings(req->arena, blocks->items, blocks->n));
+		value_of_list(req->arena, &role->secret_id_bound_cidrs));
 	reply_int(reply, "secret_id_num_uses", role->secret_id_num_uses);
 	reply_int(reply, "secret_id_ttl", role->secret_id_ttl);
 	token_params_show(&role->token, reply);

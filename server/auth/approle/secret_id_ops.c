@@ -107,9 +107,8 @@ show_secret(const struct looking *looking, struct reply *reply)
 	const struct lease *lease = &secret->lease;
 	struct arena *arena = reply->req->arena;
 
-	reply_value(reply, "cidr_list",
-		reply_strings(
-			arena, secret->cidr_list.items, secret->cidr_list.n));
+	reply_value(
+		reply, "cidr_list", value_of_list(arena, &secret->cidr_list));
 	reply_time_ns(reply, "creation_time", lease->issue_ns);
 	if (lease->expire_s == 0)
 		reply_str(reply, "expiration_time", NEVER);
@@ -124,8 +123,7 @@ show_secret(const struct looking *looking, struct reply *reply)
 	reply_int(reply, "secret_id_num_uses", secret->num_uses);
 	reply_int(reply, "secret_id_ttl", lease->ttl_s);
 	reply_value(reply, "token_bound_cidrs",
-		reply_strings(arena, secret->token_bound_cidrs.items,
-			secret->token_bound_cidrs.n));
+		value_of_list(arena, &secret->token_bound_cidrs));
 }
 
 static int

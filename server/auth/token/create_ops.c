@@ -129,15 +129,12 @@ bind_token(struct new_token *made, const struct token_maker *maker)
 	struct token *token = &made->token;
 
 	token->bound_cidrs = maker->token->bound_cidrs;
-	token->n_bound_cidrs = maker->token->n_bound_cidrs;
 	if (role == NULL)
 		return;
 	token->num_uses = token_smaller_limit(token->num_uses, role->num_uses);
 	token->lease.renewable = token->lease.renewable && role->renewable;
-	if (role->bound_cidrs.n == 0)
-		return;
-	token->bound_cidrs = role->bound_cidrs.items;
-	token->n_bound_cidrs = role->bound_cidrs.n;
+	if (role->bound_cidrs.n > 0)
+		token->bound_cidrs = role->bound_cidrs;
 }
 
 static void
@@ -146,10 +143,8 @@ fill_token(struct new_token *made, const struct token_wish *wish,
 {
 	struct token *token = &made->token;
 
-	token->policies = policies->items;
-	token->n_policies = policies->n;
-	token->meta = (struct token_meta){ wish->meta.keys, wish->meta.values,
-		wish->meta.n };
+	token->policies = *policies;
+	token->meta = wish->meta;
 	token->num_uses = wish->num_uses;
 	token->period_s = wish->period;
 	token->explicit_max_s = wish->explicit_max_ttl;

@@ -51,12 +51,11 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 	reply_str(reply, "display_name", token->display_name);
 	reply_str(reply, "entity_id", token->entity_id);
 	reply_span(reply, "id", span_of(subject->text.data, subject->text.len));
-	reply_value(reply, "meta", reply_metadata(arena, token));
+	reply_value(reply, "meta", reply_map(arena, &token->meta));
 	reply_int(reply, "num_uses", token->num_uses - spent);
 	reply_bool(reply, "orphan", token->orphan);
 	reply_str(reply, "path", token->path);
-	reply_value(reply, "policies",
-		reply_strings(arena, token->policies, token->n_policies));
+	reply_value(reply, "policies", value_of_list(arena, &token->policies));
 	if (!reply_identity_policies(req, token, &more))
 		reply->out_of_memory = true;
 	if (more.n > 0)
@@ -64,10 +63,9 @@ reply_token(struct req *req, struct reply *reply, const struct subject *subject)
 			value_of_list(arena, &more));
 	if (token->role[0] != '\0')
 		reply_str(reply, "role", token->role);
-	if (token->n_bound_cidrs > 0)
+	if (token->bound_cidrs.n > 0)
 		reply_value(reply, "bound_cidrs",
-			reply_strings(arena, token->bound_cidrs,
-				token->n_bound_cidrs));
+			value_of_list(arena, &token->bound_cidrs));
 	reply_bool(reply, "renewable", token->lease.renewable);
 	reply_str(reply, "type", token_type_name(token));
 	reply_times(reply, token, req_now_s(req));

@@ -160,8 +160,7 @@ check_role(UNUSED struct store_tx *tx, struct req *req, UNUSED const char *name,
 static void
 show_list(struct reply *reply, const char *name, const struct str_list *list)
 {
-	reply_value(reply, name,
-		reply_strings(reply->req->arena, list->items, list->n));
+	reply_value(reply, name, value_of_list(reply->req->arena, list));
 }
 
 static void

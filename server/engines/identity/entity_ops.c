@@ -227,8 +227,8 @@ read_entity(struct req *req, struct reply *reply, struct err *err)
 		return rc;
 	reply_str(reply, "id", entity->id);
 	reply_str(reply, "name", entity->name);
-	reply_value(reply, "metadata",
-		identity_map_value(req->arena, &entity->metadata));
+	reply_value(
+		reply, "metadata", reply_map(req->arena, &entity->metadata));
 	reply_value(reply, "policies",
 		value_of_list(req->arena, &entity->policies));
 	reply_bool(reply, "disabled", entity->disabled);

@@ -369,8 +369,7 @@ read_group(struct req *req, struct reply *reply, struct err *err)
 	reply_str(reply, "name", group->name);
 	reply_str(reply, "type", group->external ? "external" : "internal");
 	reply_value(reply, "policies", value_of_list(arena, &group->policies));
-	reply_value(
-		reply, "metadata", identity_map_value(arena, &group->metadata));
+	reply_value(reply, "metadata", reply_map(arena, &group->metadata));
 	reply_value(reply, "member_entity_ids",
 		value_of_list(arena, &group->entities));
 	reply_value(reply, "member_group_ids",

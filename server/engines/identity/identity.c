@@ -211,12 +211,6 @@ identity_ancestors(struct store_tx *tx, struct req *req,
 
 /* ---- what is shown ---------------------------------------------------- */
 
-struct value *
-identity_map_value(struct arena *arena, const struct str_map *map)
-{
-	return map->n > 0 ? value_of_map(arena, map) : value_null(arena);
-}
-
 static struct value *
 time_value(struct arena *arena, int64_t ns)
 {
@@ -248,7 +242,7 @@ identity_alias_value(
 		value_set_str(arena, object, "mount_path", place.path) &&
 		value_set_str(arena, object, "name", alias->name) &&
 		value_set(arena, object, "metadata",
-			identity_map_value(arena, &alias->metadata)) &&
+			reply_map(arena, &alias->metadata)) &&
 		value_set(arena, object, "creation_time",
 			time_value(arena, alias->created_ns)) &&
 		value_set(arena, object, "last_update_time",

@@ -67,10 +67,6 @@ int identity_ancestors(struct store_tx *tx, struct req *req,
 struct value *identity_alias_value(
 	struct req *req, const struct alias *alias, const char *entity_id);
 
-/* Text by name, null where there is none. */
-struct value *identity_map_value(
-	struct arena *arena, const struct str_map *map);
-
 /*
  * A list of the records below prefix. info, where not NULL, adds the members
  * of a record's entry in key_info.

@@ -110,7 +110,7 @@ scratch_enable(struct scratch *s, const char *name, const char *file_path,
 	return audit_enable(s->audit, &config, skip_test, &s->err);
 }
 
-static const char *const clear_keys[] = { "marker" };
+static const char *clear_keys[] = { "marker" };
 
 static struct audit_entry
 entry_of(const char *id)

@@ -81,7 +81,7 @@ render(struct fixture *f, const struct audit_entry *entry)
 	return buf_str(&f->out);
 }
 
-static const char *const policies[] = { "default", "web" };
+static const char *policies[] = { "default", "web" };
 
 static struct audit_auth
 full_auth(struct fixture *f)
@@ -250,7 +250,7 @@ leaves_are_hashed_at_any_depth_and_names_never(void **state)
 static void
 listed_names_keep_their_own_values_clear(void **state)
 {
-	static const char *const clear[] = { "role", "list" };
+	static const char *clear[] = { "role", "list" };
 	struct fixture *f = *state;
 	struct audit_entry entry = { .is_response = true,
 		.clear_request_keys = { clear, 2 } };

@@ -28,9 +28,7 @@ names(const char *text)
 static struct token
 token_of(const char *policies)
 {
-	const struct str_list list = names(policies);
-
-	return (struct token){ .policies = list.items, .n_policies = list.n };
+	return (struct token){ .policies = names(policies) };
 }
 
 static struct token_wish

@@ -202,8 +202,8 @@ the_root_token_works(void **state)
 		    secret_view_of(text, strlen(text)), NULL, &ref, &token,
 		    &err) != 0)
 		fail_msg("%s %s", err.message, err.detail);
-	assert_int_equal(token->n_policies, 1);
-	assert_string_equal(token->policies[0], "root");
+	assert_int_equal(token->policies.n, 1);
+	assert_string_equal(token->policies.items[0], "root");
 	assert_string_equal(token->display_name, "root");
 	assert_string_equal(token->path, "auth/token/root");
 	assert_int_equal(token->lease.expire_s, 0);

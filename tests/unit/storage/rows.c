@@ -198,8 +198,7 @@ rows_insert_token(struct rows *rows, struct rowref owner, int64_t ttl_s,
 	int64_t now_s = rows_now_s(rows);
 	struct new_token new = {
 		.token = {
-			.policies = policies,
-			.n_policies = 2,
+			.policies = { policies, 2 },
 			.display_name = "token-ci",
 			.path = "auth/token/create",
 			.meta = { keys, values, 1 },

@@ -68,9 +68,9 @@ a_token_is_found_with_all_that_it_says(void **state)
 		0);
 	assert_true(token->lease.ref.row == draft.ref.row);
 	assert_string_equal(token->accessor, draft.accessor);
-	assert_int_equal(token->n_policies, 2);
-	assert_string_equal(token->policies[0], "default");
-	assert_string_equal(token->policies[1], "web");
+	assert_int_equal(token->policies.n, 2);
+	assert_string_equal(token->policies.items[0], "default");
+	assert_string_equal(token->policies.items[1], "web");
 	assert_string_equal(token->display_name, "token-ci");
 	assert_string_equal(token->path, "auth/token/create");
 	assert_string_equal(token->entity_id, "");
@@ -286,8 +286,7 @@ only_root_has_no_end(void **state)
 {
 	struct rows *rows = *state;
 	const char *root[] = { "root", "web" }, *web[] = { "web" };
-	struct inserting inserting = { .token = { .policies = web,
-					       .n_policies = 1,
+	struct inserting inserting = { .token = { .policies = { web, 1 },
 					       .display_name = "",
 					       .path = "",
 					       .entity_id = "",
@@ -301,12 +300,11 @@ only_root_has_no_end(void **state)
 	assert_int_equal(
 		store_write(rows->store, insert, &inserting, rows_err(rows)),
 		ERR_INTERNAL);
-	inserting.token.policies = root;
-	inserting.token.n_policies = 2;
+	inserting.token.policies = (struct str_list){ root, 2 };
 	assert_int_equal(
 		store_write(rows->store, insert, &inserting, rows_err(rows)),
 		ERR_INTERNAL);
-	inserting.token.n_policies = 1;
+	inserting.token.policies.n = 1;
 	assert_int_equal(
 		store_write(rows->store, insert, &inserting, rows_err(rows)),
 		0);
