@@ -152,7 +152,8 @@ envelope_write(struct req *req, const struct reply *reply, struct err *err)
 	buf_reset(buf);
 	req->out.status = status;
 	req->out.content_type = reply->raw_type;
-	if (status == 204 || !has_content(req, reply))
+	req->out.etag = reply->etag;
+	if (status == 204 || status == 304 || !has_content(req, reply))
 		return 0;
 	if (reply->raw_type != NULL) {
 		(void)buf_add_span(buf, reply->raw);
@@ -176,6 +177,7 @@ envelope_error(struct req *req, int status, const char *text)
 	buf_clear(buf); /* also what failed of an answer */
 	req->out.status = status;
 	req->out.content_type = NULL;
+	req->out.etag = NULL;
 	(void)buf_add_str(buf, "{\"errors\":[");
 	if (text[0] != '\0')
 		jsonw_string(buf, span_str(text));

@@ -37,7 +37,8 @@ enum op_flag {
 	 */
 	OP_ONE_WRITE = 1 << 12,
 	OP_ANY_DATA = 1 << 13, /* takes whatever is sent: nothing is unknown */
-	OP_WRAPPING = 1 << 14  /* about a wrapping token, maybe the caller's */
+	OP_WRAPPING = 1 << 14, /* about a wrapping token, maybe the caller's */
+	OP_RAW = 1 << 15 /* answers raw bytes: never wrapped, with an ETag */
 };
 
 enum field_type {

@@ -257,6 +257,7 @@ static const struct {
 	{ OP_UNAUDITED, "unaudited" },
 	{ OP_WHILE_SEALED, "while-sealed" },
 	{ OP_BARE, "bare" },
+	{ OP_RAW, "raw" },
 	{ OP_REST, "rest" },
 	{ OP_SMALL_BODY, "small-body" },
 };

@@ -371,7 +371,8 @@ wrap_up(struct run *run)
 	int rc;
 
 	if (run->err.code != 0 || req->wrap_ttl_s == 0 || req->is_help ||
-		(req->op->flags & OP_BARE) != 0 || run->reply.wrap != NULL)
+		(req->op->flags & (OP_BARE | OP_RAW)) != 0 ||
+		run->reply.wrap != NULL)
 		return;
 	rc = envelope_write(req, &run->reply, &run->err);
 	if (rc == 0 && req->out.status < 300 && req->out.body.len > 0)

@@ -35,6 +35,8 @@ static const struct {
 	{ OP_WHILE_SEALED, "Also answers while the server is sealed." },
 	{ OP_UNAUDITED, "Not in the audit log." },
 	{ OP_BARE, "Answers with a bare object, without the envelope." },
+	{ OP_RAW,
+		"Answers with plain text and an ETag, without the envelope; never wrapped." },
 	{ OP_DOUBLED, "Members of `data` also stand beside the envelope." },
 };
 

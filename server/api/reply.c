@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/codec.h"
+#include "lib/sha256.h"
+
+#define ETAG_BYTES 16 /* of the hash, in hex */
+
 /* The data object, made at the first call; NULL: no memory. */
 static struct value *
 data_of(struct reply *reply)
@@ -189,6 +194,41 @@ reply_raw(struct reply *reply, const char *content_type, struct span bytes)
 {
 	reply->raw_type = content_type;
 	reply->raw = bytes;
+}
+
+/* Whether a list of entity tags, weak or strong, has this one. */
+static bool
+has_tag(const char *list, const char *tag)
+{
+	size_t len;
+
+	for (; *list != '\0'; list += len) {
+		list += strspn(list, ", \t");
+		if (strncmp(list, "W/", 2) == 0)
+			list += 2;
+		len = strcspn(list, ", \t");
+		if ((len == 1 && *list == '*') ||
+			(len == strlen(tag) && memcmp(list, tag, len) == 0))
+			return true;
+	}
+	return false;
+}
+
+void
+reply_tagged(struct reply *reply, const char *content_type, struct span bytes)
+{
+	const char *asked = reply->req->if_none_match;
+	uint8_t hash[SHA256_BYTES];
+	char text[2 * ETAG_BYTES + 1];
+
+	sha256(bytes, hash);
+	hex_encode(hash, ETAG_BYTES, text);
+	reply_raw(reply, content_type, bytes);
+	reply->etag = arena_printf(reply->req->arena, "\"%s\"", text);
+	if (reply->etag == NULL)
+		reply->out_of_memory = true;
+	else if (asked != NULL && has_tag(asked, reply->etag))
+		reply->status = 304;
 }
 
 void

@@ -25,6 +25,7 @@ struct reply {
 	int64_t lease_duration_s;
 	const char *raw_type; /* not NULL: raw bytes instead of JSON */
 	struct span raw;
+	const char *etag;              /* of raw, or NULL */
 	const struct token *new_token; /* of auth, for the audit log */
 	struct str_list new_policies;  /* what its entity and groups add */
 	struct secret_view new_token_text;
@@ -80,11 +81,15 @@ struct value *reply_map(struct arena *arena, const struct str_map *map);
 /* 202: the store keeps itself tidy, and old clients wait for no more. */
 void reply_tidy_started(struct reply *reply);
 
-/*
- * Raw bytes with a content type instead of JSON, as public_key answers. No row
- * of today does; the demo mount of the tests keeps it true.
- */
+/* Raw bytes with a content type instead of JSON. */
 void reply_raw(
+	struct reply *reply, const char *content_type, struct span bytes);
+
+/*
+ * The same with an ETag made of the bytes; 304 without them where the caller's
+ * If-None-Match has it (RFC 9110 section 13.1.2). For rows with OP_RAW.
+ */
+void reply_tagged(
 	struct reply *reply, const char *content_type, struct span bytes);
 
 #endif

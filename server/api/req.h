@@ -41,6 +41,7 @@ struct req_out {
 	const char *content_type; /* NULL: application/json */
 	const char *location;     /* 301 */
 	const char *allow;        /* 405 */
+	const char *etag;         /* with its quotes; NULL: none */
 	int64_t retry_after_s;    /* 0: none */
 	struct buf body;          /* wiped by req_free */
 };
@@ -65,6 +66,7 @@ struct req {
 	const char *wrap_format_text; /* X-Vault-Wrap-Format, or "" */
 	const char *policy_override_text;
 	const char *namespace_text; /* X-Vault-Namespace, or "" */
+	const char *if_none_match;  /* as sent, or "" */
 	struct netaddr peer;        /* family 0: a Unix socket */
 	bool is_tls;
 	/* The caller's certificate and what came with it, as DER; unchecked. */

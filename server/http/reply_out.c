@@ -17,6 +17,7 @@ static const struct status_row statuses[] = {
 	{ 202, "Accepted" },
 	{ 204, "No Content" },
 	{ 301, "Moved Permanently" },
+	{ 304, "Not Modified" },
 	{ 307, "Temporary Redirect" },
 	{ 400, "Bad Request" },
 	{ 403, "Forbidden" },
@@ -104,16 +105,23 @@ add_status(struct buf *buf, int status, const struct reply_frame *frame)
 		add_field(buf, "Connection", "close");
 }
 
-/* The length, the empty line, the body; 204 has none of the two (RFC 9110). */
+/* RFC 9110: neither length nor body. */
+static bool
+is_bodiless(int status)
+{
+	return status == 204 || status == 304;
+}
+
+/* The length, the empty line, the body. */
 static int
 add_body(struct buf *buf, int status, struct span body, bool add_newline,
 	const struct reply_frame *frame)
 {
-	if (status != 204)
+	if (!is_bodiless(status))
 		add_number_field(buf, "Content-Length",
 			body.len + (add_newline ? 1 : 0));
 	(void)buf_add(buf, "\r\n", 2);
-	if (status == 204 || frame->is_head)
+	if (is_bodiless(status) || frame->is_head)
 		return buf->rc;
 	(void)buf_add_span(buf, body);
 	if (add_newline)
@@ -139,6 +147,8 @@ reply_out_add(struct buf *buf, const struct req_out *out,
 		out->content_type != NULL ? out->content_type : json_type);
 	if (out->location != NULL)
 		add_field(buf, "Location", out->location);
+	if (out->etag != NULL)
+		add_field(buf, "ETag", out->etag);
 	if (out->allow != NULL)
 		add_field(buf, "Allow", out->allow);
 	if (out->retry_after_s > 0)

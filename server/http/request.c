@@ -94,8 +94,9 @@ request_fill(struct req *req, struct http_parser *parser,
 			&req->wrap_format_text) ||
 		!take_text(req, parser, "x-vault-policy-override",
 			&req->policy_override_text) ||
-		!take_text(
-			req, parser, "x-vault-namespace", &req->namespace_text))
+		!take_text(req, parser, "x-vault-namespace",
+			&req->namespace_text) ||
+		!take_text(req, parser, "if-none-match", &req->if_none_match))
 		return HTTP_PATH_MEMORY;
 	verdict =
 		http_path_parse(http_parser_target(parser), req->arena, &path);

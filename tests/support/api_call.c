@@ -242,6 +242,7 @@ make_req(struct api_fixture *fixture, const struct api_request *request)
 	req->wrap_ttl_text = text_or_empty(request->wrap_ttl);
 	req->policy_override_text = text_or_empty(request->override);
 	req->namespace_text = text_or_empty(request->name_space);
+	req->if_none_match = text_or_empty(request->if_none_match);
 	req->peer = fixture->peer;
 	req->local_listener = true;
 	return req;
@@ -261,6 +262,8 @@ take_reply(struct api_fixture *fixture, const struct req *req,
 		reply->allow = arena_strdup(arena, out->allow);
 	if (out->content_type != NULL)
 		reply->content_type = arena_strdup(arena, out->content_type);
+	if (out->etag != NULL)
+		reply->etag = arena_strdup(arena, out->etag);
 	if (out->body.len > 0 &&
 		json_parse(buf_span(&out->body), &json_limits_trusted, arena,
 			&reply->json, NULL) == 0)

@@ -28,14 +28,14 @@ struct api_request {
 	const char *token; /* NULL: none */
 	const struct req_pair *query;
 	size_t n_query;
-	const char *wrap_ttl, *override, *name_space;
+	const char *wrap_ttl, *override, *name_space, *if_none_match;
 	bool is_form;
 	int64_t age_ns; /* how long it has waited already */
 };
 
 struct api_reply {
 	int status;
-	const char *body, *allow, *content_type;
+	const char *body, *allow, *content_type, *etag;
 	struct value *json;       /* of the body, or NULL */
 	const struct value *data; /* its member data, or NULL */
 	int64_t retry_after_s;

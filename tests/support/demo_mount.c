@@ -65,6 +65,15 @@ answer_raw(struct req *req, struct reply *reply, struct err *err)
 }
 
 static int
+answer_tagged(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)req;
+	(void)err;
+	reply_tagged(reply, "text/plain", span_str("raw bytes\n"));
+	return 0;
+}
+
+static int
 fail_by_text(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct thing_in *in = req->in;
@@ -392,6 +401,8 @@ static const struct op demo_ops[] = {
 	ROW("slow", OP_UPDATE, echo, THING, .flags = OP_SLOW),
 	ROW("warn", OP_UPDATE, warn_only, .flags = 0),
 	ROW("raw", OP_READ, answer_raw, .flags = OP_UNAUTHENTICATED),
+	ROW("tagged", OP_READ, answer_tagged,
+		.flags = OP_UNAUTHENTICATED | OP_RAW),
 	ROW("fail", OP_UPDATE, fail_by_text, THING),
 	ROW("open-fail", OP_UPDATE, fail_by_text, THING,
 		.flags = OP_UNAUTHENTICATED),

@@ -15,7 +15,9 @@ class Answer:
 
     @property
     def json(self):
-        return json.loads(self.body) if self.body else None
+        """Of a raw answer: None."""
+        is_json = self.headers.get('Content-Type') == 'application/json'
+        return json.loads(self.body) if self.body and is_json else None
 
     @property
     def data(self):

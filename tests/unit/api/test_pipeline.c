@@ -464,6 +464,56 @@ doubled_bare_and_raw_answers_have_their_form(void **state)
 	assert_string_equal(reply.content_type, "text/plain");
 }
 
+/* RFC 9110 13.1.2: compared weakly; any tag that is there will do. */
+static void
+a_tagged_answer_leaves_out_what_the_caller_has(void **state)
+{
+	struct api_request request = { .method = "GET", .path = "demo/tagged" };
+	const char *tag, *good[5], *bad[4];
+
+	(void)state;
+	api_send(fixture, &request, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(reply.body, "raw bytes\n");
+	tag = reply.etag;
+	assert_int_equal(strlen(tag), 34);
+	good[0] = tag;
+	good[1] = "*";
+	good[2] = arena_printf(fixture->arena, "W/%s", tag);
+	good[3] = arena_printf(fixture->arena, "\"other\" ,\t%s", tag);
+	good[4] = arena_printf(fixture->arena, "%s, \"other\"", tag);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		request.if_none_match = good[i];
+		api_send(fixture, &request, &reply);
+		assert_int_equal(reply.status, 304);
+		assert_string_equal(reply.etag, tag);
+		assert_string_equal(reply.body, "");
+	}
+	bad[0] = "\"other\"";
+	bad[1] = arena_printf(fixture->arena, "x%s", tag);
+	bad[2] = arena_strndup(fixture->arena, tag, 33);
+	bad[3] = " ,, ";
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		request.if_none_match = bad[i];
+		api_send(fixture, &request, &reply);
+		assert_int_equal(reply.status, 200);
+	}
+}
+
+/* Its text is nobody's secret, and whoever fetches it takes no JSON. */
+static void
+a_tagged_answer_is_never_wrapped(void **state)
+{
+	const struct api_request request = {
+		.method = "GET", .path = "demo/tagged", .wrap_ttl = "60"
+	};
+
+	(void)state;
+	api_send(fixture, &request, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(reply.body, "raw bytes\n");
+}
+
 static void
 errors_of_handlers_are_told_by_their_kind(void **state)
 {
@@ -969,6 +1019,8 @@ main(void)
 		CASE(a_warning_alone_makes_an_answer),
 		CASE(unknown_members_are_warned_of_where_there_is_a_body),
 		CASE(doubled_bare_and_raw_answers_have_their_form),
+		CASE(a_tagged_answer_leaves_out_what_the_caller_has),
+		CASE(a_tagged_answer_is_never_wrapped),
 		CASE(errors_of_handlers_are_told_by_their_kind),
 		CASE(slow_rows_run_too),
 		CASE(help_needs_a_token_but_no_policy),
