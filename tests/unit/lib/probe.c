@@ -12,6 +12,7 @@
  *	open		XChaCha20-Poly1305: key, nonce, AAD, sealed: the text
  *	seal		the same, of a text: the sealed bytes
  *	jws		JSON Web Key Set and token: its payload in hex
+ *	ssh		key blob, message and signature blob, as SSH has them
  *
  * Those that take several byte strings get them in hex, with ':' behind each.
  */
@@ -28,6 +29,7 @@
 #include "lib/jsonw.h"
 #include "lib/jws.h"
 #include "lib/netaddr.h"
+#include "lib/sshkey.h"
 
 /* Every answerer: 0 with the answer added to out, or an error. */
 typedef int answer_fn(struct span input, struct arena *arena, struct buf *out,
@@ -275,6 +277,22 @@ answer_jws(struct span input, struct arena *arena, struct buf *out,
 	return buf_add_str(out, text);
 }
 
+static int
+answer_ssh(struct span input, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct span blob = take_bytes(&input, arena);
+	struct span message = take_bytes(&input, arena);
+	struct span sig = take_bytes(&input, arena);
+	struct sshkey key;
+	uint8_t flags;
+	int rc = sshkey_parse(blob, &key);
+
+	(void)out;
+	(void)err;
+	return rc != 0 ? rc : sshkey_verify(&key, sig, message, &flags);
+}
+
 static const struct {
 	const char *what;
 	answer_fn *answer;
@@ -291,6 +309,7 @@ static const struct {
 	{ "open", answer_open },
 	{ "seal", answer_seal },
 	{ "jws", answer_jws },
+	{ "ssh", answer_ssh },
 };
 
 static void

@@ -41,6 +41,73 @@ def signature(test):
     return fields(test["publicKey"]["pk"], test["msg"], test["sig"])
 
 
+def ssh_string(data):
+    return len(data).to_bytes(4, "big") + data
+
+
+def ssh_blob(*parts):
+    return b"".join(ssh_string(part) for part in parts)
+
+
+def ssh_question(key, test, algorithm, sig):
+    return fields(key.hex(), test["msg"], ssh_blob(algorithm, sig).hex())
+
+
+def ssh_ed25519(test):
+    """The same vectors through SSH's forms."""
+    name = b"ssh-ed25519"
+    key = ssh_blob(name, bytes.fromhex(test["publicKey"]["pk"]))
+    return ssh_question(key, test, name, bytes.fromhex(test["sig"]))
+
+
+def der_integers(test):
+    """r and s as DER's bytes, which are an mpint's; None: it is not DER."""
+    def take(data, tag):
+        if len(data) < 2 or data[0] != tag:
+            return None, b""
+        size, at = data[1], 2
+        if size == 0x81 and len(data) > 2 and data[2] >= 0x80:
+            size, at = data[2], 3
+        inside = data[at:at + size]
+        good = size < 0x80 or at == 3
+        return (inside if good and len(inside) == size else None,
+                data[at + size:])
+
+    inside, rest = take(bytes.fromhex(test["sig"]), 0x30)
+    if inside is None or rest:
+        return None
+    r, inside = take(inside, 2)
+    s, rest = take(inside, 2)
+    return (r, s) if r and s and not rest else None
+
+
+def ssh_ecdsa(test):
+    curve = {256: b"nistp256", 384: b"nistp384", 521: b"nistp521"}[
+        test["publicKey"]["keySize"]]
+    name = b"ecdsa-sha2-" + curve
+    key = ssh_blob(name, curve,
+                   bytes.fromhex(test["publicKey"]["uncompressed"]))
+    return ssh_question(key, test, name, ssh_blob(*der_integers(test)))
+
+
+def mpint(text):
+    return bytes.fromhex(text)
+
+
+def ssh_rsa(test):
+    public = test["publicKey"]
+    key = ssh_blob(b"ssh-rsa", mpint(public["publicExponent"]),
+                   mpint(public["modulus"]))
+    name = {"SHA-256": b"rsa-sha2-256", "SHA-512": b"rsa-sha2-512"}[
+        test["sha"]]
+    return ssh_question(key, test, name, bytes.fromhex(test["sig"]))
+
+
+def agrees_on_rsa(test, good, _):
+    return test["result"] == "acceptable" or \
+        good == (test["result"] == "valid")
+
+
 def agrees_on_text(test, good, out):
     return good == (test["result"] == "valid") and \
         (not good or out == test["msg"])
@@ -123,6 +190,16 @@ def check(name, n, what, question, verdict, chosen=lambda _: True):
     return f"wrong verdict on {wrong}" if wrong else ""
 
 
+def check_rsa(bits, sha, n):
+    return check(f"rsa_signature_{bits}_sha{sha}_test", n, "ssh", ssh_rsa,
+                 agrees_on_rsa)
+
+
+def check_ecdsa(name, n):
+    """Without those that test the reading of DER: SSH has none."""
+    return check(name, n, "ssh", ssh_ecdsa, agrees, der_integers)
+
+
 SETS = read_all()
 suite.report([
     ("xchacha20_poly1305_opens_what_it_must",
@@ -136,6 +213,20 @@ suite.report([
     ("the_audit_logs_hash_is_hmac_sha256",
      check("hmac_sha256_test", 162, "hasher", mac, agrees_on_tag,
            has_our_key)),
+    ("ed25519_verifies_what_it_must_as_ssh",
+     check("ed25519_test", 151, "ssh", ssh_ed25519, agrees)),
+    ("ecdsa_p256_verifies_what_it_must",
+     check_ecdsa("ecdsa_secp256r1_sha256_test", 291)),
+    ("ecdsa_p384_verifies_what_it_must",
+     check_ecdsa("ecdsa_secp384r1_sha384_test", 311)),
+    ("ecdsa_p521_verifies_what_it_must",
+     check_ecdsa("ecdsa_secp521r1_sha512_test", 350)),
+    ("rsa_2048_sha256_verifies_what_it_must", check_rsa(2048, 256, 259)),
+    ("rsa_2048_sha512_verifies_what_it_must", check_rsa(2048, 512, 259)),
+    ("rsa_3072_sha256_verifies_what_it_must", check_rsa(3072, 256, 259)),
+    ("rsa_3072_sha512_verifies_what_it_must", check_rsa(3072, 512, 260)),
+    ("rsa_4096_sha256_verifies_what_it_must", check_rsa(4096, 256, 258)),
+    ("rsa_4096_sha512_verifies_what_it_must", check_rsa(4096, 512, 259)),
     ("tokens_are_taken_and_refused_as_they_must",
      check_tokens("json_web_signature_test", 401)),
     ("tokens_under_bad_keys_are_refused",
