@@ -20,4 +20,20 @@ bool template_has_directive(struct span text);
 int template_render(struct span text, const struct identity *identity,
 	struct arena *arena, struct span *ret_text, struct err *err);
 
+/* What a text of an engine may ask for, and how its values may look. */
+struct template_scope {
+	const struct identity *identity; /* NULL, or without entity: nobody */
+	int64_t now_s;                   /* for {{time.now}} */
+	bool commas;                     /* values may have commas in them */
+};
+
+/*
+ * The same with {{time.now}}, {{time.now.plus.1h}} and {{time.now.minus.1h}},
+ * which stand for unix seconds. ERR_ABSENT, err untouched: it asks for an
+ * identity and there is nobody. ERR_INPUT (400) "template 'T' could not be
+ * rendered -> …" for whatever else cannot be.
+ */
+int template_fill(struct span text, const struct template_scope *scope,
+	struct arena *arena, struct span *ret_text, struct err *err);
+
 #endif

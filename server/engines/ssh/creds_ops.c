@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "server/engines/ssh/otp.h"
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/otp_role.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 
@@ -24,7 +24,7 @@ check_ip(struct req *req, const struct ssh_role *role, const char *role_name,
 	char ret_ip[NETADDR_TEXT_MAX], struct err *err)
 {
 	const struct creds_in *in = req->in;
-	struct ssh_role_ip_rule rule = { .dev = req->server->settings->dev };
+	struct otp_role_ip_rule rule = { .dev = req->server->settings->dev };
 	struct str_list zero;
 	struct netaddr addr;
 	int rc;
@@ -36,7 +36,7 @@ check_ip(struct req *req, const struct ssh_role *role, const char *role_name,
 	if (rc != 0)
 		return rc;
 	rule.zero_address = str_list_has(&zero, role_name);
-	rc = ssh_role_check_ip(role, &addr, rule, err);
+	rc = otp_role_check_ip(role, &addr, rule, err);
 	if (rc == 0)
 		netaddr_format(&addr, ret_ip);
 	return rc;
@@ -95,15 +95,21 @@ issue_for_role(struct req *req, const struct ssh_role *role, struct err *err)
 	creds->port = role->port;
 	if (creds->grant.username == NULL)
 		return err_set_memory(err);
-	rc = ssh_role_check_user(role, username, err);
+	if (username[0] == '\0')
+		return err_set(err, ERR_INPUT, 400,
+			"No default username registered. Use 'username' option");
+	rc = otp_role_check_user(role, username, err);
 	if (rc == 0)
 		rc = check_ip(req, role, creds->grant.role, creds->ip, err);
+	/* Clients tell a CA role by this text (spec/ssh-engine.md 5.1). */
+	if (rc == 0 && ssh_role_is_ca(role))
+		rc = err_set(err, ERR_INPUT, 500, "key type unknown");
 	if (rc == 0)
 		rc = req_check_lease_allowed(req, err);
 	if (rc != 0)
 		return rc;
 	creds->ttl_s = req_cut_ttl_s(req,
-		ssh_role_otp_ttl_s(role, fallback_ttl_s(req),
+		otp_role_ttl_s(role, fallback_ttl_s(req),
 			mount_max_ttl_s(req->server, req->mount)));
 	return otp_issue(req, &creds->grant, creds->ttl_s, &creds->otp,
 		answer_creds, creds, err);

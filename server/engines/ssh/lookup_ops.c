@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "server/engines/ssh/options.h"
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/otp_role.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 
@@ -51,11 +51,11 @@ caller_may_use(const struct lookup *lookup, const char *role)
 static bool
 role_fits(const struct lookup *lookup, const struct ssh_role *role, bool zero)
 {
-	const struct ssh_role_ip_rule rule = { .zero_address = zero,
+	const struct otp_role_ip_rule rule = { .zero_address = zero,
 		.dev = lookup->req->server->settings->dev };
 	struct err ignored = { 0 };
 
-	return ssh_role_check_ip(role, &lookup->addr, rule, &ignored) == 0;
+	return otp_role_check_ip(role, &lookup->addr, rule, &ignored) == 0;
 }
 
 static int

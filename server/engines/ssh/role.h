@@ -1,51 +1,57 @@
 /*
- * A role of the ssh engine: which user on which addresses, for how long
+ * A role of the ssh engine: who may get which credential for how long
  * (spec/ssh-engine.md 2). Pure: no store, no request.
  */
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_ROLE_H
 #define SALLYPORT_SERVER_ENGINES_SSH_ROLE_H
 
 #include "lib/err.h"
-#include "lib/netaddr.h"
+#include "lib/value.h"
 
 struct ssh_role {
-	const char *key_type; /* "otp" */
-	const char *default_user;
+	const char *key_type;      /* "otp" or "ca" */
+	const char *default_user;  /* ca: a comma list */
+	const char *allowed_users; /* comma list, or "*" */
+	int64_t ttl, max_ttl;      /* s; 0: the mount's */
+
+	/* otp (otp_role.h) */
 	const char *cidr_list, *exclude_cidr_list; /* as typed; comma lists */
-	const char *allowed_users;                 /* comma list, or "*" */
-	const char *admin_user;                    /* must be empty for otp */
+	const char *admin_user;                    /* must be empty */
 	int64_t port;
-	int64_t ttl, max_ttl; /* s; 0: the mount's */
+
+	/* ca (ca_role.h) */
+	bool allow_user_certificates, allow_host_certificates;
+	const char *allowed_domains; /* of host certificates; "*" */
+	bool allow_bare_domains, allow_subdomains;
+	bool allow_empty_principals;
+	bool allowed_users_template, allowed_domains_template;
+	bool default_user_template, default_extensions_template;
+	bool allow_commas_in_identity_templates;
+	const char *allowed_critical_options, *allowed_extensions;
+	struct str_map default_critical_options, default_extensions;
+	struct str_map forced_critical_options;
+	struct str_list denied_extensions;
+	bool bind_source_address; /* to the caller's own */
+	bool allow_user_key_ids;
+	const char *key_id_format;
+	const struct value *allowed_user_key_lengths; /* type to sizes */
+	const char *algorithm_signer, *issuer_ref;
+	int64_t not_before_duration; /* s */
+	bool issue_requires_wrapping;
 };
 
 /*
  * Check and normalise what a caller wants to store, in the order and with the
  * texts of spec/ssh-engine.md 2.2. ERR_INPUT, 400.
  */
-int ssh_role_check(struct ssh_role *role, struct err *err);
+int ssh_role_check(struct ssh_role *role, struct arena *arena, struct err *err);
 
-/*
- * May an OTP of this role be made for user? user is not empty. Texts of
- * spec/ssh-engine.md 5.1, step 5. ERR_INPUT, 400.
- */
-int ssh_role_check_user(
-	const struct ssh_role *role, const char *user, struct err *err);
+bool ssh_role_is_ca(const struct ssh_role *role);
 
-struct ssh_role_ip_rule {
-	bool zero_address; /* the role stands on the zero-address list */
-	bool dev;          /* dev mode: loopback needs no block of its own */
-};
+/* ERR_INPUT where both are given and ttl is the larger. */
+int ssh_role_check_ttl(const struct ssh_role *role, struct err *err);
 
-/*
- * May an OTP of this role be made for addr? Exclusions always apply; loopback,
- * link-local, multicast and unspecified addresses need a block of their own
- * (spec/README.md). Text of spec/ssh-engine.md 5.1, step 7. ERR_INPUT, 400.
- */
-int ssh_role_check_ip(const struct ssh_role *role, const struct netaddr *addr,
-	struct ssh_role_ip_rule rule, struct err *err);
-
-/* The lifetime of an OTP in seconds: role, else fallback_s; within max_s. */
-int64_t ssh_role_otp_ttl_s(
-	const struct ssh_role *role, int64_t fallback_s, int64_t max_s);
+/* The comma list has this very name among its pieces. */
+bool comma_list_has(const char *list, struct span name);
 
 #endif

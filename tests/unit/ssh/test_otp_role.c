@@ -41,10 +41,8 @@ check_reports_the_first_fault_in_order(void **state)
 			"failed to validate exclude_cidr_list entry: invalid CIDR address: x/1" },
 		{ "key_type", "", "missing key type" },
 		{ "key_type", "password", "invalid key type" },
-		{ "key_type", "ca",
-			"key type \"ca\" is not supported yet; use \"otp\"" },
 		{ "key_type", "Dynamic",
-			"key type \"dynamic\" is not supported yet; use \"otp\"" },
+			"key type \"dynamic\" is not supported yet; use \"otp\" or \"ca\"" },
 		{ "default_user", "", "missing default user" },
 		{ "admin_user", "root",
 			"admin user not required for OTP type" },
@@ -65,7 +63,7 @@ check_reports_the_first_fault_in_order(void **state)
 			role.default_user = cases[i].value;
 		else
 			role.admin_user = cases[i].value;
-		assert_int_equal(ssh_role_check(&role, &err), ERR_INPUT);
+		assert_int_equal(ssh_role_check(&role, NULL, &err), ERR_INPUT);
 		assert_int_equal(err.status, 400);
 		assert_string_equal(err.message, cases[i].message);
 	}
@@ -79,11 +77,11 @@ check_fills_the_port_and_the_type(void **state)
 
 	(void)state;
 	role.key_type = "OTP";
-	assert_int_equal(ssh_role_check(&role, &err), 0);
+	assert_int_equal(ssh_role_check(&role, NULL, &err), 0);
 	assert_string_equal(role.key_type, "otp");
 	assert_int_equal(role.port, 22);
 	role.port = 65536;
-	assert_int_equal(ssh_role_check(&role, &err), ERR_INPUT);
+	assert_int_equal(ssh_role_check(&role, NULL, &err), ERR_INPUT);
 }
 
 static void
@@ -94,9 +92,9 @@ check_refuses_a_ttl_above_the_largest(void **state)
 
 	(void)state;
 	role.ttl = role.max_ttl = 60;
-	assert_int_equal(ssh_role_check(&role, &err), 0);
+	assert_int_equal(ssh_role_check(&role, NULL, &err), 0);
 	role.ttl = 61;
-	assert_int_equal(ssh_role_check(&role, &err), ERR_INPUT);
+	assert_int_equal(ssh_role_check(&role, NULL, &err), ERR_INPUT);
 	assert_string_equal(err.message,
 		"\"ttl\" value must be less than \"max_ttl\" when both are specified");
 }
@@ -108,19 +106,19 @@ user_must_be_the_default_or_listed(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(ssh_role_check_user(&role, "ubuntu", &err), 0);
-	assert_int_equal(ssh_role_check_user(&role, "bob", &err), ERR_INPUT);
+	assert_int_equal(otp_role_check_user(&role, "ubuntu", &err), 0);
+	assert_int_equal(otp_role_check_user(&role, "bob", &err), ERR_INPUT);
 	assert_string_equal(err.message,
 		"Username has to be either in allowed users list or has to be a default username");
 	err_clear(&err);
 	role.allowed_users = "alice, bob ,*";
-	assert_int_equal(ssh_role_check_user(&role, "bob", &err), 0);
-	assert_int_equal(ssh_role_check_user(&role, "*", &err), 0);
-	assert_int_equal(ssh_role_check_user(&role, "carol", &err), ERR_INPUT);
+	assert_int_equal(otp_role_check_user(&role, "bob", &err), 0);
+	assert_int_equal(otp_role_check_user(&role, "*", &err), 0);
+	assert_int_equal(otp_role_check_user(&role, "carol", &err), ERR_INPUT);
 	assert_string_equal(
 		err.message, "Username is not present is allowed users list");
 	role.allowed_users = "*";
-	assert_int_equal(ssh_role_check_user(&role, "anyone", &err), 0);
+	assert_int_equal(otp_role_check_user(&role, "anyone", &err), 0);
 }
 
 struct ip_case {
@@ -168,8 +166,8 @@ address_must_be_inside_and_not_excluded(void **state)
 		role.cidr_list = c->cidr_list;
 		role.exclude_cidr_list = c->exclude;
 		assert_int_equal(netaddr_parse(span_str(c->ip), &addr), 0);
-		rc = ssh_role_check_ip(&role, &addr,
-			(struct ssh_role_ip_rule){
+		rc = otp_role_check_ip(&role, &addr,
+			(struct otp_role_ip_rule){
 				.zero_address = c->zero, .dev = c->dev },
 			&err);
 		if (rc != (c->allowed ? 0 : ERR_INPUT))
@@ -183,12 +181,12 @@ lifetime_is_the_roles_then_the_fallback_within_both_caps(void **state)
 	struct ssh_role role = good_role();
 
 	(void)state;
-	assert_int_equal(ssh_role_otp_ttl_s(&role, 600, 1000), 600);
-	assert_int_equal(ssh_role_otp_ttl_s(&role, 600, 100), 100);
+	assert_int_equal(otp_role_ttl_s(&role, 600, 1000), 600);
+	assert_int_equal(otp_role_ttl_s(&role, 600, 100), 100);
 	role.max_ttl = 60;
-	assert_int_equal(ssh_role_otp_ttl_s(&role, 600, 1000), 60);
+	assert_int_equal(otp_role_ttl_s(&role, 600, 1000), 60);
 	role.ttl = 30;
-	assert_int_equal(ssh_role_otp_ttl_s(&role, 600, 1000), 30);
+	assert_int_equal(otp_role_ttl_s(&role, 600, 1000), 30);
 }
 
 int
