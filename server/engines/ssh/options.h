@@ -7,6 +7,10 @@
 struct ssh_options {
 	bool lookup_filter_by_policy;
 	bool zeroaddress_requires_sudo;
+	/* of ca roles; a role may say the last two for itself */
+	bool strict_extensions;
+	bool allow_commas_in_identity_templates;
+	bool issue_requires_wrapping;
 };
 
 /* The mount's switches; defaults where none were stored. */

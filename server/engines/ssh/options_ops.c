@@ -11,6 +11,12 @@ static const struct field options_fields[] = {
 		.doc = "lookup names only roles whose creds path the caller may write."),
 	FIELD_BOOL(struct ssh_options, zeroaddress_requires_sudo,
 		.doc = "Changing config/zeroaddress needs sudo on it."),
+	FIELD_BOOL(struct ssh_options, strict_extensions,
+		.doc = "A ca role's empty allowed_extensions allows none but the defaults; \"*\" allows any."),
+	FIELD_BOOL(struct ssh_options, allow_commas_in_identity_templates,
+		.doc = "Values of templates may have commas, in every ca role."),
+	FIELD_BOOL(struct ssh_options, issue_requires_wrapping,
+		.doc = "issue answers only where the caller asked for a wrapped answer, in every ca role."),
 	FIELD_END,
 };
 

@@ -11,6 +11,8 @@ extern const struct op ssh_options_ops[];
 extern const struct op ssh_creds_ops[];
 extern const struct op ssh_lookup_ops[];
 extern const struct op ssh_verify_ops[];
+extern const struct op ssh_sign_ops[];
+extern const struct op ssh_issue_ops[];
 
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 

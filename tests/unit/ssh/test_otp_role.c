@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/otp_role.h"
 
 static struct ssh_role
 good_role(void)
