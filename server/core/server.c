@@ -47,10 +47,8 @@ new_parts(struct server *server, const struct mount_type *const *types,
 	struct err *err)
 {
 	const struct server_settings *settings = server->settings;
-	int rc = keeper_new(&server->keeper, err);
+	int rc = outbound_new(&server->outbound, err);
 
-	if (rc == 0)
-		rc = outbound_new(&server->outbound, err);
 	if (rc == 0)
 		rc = new_audit(server, err);
 	if (rc == 0)
@@ -67,25 +65,32 @@ new_parts(struct server *server, const struct mount_type *const *types,
 
 int
 server_new(const struct server_settings *settings, const struct clock *clock,
-	struct store *store, const struct mount_type *const *types,
-	struct server **ret_server, struct err *err)
+	struct store *store, struct keeper *keeper,
+	const struct mount_type *const *types, struct server **ret_server,
+	struct err *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	int rc;
+	int rc = 0;
 
 	if (server == NULL)
 		return err_set_memory(err);
 	server->settings = settings;
 	server->clock = clock;
 	server->system = kv_of(SYSTEM_UUID);
-	/* The store stays the caller's until all else is there. */
+	/* Store and keeper stay the caller's until all else is there. */
 	server->store = store;
-	rc = new_parts(server, types, err);
+	server->keeper = keeper;
+	if (keeper == NULL)
+		rc = keeper_new(&server->keeper, err);
+	if (rc == 0)
+		rc = new_parts(server, types, err);
 	if (rc == 0) {
 		*ret_server = server;
 		return 0;
 	}
 	server->store = NULL;
+	if (keeper != NULL)
+		server->keeper = NULL;
 	server_free(&server);
 	return rc;
 }

@@ -40,13 +40,14 @@ struct server {
 };
 
 /*
- * Everything but listeners: keeper, workers, audit broker, seal. Takes the
- * open store, which server_free closes (on failure it stays the caller's).
- * mount types come from main; the list ends with NULL.
+ * Everything but listeners: workers, audit broker, seal. Takes the open store,
+ * which server_free closes, and the keeper, which it frees (on failure both
+ * stay the caller's); keeper NULL: one in this process. mount types come from
+ * main; the list ends with NULL.
  */
 struct mount_type;
 int server_new(const struct server_settings *settings,
-	const struct clock *clock, struct store *store,
+	const struct clock *clock, struct store *store, struct keeper *keeper,
 	const struct mount_type *const *types, struct server **ret_server,
 	struct err *err);
 

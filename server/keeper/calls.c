@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "lib/sshkeypair.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper.h"
 #include "server/keeper/keeper_op.h"
@@ -283,4 +284,80 @@ int
 keeper_seal(struct keeper *keeper, struct err *err)
 {
 	return call_plain(keeper, KEEPER_SEAL, err);
+}
+
+/* Send, take a sealed key and its public half, end the call. */
+static int
+finish_ca(struct keeper *keeper, struct call *call, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err)
+{
+	struct keeper_ca ca;
+	int rc = call_send(keeper, call, err);
+
+	if (rc == 0)
+		rc = take_into(&call->answer, arena, &ca.sealed, err);
+	if (rc == 0)
+		rc = take_into(&call->answer, arena, &ca.public_key, err);
+	if (rc == 0)
+		rc = ipc_end(&call->answer, err);
+	if (rc == 0)
+		*ret_ca = ca;
+	call_end(call);
+	return rc;
+}
+
+int
+keeper_ca_generate(struct keeper *keeper, const char *type, unsigned bits,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err)
+{
+	struct call call;
+
+	call_begin(&call, KEEPER_CA_GENERATE);
+	ipc_add_field(&call.in, span_str(type));
+	ipc_add_u32(&call.in, bits);
+	ipc_add_u64(&call.in, limits->validity_s);
+	return finish_ca(keeper, &call, arena, ret_ca, err);
+}
+
+int
+keeper_ca_import(struct keeper *keeper, struct secret_view text,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err)
+{
+	struct call call;
+
+	if (text.len > SSHKEYPAIR_TEXT_MAX)
+		return err_set(err, ERR_INPUT, 400,
+			"private key is too long to be one");
+	call_begin(&call, KEEPER_CA_IMPORT);
+	ipc_add_secret(&call.in, text);
+	ipc_add_u64(&call.in, limits->validity_s);
+	return finish_ca(keeper, &call, arena, ret_ca, err);
+}
+
+int
+keeper_ca_sign(struct keeper *keeper, struct span sealed, const char *algorithm,
+	bool allow_sha1, struct span unsigned_cert, struct arena *arena,
+	struct span *ret_signature, struct err *err)
+{
+	struct span signature;
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_CA_SIGN);
+	ipc_add_field(&call.in, sealed);
+	ipc_add_field(
+		&call.in, algorithm == NULL ? SPAN_NONE : span_str(algorithm));
+	ipc_add_u32(&call.in, allow_sha1);
+	ipc_add_field(&call.in, unsigned_cert);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_into(&call.answer, arena, &signature, err);
+	if (rc == 0)
+		rc = ipc_end(&call.answer, err);
+	if (rc == 0)
+		*ret_signature = signature;
+	call_end(&call);
+	return rc;
 }

@@ -71,6 +71,16 @@ ipc_take_u32(struct ipc_message *message)
 	return bytes == NULL ? 0 : decode_u32(bytes);
 }
 
+uint64_t
+ipc_take_u64(struct ipc_message *message)
+{
+	const uint8_t *bytes = ipc_take_exactly(message, 8);
+
+	return bytes == NULL
+		? 0
+		: (uint64_t)decode_u32(bytes) << 32 | decode_u32(bytes + 4);
+}
+
 int
 ipc_end(const struct ipc_message *message, struct err *err)
 {
@@ -99,4 +109,11 @@ ipc_add_u32(struct buf *buf, uint32_t n)
 {
 	buf_add_u32be(buf, 4);
 	buf_add_u32be(buf, n);
+}
+
+void
+ipc_add_u64(struct buf *buf, uint64_t n)
+{
+	buf_add_u32be(buf, 8);
+	buf_add_u64be(buf, n);
 }

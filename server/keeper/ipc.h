@@ -1,7 +1,8 @@
 /*
  * The form of messages between the main process and its seams: an op or code
  * byte, then fields of u32 length (big-endian) and bytes; numbers are fields
- * of four bytes. Reading never goes past the message, whatever it holds.
+ * of four bytes, or eight. Reading never goes past the message, whatever it
+ * holds.
  */
 #ifndef SALLYPORT_SERVER_KEEPER_IPC_H
 #define SALLYPORT_SERVER_KEEPER_IPC_H
@@ -28,6 +29,7 @@ const uint8_t *ipc_take_exactly(struct ipc_message *message, size_t len);
 
 /* A number field; 0 where there is none. */
 uint32_t ipc_take_u32(struct ipc_message *message);
+uint64_t ipc_take_u64(struct ipc_message *message);
 
 /* 0 where every take worked and nothing is left; else ERR_PEER, 500. */
 int ipc_end(const struct ipc_message *message, struct err *err);
@@ -36,5 +38,6 @@ int ipc_end(const struct ipc_message *message, struct err *err);
 void ipc_add_field(struct buf *buf, struct span field);
 void ipc_add_secret(struct buf *buf, struct secret_view field);
 void ipc_add_u32(struct buf *buf, uint32_t n);
+void ipc_add_u64(struct buf *buf, uint64_t n);
 
 #endif

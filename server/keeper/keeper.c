@@ -1,465 +1,104 @@
 /*
- * The keeper's own side: it reads a message, acts, writes the answer. It holds
- * R while unsealed and the shares of a round while they come in; it has no
- * files and keeps no blobs.
+ * Where a keeper is: in this process, for tests, or in one of its own. In
+ * either case only bytes go there and come back.
  */
 #include "server/keeper/keeper.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <sodium.h>
+#include "server/keeper/link.h"
+#include "server/keeper/safe.h"
+#include "server/keeper/spawn.h"
 
-#include "lib/lock.h"
-#include "lib/random.h"
-#include "server/keeper/ipc.h"
-#include "server/keeper/keeper_op.h"
-#include "server/keeper/shamir.h"
-#include "server/keeper/wrap.h"
-
-#define KEY WRAP_KEY
-#define SHARE (KEY + 1)
-#define LABEL_ROOT "sallyport root key"
-#define LABEL_KEYRING "sallyport keyring"
-
-static struct guard keeper_guard;
+#define END_S 5
 
 struct keeper {
-	pthread_mutex_t lock;
-	/* R; NULL while closed. */
-	struct secret *root GUARDED_BY(keeper_guard);
-	/* Room for the shares of a round. */
-	struct secret *shares GUARDED_BY(keeper_guard);
-	unsigned n_shares GUARDED_BY(keeper_guard);
-	/* "" while n_shares is 0. */
-	char nonce[RANDOM_UUID_MAX] GUARDED_BY(keeper_guard);
+	struct safe *safe; /* here, */
+	struct link *link; /* or there */
+	pid_t pid;
 };
 
 int
 keeper_new(struct keeper **ret_keeper, struct err *err)
 {
-	struct keeper *keeper = NULL;
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	int rc;
 
-	guard_unshared(&keeper_guard);
-	if (sodium_init() < 0)
-		return err_set(err, ERR_CRYPTO, 500, "internal error");
-	keeper = calloc(1, sizeof(*keeper));
 	if (keeper == NULL)
 		return err_set_memory(err);
-	keeper->shares = secret_new(KEEPER_SHARES_MAX * SHARE);
-	if (keeper->shares == NULL) {
+	rc = safe_new(&keeper->safe, err);
+	if (rc != 0) {
 		free(keeper);
-		return err_set_memory(err);
+		return rc;
 	}
-	pthread_mutex_init(&keeper->lock, NULL);
 	*ret_keeper = keeper;
 	return 0;
+}
+
+int
+keeper_spawn(int argc, char **argv, struct keeper **ret_keeper, struct err *err)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	int fd = -1, rc;
+
+	if (keeper == NULL)
+		return err_set_memory(err);
+	rc = spawn_keeper(argc, argv, &keeper->pid, &fd, err);
+	if (rc == 0)
+		rc = link_new(fd, &keeper->link, err);
+	if (rc != 0) {
+		if (fd >= 0)
+			(void)close(fd);
+		keeper_free(&keeper);
+		return rc;
+	}
+	*ret_keeper = keeper;
+	return 0;
+}
+
+/* It ends by itself, wiping what it holds; if not, it is ended. */
+static void
+reap(pid_t pid)
+{
+	(void)kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
 }
 
 void
 keeper_free(struct keeper **keeper)
 {
-	if (*keeper == NULL)
+	struct keeper *old = *keeper;
+
+	if (old == NULL)
 		return;
-	secret_free(&(*keeper)->root);
-	secret_free(&(*keeper)->shares);
-	pthread_mutex_destroy(&(*keeper)->lock);
-	free(*keeper);
+	safe_free(&old->safe);
+	link_free(&old->link, END_S);
+	if (old->pid > 0)
+		reap(old->pid);
+	free(old);
 	*keeper = NULL;
 }
 
-static void
-drop_round(struct keeper *keeper) REQUIRES(keeper_guard)
+bool
+keeper_has_ended(struct keeper *keeper, int *ret_status)
 {
-	secret_wipe(secret_bytes(keeper->shares), KEEPER_SHARES_MAX * SHARE);
-	keeper->n_shares = 0;
-	keeper->nonce[0] = '\0';
-}
-
-static struct secret *
-random_key(void)
-{
-	struct secret *key = secret_new(KEY);
-
-	if (key != NULL)
-		random_bytes(secret_bytes(key), KEY);
-	return key;
-}
-
-/* Make R and add two fields: R under U, the keyring under R. */
-static int
-add_new_blobs(struct secret_view u, struct span keyring, struct buf *out,
-	struct err *err)
-{
-	struct secret *root = random_key();
-	struct buf blob;
-	int rc;
-
-	buf_init(&blob, KEEPER_MESSAGE_MAX);
-	if (root == NULL) {
-		rc = err_set_memory(err);
-		goto out;
-	}
-	rc = wrap_seal(u, LABEL_ROOT, secret_open(root), &blob, err);
-	if (rc != 0)
-		goto out;
-	ipc_add_field(out, buf_span(&blob));
-	buf_reset(&blob);
-	rc = wrap_seal(secret_open(root), LABEL_KEYRING,
-		secret_view_of(keyring.data, keyring.len), &blob, err);
-	if (rc == 0)
-		ipc_add_field(out, buf_span(&blob));
-out:
-	buf_clear(&blob);
-	secret_free(&root);
-	return rc;
-}
-
-/* One field with all shares of U, side by side; with n = 1 U itself. */
-static int
-add_shares(struct secret_view u, unsigned n, unsigned t, struct buf *out,
-	struct err *err)
-{
-	struct secret *shares = NULL;
-	int rc;
-
-	if (n == 1) {
-		ipc_add_secret(out, u);
-		return 0;
-	}
-	shares = secret_new(n * SHARE);
-	if (shares == NULL)
-		return err_set_memory(err);
-	rc = shamir_split(u, n, t, secret_bytes(shares), err);
-	if (rc == 0)
-		ipc_add_secret(out, secret_open(shares));
-	secret_free(&shares);
-	return rc;
-}
-
-/* The peer's texts in the peer's order (spec/core-api.md 2.1). */
-static int
-check_shares(unsigned n, unsigned t, struct err *err)
-{
-	const char *why = NULL;
-
-	if (n < 1)
-		why = "shares must be at least one";
-	else if (t < 1)
-		why = "threshold must be at least one";
-	else if (n > 1 && t == 1)
-		why = "threshold must be greater than one for multiple shares";
-	else if (n > KEEPER_SHARES_MAX)
-		why = "shares must be less than 256";
-	else if (t > n)
-		why = "threshold cannot be larger than shares";
-	if (why == NULL)
-		return 0;
-	return err_set(
-		err, ERR_INPUT, 400, "invalid seal configuration: %s", why);
-}
-
-static int
-run_init(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
-{
-	uint32_t n = ipc_take_u32(in), t = ipc_take_u32(in);
-	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	struct secret *u = NULL;
-	int rc = ipc_end(in, err);
-
-	(void)keeper;
-	if (rc != 0)
-		return rc;
-	rc = check_shares(n, t, err);
-	if (rc != 0)
-		return rc;
-	u = random_key();
-	if (u == NULL)
-		return err_set_memory(err);
-	rc = add_shares(secret_open(u), n, t, out, err);
-	if (rc == 0)
-		rc = add_new_blobs(secret_open(u), keyring, out, err);
-	secret_free(&u);
-	return rc;
-}
-
-static int
-run_init_file(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err)
-{
-	const uint8_t *u = ipc_take_exactly(in, KEY);
-	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	int rc = ipc_end(in, err);
-
-	(void)keeper;
-	if (rc != 0)
-		return rc;
-	return add_new_blobs(secret_view_of(u, KEY), keyring, out, err);
-}
-
-static void
-add_progress(const struct keeper *keeper, struct span keyring, bool opened,
-	struct buf *out) REQUIRES(keeper_guard)
-{
-	ipc_add_u32(out, keeper->n_shares);
-	ipc_add_field(out, span_str(keeper->nonce));
-	ipc_add_u32(out, opened);
-	ipc_add_field(out, keyring);
-}
-
-static int
-refuse_key(struct err *err)
-{
-	return err_set(err, ERR_INPUT, 400, "Unseal failed, invalid key");
-}
-
-/* R from its blob. A key that does not fit is the caller's mistake. */
-static int
-open_root(struct secret_view u, struct span blob, struct secret **ret_root,
-	struct err *err)
-{
-	struct secret *root = NULL;
-
-	if (wrap_plain_len(blob) != KEY)
-		return err_set(err, ERR_CRYPTO, 500, "internal error");
-	root = secret_new(KEY);
-	if (root == NULL)
-		return err_set_memory(err);
-	if (wrap_open(u, LABEL_ROOT, blob, secret_bytes(root), NULL) != 0) {
-		secret_free(&root);
-		return refuse_key(err);
-	}
-	*ret_root = root;
-	return 0;
-}
-
-/* Hold R and answer with the keyring. A keyring that R does not fit: 500. */
-static int
-open_with(struct keeper *keeper, struct secret_view u, struct span root_blob,
-	struct span keyring_blob, struct buf *out, struct err *err)
-	REQUIRES(keeper_guard)
-{
-	size_t len = wrap_plain_len(keyring_blob);
-	struct secret *root = NULL, *keyring = NULL;
-	struct secret_view plain;
-	int rc;
-
-	rc = open_root(u, root_blob, &root, err);
-	if (rc != 0)
-		return rc;
-	keyring = secret_new(len);
-	if (keyring == NULL) {
-		rc = err_set_memory(err);
-		goto out;
-	}
-	rc = wrap_open(secret_open(root), LABEL_KEYRING, keyring_blob,
-		secret_bytes(keyring), err);
-	if (rc != 0)
-		goto out;
-	drop_round(keeper);
-	plain = secret_open(keyring);
-	add_progress(keeper, span_of(plain.data, plain.len), true, out);
-	secret_free(&keeper->root);
-	keeper->root = root;
-	root = NULL;
-out:
-	secret_free(&root);
-	secret_free(&keyring);
-	return rc;
-}
-
-/* The held shares' secret opens R, or the round ends. */
-static int
-combine_round(struct keeper *keeper, struct span root_blob,
-	struct span keyring_blob, struct buf *out, struct err *err)
-	REQUIRES(keeper_guard)
-{
-	struct secret *u = secret_new(KEY);
-	int rc;
-
-	if (u == NULL)
-		return err_set_memory(err);
-	rc = shamir_combine(secret_open(keeper->shares).data, keeper->n_shares,
-		SHARE, secret_bytes(u), NULL);
-	rc = rc != 0 ? refuse_key(err)
-		     : open_with(keeper, secret_open(u), root_blob,
-			       keyring_blob, out, err);
-	drop_round(keeper);
-	secret_free(&u);
-	return rc;
-}
-
-/* Whether a share is held already; looks at all of them whatever it finds. */
-static bool
-holds_share(const struct keeper *keeper, const uint8_t *share)
-	REQUIRES(keeper_guard)
-{
-	const uint8_t *held = secret_open(keeper->shares).data;
-	bool found = false;
-	unsigned i;
-
-	for (i = 0; i < keeper->n_shares; i++)
-		found |= secret_equal(secret_view_of(held + i * SHARE, SHARE),
-			secret_view_of(share, SHARE));
-	return found;
-}
-
-static void
-hold_share(struct keeper *keeper, const uint8_t *share) REQUIRES(keeper_guard)
-{
-	if (keeper->n_shares == 0)
-		random_uuid(keeper->nonce);
-	memcpy(secret_bytes(keeper->shares) + keeper->n_shares * SHARE, share,
-		SHARE);
-	keeper->n_shares++;
-}
-
-static int
-run_unseal(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	uint32_t t = ipc_take_u32(in);
-	struct span share = ipc_take_field(in, SHARE);
-	struct span root = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	int rc = ipc_end(in, err);
-
-	if (rc != 0)
-		return rc;
-	if (t < 1 || t > KEEPER_SHARES_MAX)
-		return err_set(err, ERR_INTERNAL, 500, "internal error");
-	/* What can be no share at all is refused without ending the round. */
-	if (share.len != (t == 1 ? KEY : SHARE) ||
-		(t > 1 && share.data[KEY] == 0))
-		return refuse_key(err);
-	if (t == 1)
-		return open_with(keeper, secret_view_of(share.data, KEY), root,
-			keyring, out, err);
-	if (!holds_share(keeper, share.data))
-		hold_share(keeper, share.data);
-	if (keeper->n_shares >= t)
-		return combine_round(keeper, root, keyring, out, err);
-	add_progress(keeper, SPAN_NONE, false, out);
-	return 0;
-}
-
-static int
-run_unseal_file(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	const uint8_t *u = ipc_take_exactly(in, KEY);
-	struct span root = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	int rc = ipc_end(in, err);
-
-	if (rc != 0)
-		return rc;
-	return open_with(
-		keeper, secret_view_of(u, KEY), root, keyring, out, err);
-}
-
-static int
-run_reset(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	int rc = ipc_end(in, err);
-
-	(void)out;
-	if (rc == 0)
-		drop_round(keeper);
-	return rc;
-}
-
-static int
-run_progress(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	int rc = ipc_end(in, err);
-
-	if (rc == 0)
-		add_progress(keeper, SPAN_NONE, false, out);
-	return rc;
-}
-
-static int
-run_wrap(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	struct span keyring = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	struct buf blob;
-	int rc = ipc_end(in, err);
-
-	if (rc != 0)
-		return rc;
-	if (keeper->root == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	buf_init(&blob, KEEPER_MESSAGE_MAX);
-	rc = wrap_seal(secret_open(keeper->root), LABEL_KEYRING,
-		secret_view_of(keyring.data, keyring.len), &blob, err);
-	if (rc == 0)
-		ipc_add_field(out, buf_span(&blob));
-	buf_clear(&blob);
-	return rc;
-}
-
-static int
-run_seal(struct keeper *keeper, struct ipc_message *in, struct buf *out,
-	struct err *err) REQUIRES(keeper_guard)
-{
-	int rc = run_reset(keeper, in, out, err);
-
-	if (rc == 0)
-		secret_free(&keeper->root);
-	return rc;
-}
-
-typedef int run_fn(struct keeper *keeper, struct ipc_message *in,
-	struct buf *out, struct err *err);
-
-static run_fn *const ops[] = {
-	[KEEPER_INIT] = run_init,
-	[KEEPER_INIT_FILE] = run_init_file,
-	[KEEPER_UNSEAL] = run_unseal,
-	[KEEPER_UNSEAL_FILE] = run_unseal_file,
-	[KEEPER_RESET] = run_reset,
-	[KEEPER_PROGRESS] = run_progress,
-	[KEEPER_WRAP] = run_wrap,
-	[KEEPER_SEAL] = run_seal,
-};
-
-static void
-add_refusal(struct buf *out, int rc, const struct err *why)
-{
-	buf_reset(out);
-	buf_add_char(out, (char)-rc);
-	ipc_add_u32(out, (uint32_t)why->status);
-	ipc_add_field(out, span_str(why->message));
-	ipc_add_field(out, span_str(why->detail));
+	if (keeper->pid <= 0 ||
+		waitpid(keeper->pid, ret_status, WNOHANG) != keeper->pid)
+		return false;
+	keeper->pid = 0;
+	return true;
 }
 
 int
 keeper_call(
 	struct keeper *keeper, struct span in, struct buf *out, struct err *err)
 {
-	struct ipc_message message = ipc_read(in);
-	uint8_t op = ipc_take_byte(&message);
-	struct err why = { 0 };
-	int rc;
-
-	buf_reset(out);
-	buf_add_char(out, 0);
-	if (in.len > KEEPER_MESSAGE_MAX || op >= ARRAY_LEN(ops) ||
-		ops[op] == NULL) {
-		rc = err_set(&why, ERR_PEER, 500, "internal error");
-	} else {
-		lock_take(&keeper->lock, &keeper_guard);
-		rc = ops[op](keeper, &message, out, &why);
-		lock_give(&keeper->lock, &keeper_guard);
-	}
-	if (rc == 0)
-		rc = buf_check(out, &why);
-	if (rc != 0)
-		add_refusal(out, rc, &why);
-	return buf_check(out, err);
+	if (keeper->link != NULL)
+		return link_call(keeper->link, in, out, err);
+	return safe_answer(keeper->safe, in, out, err);
 }

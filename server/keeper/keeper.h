@@ -1,9 +1,9 @@
 /*
  * The keeper holds the root key R. Shares or the unseal file give U, U opens
  * R, R opens the keyring, whose bytes go back to the caller; R never leaves
- * (design.md 6). Everything crosses keeper_call as messages of bytes, so that
- * the keeper can become a process of its own; the functions below are its
- * callers' side.
+ * (design.md 6), and neither does a CA's private key. Everything crosses
+ * keeper_call as messages of bytes to a process of its own; the functions below
+ * are its callers' side. Any thread may call, also several at once.
  */
 #ifndef SALLYPORT_SERVER_KEEPER_KEEPER_H
 #define SALLYPORT_SERVER_KEEPER_KEEPER_H
@@ -17,12 +17,29 @@
 
 struct keeper;
 
+/* In this process: for tests. */
 int keeper_new(struct keeper **ret_keeper, struct err *err);
+
+/*
+ * In a process of its own: first of all in main, before there are threads, open
+ * files or secrets. argc and argv are main's, for the child's name in ps.
+ */
+int keeper_spawn(
+	int argc, char **argv, struct keeper **ret_keeper, struct err *err);
+
+/* Nobody calls any more. Its process has ended when this returns. */
 void keeper_free(struct keeper **keeper);
 
 /*
+ * Whether its process has ended before its time (SIGCHLD says when to look);
+ * true once. *ret_status as of waitpid.
+ */
+bool keeper_has_ended(struct keeper *keeper, int *ret_status);
+
+/*
  * One message in, one out: op byte, then fields of u32 length and bytes; the
- * answer is a code byte (0 good), then fields, or a status and a text.
+ * answer is a code byte (0 good), then fields, or a status and a text. ERR_PEER
+ * (500) where its process is gone.
  */
 int keeper_call(struct keeper *keeper, struct span in, struct buf *out,
 	struct err *err);

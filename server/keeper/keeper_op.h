@@ -6,7 +6,10 @@
 #ifndef SALLYPORT_SERVER_KEEPER_KEEPER_OP_H
 #define SALLYPORT_SERVER_KEEPER_KEEPER_OP_H
 
-/* "progress": progress u32, nonce, opened u32, keyring ("" if not opened). */
+/*
+ * "progress": progress u32, nonce, opened u32, keyring ("" if not opened).
+ * "limits": validity u64.
+ */
 enum keeper_op {
 	KEEPER_INIT = 1,    /* n u32, t u32, keyring; shares, root, keyring */
 	KEEPER_INIT_FILE,   /* file key, keyring; root, keyring */
@@ -15,7 +18,10 @@ enum keeper_op {
 	KEEPER_RESET,       /* none; none */
 	KEEPER_PROGRESS,    /* none; progress */
 	KEEPER_WRAP,        /* keyring; keyring */
-	KEEPER_SEAL         /* none; none */
+	KEEPER_SEAL,        /* none; none */
+	KEEPER_CA_GENERATE, /* type, bits u32, limits; sealed, public key */
+	KEEPER_CA_IMPORT,   /* text, limits; sealed, public key */
+	KEEPER_CA_SIGN      /* sealed, algorithm, SHA-1 u32, cert; signature */
 };
 
 #endif

@@ -1,8 +1,12 @@
-/* Sealing and opening of blobs with libsodium's AEAD. */
+/* Sealing and opening of blobs with libsodium's AEAD; keys from keys. */
 #include "server/keeper/wrap.h"
 
 #include <string.h>
 
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <sodium.h>
 
 #include "lib/random.h"
@@ -68,5 +72,46 @@ wrap_open(struct secret_view key, const char *label, struct span blob,
 		    blob.data + HEAD, blob.len - HEAD, aad, aad_len,
 		    blob.data + 1, key.data) != 0)
 		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	return 0;
+}
+
+/* bytes: WRAP_KEY of them. */
+static bool
+hkdf(struct secret_view key, const char *label, uint8_t *bytes)
+{
+	/* OpenSSL takes parameters as pointers that are not const. */
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(
+			OSSL_KDF_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
+			(void *)(uintptr_t)key.data, key.len),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
+			(void *)(uintptr_t)label, strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *ctx = kdf == NULL ? NULL : EVP_KDF_CTX_new(kdf);
+	bool done = ctx != NULL &&
+		EVP_KDF_derive(ctx, bytes, WRAP_KEY, params) == 1;
+
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+	ERR_clear_error();
+	return done;
+}
+
+int
+wrap_derive(struct secret_view key, const char *label, struct secret **ret_key,
+	struct err *err)
+{
+	struct secret *derived = secret_new(WRAP_KEY);
+
+	if (derived == NULL)
+		return err_set_memory(err);
+	if (!hkdf(key, label, secret_bytes(derived))) {
+		secret_free(&derived);
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	}
+	*ret_key = derived;
 	return 0;
 }

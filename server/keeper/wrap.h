@@ -26,4 +26,11 @@ size_t wrap_plain_len(struct span blob);
 int wrap_open(struct secret_view key, const char *label, struct span blob,
 	uint8_t *plain, struct err *err);
 
+/*
+ * The key for one purpose, by HKDF-SHA256 of a key: label is its info. The
+ * caller frees it. ERR_MEMORY, ERR_CRYPTO (500).
+ */
+int wrap_derive(struct secret_view key, const char *label,
+	struct secret **ret_key, struct err *err);
+
 #endif

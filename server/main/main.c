@@ -1,11 +1,13 @@
 /*
- * sallyportd: harden, read the configuration, open the store, unseal where
- * that needs nobody, listen, wait for signals, close in the reverse order.
+ * sallyportd: harden, start the keeper, read the configuration, open the
+ * store, unseal where that needs nobody, listen, wait for signals, close in the
+ * reverse order.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"
 #include "server/http/listener.h"
+#include "server/keeper/keeper.h"
 #include "server/main/dev.h"
 #include "server/main/notify.h"
 #include "server/main/options.h"
@@ -31,6 +34,7 @@
 #define EXIT_USAGE 1
 #define EXIT_START 1
 #define EXIT_STORE 70
+#define EXIT_KEEPER 71
 #define STOP_GRACE_MS 20000
 #define WATCHDOG_S 5
 #define SETTINGS_ARENA (4 * 1024 * 1024)
@@ -47,6 +51,7 @@ struct run {
 	struct arena *arena;
 	struct server_settings *settings;
 	struct dev dev;
+	struct keeper *keeper; /* until the server has it */
 	struct server *server;
 	struct listener *listener;
 	sigset_t signals;
@@ -119,12 +124,13 @@ open_server(struct run *run, struct err *err)
 			LOG_STR("path", run->settings->storage_path),
 			LOG_STR("backend", store_describe(store)));
 		rc = server_new(run->settings, clock_system(), store,
-			mount_types, &run->server, err);
+			run->keeper, mount_types, &run->server, err);
 	}
 	if (rc != 0) {
 		store_close(&store);
 		return rc;
 	}
+	run->keeper = NULL;
 	run->server->stop = stop_process;
 	store_on_failure(store, stop_after_failure, run->server);
 	return 0;
@@ -205,14 +211,19 @@ write_pid_file(const char *path, struct err *err)
 	return file_write_atomic(path, span_str(text), 0644, err);
 }
 
-/* Threads inherit the mask: every signal is taken by main alone. */
+/*
+ * Threads inherit the mask: every signal is taken by main alone. SIGCHLD is the
+ * keeper's end; who started us may have left it ignored.
+ */
 static void
 block_signals(sigset_t *signals)
 {
+	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(signals);
 	(void)sigaddset(signals, SIGTERM);
 	(void)sigaddset(signals, SIGINT);
 	(void)sigaddset(signals, SIGHUP);
+	(void)sigaddset(signals, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 }
@@ -246,6 +257,24 @@ start(struct run *run, struct err *err)
 	return rc;
 }
 
+/* Without its keeper the server is of no use: a new pair has to be started. */
+static bool
+lost_keeper(struct run *run)
+{
+	int status = 0;
+
+	if (!keeper_has_ended(run->server->keeper, &status))
+		return false;
+	if (WIFSIGNALED(status))
+		log_error("the keeper was killed, so the server ends",
+			LOG_INT("signal", WTERMSIG(status)));
+	else
+		log_error("the keeper has ended, so the server ends",
+			LOG_INT("status", WEXITSTATUS(status)));
+	exit_status = EXIT_KEEPER;
+	return true;
+}
+
 static void
 wait_for_stop(struct run *run)
 {
@@ -262,6 +291,8 @@ wait_for_stop(struct run *run)
 			(void)fflush(stdout);
 			reload_all(run->server, run->listener, &run->options);
 		}
+		if (lost_keeper(run))
+			return;
 		notify_send("WATCHDOG=1");
 	}
 }
@@ -276,6 +307,7 @@ stop(struct run *run)
 		run->settings->pid_file[0] != '\0')
 		(void)unlink(run->settings->pid_file);
 	server_free(&run->server);
+	keeper_free(&run->keeper);
 	dev_remove(&run->dev);
 	arena_free(&run->arena);
 	arena_pool_drain();
@@ -323,7 +355,8 @@ main(int argc, char **argv)
 				SALLYPORT_API_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (privdrop_harden(&err) != 0 || sodium_init() < 0) {
+	if (privdrop_harden(&err) != 0 || sodium_init() < 0 ||
+		keeper_spawn(argc, argv, &run.keeper, &err) != 0) {
 		fprintf(stderr, "sallyportd: %s %s\n", err.message, err.detail);
 		return EXIT_START;
 	}

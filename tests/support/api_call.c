@@ -68,7 +68,7 @@ start(struct api_fixture *fixture, const struct mount_type *const *types,
 	if (rc == 0)
 		rc = store_open_memory(&settings, &store, err);
 	if (rc == 0)
-		rc = server_new(fixture->settings, &fixture->clock, store,
+		rc = server_new(fixture->settings, &fixture->clock, store, NULL,
 			types, &fixture->server, err);
 	if (rc != 0) {
 		store_close(&store);

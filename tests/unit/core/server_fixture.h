@@ -90,8 +90,9 @@ server_fixture_start(struct server_fixture *fixture)
 	struct err err = { 0 };
 
 	assert_int_equal(store_open_memory(&settings, &store, &err), 0);
-	assert_int_equal(server_new(&fixture->settings, &fixture->clock.clock,
-				 store, fixture_types, &fixture->server, &err),
+	assert_int_equal(
+		server_new(&fixture->settings, &fixture->clock.clock, store,
+			NULL, fixture_types, &fixture->server, &err),
 		0);
 }
 

@@ -59,7 +59,7 @@ open_store(struct server_fixture *fixture)
 	struct store *store = NULL;
 
 	must(store_open_sqlite(&settings, &store, NULL) == 0, "store");
-	must(server_new(&fixture->settings, clock_system(), store,
+	must(server_new(&fixture->settings, clock_system(), store, NULL,
 		     fixture_types, &fixture->server, NULL) == 0,
 		"server");
 }
@@ -339,7 +339,7 @@ start_faulty(struct backend **ret_backend)
 	assert_int_equal(
 		store_open_backend(*ret_backend, &settings, &store, NULL), 0);
 	assert_int_equal(server_new(&fixture->settings, clock_system(), store,
-				 fixture_types, &fixture->server, NULL),
+				 NULL, fixture_types, &fixture->server, NULL),
 		0);
 	unseal(fixture);
 	return fixture;
