@@ -25,8 +25,7 @@
 #define SAMPLES_MAX (4 * 1024 * 1024)
 #define NS_PER_S INT64_C(1000000000)
 
-/* In the body it stands for the next line of standard input. */
-#define OTP_LEN 36
+/* So many in the body, or more, stand for the next line of standard input. */
 static const char placeholder[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
 
 struct conn {
@@ -39,8 +38,10 @@ struct conn {
 static struct {
 	char request[REQUEST_MAX];
 	size_t request_len;
-	char *otp_at; /* in the request; NULL: none */
-	FILE *keys;   /* where the answers' keys go; NULL: nowhere */
+	char *blank_at; /* in the request; NULL: none */
+	size_t blank_len;
+	FILE *kept;     /* where a text of each answer goes; NULL: nowhere */
+	char field[64]; /* its name as it stands in the answer */
 	int64_t end_ns;
 	size_t n_busy; /* connections that wait for an answer */
 	uint64_t n_refused;
@@ -80,20 +81,26 @@ make_request(char *const words[4], const char *port)
 		die("the request");
 	}
 	load.request_len = (size_t)n;
-	load.otp_at = strstr(load.request, placeholder);
+	load.blank_at = strstr(load.request, placeholder);
+	if (load.blank_at != NULL)
+		load.blank_len = strspn(load.blank_at, "@");
 }
 
 /* False where there are no more. */
 static bool
-next_otp(void)
+fill_blank(void)
 {
-	char line[OTP_LEN + 2];
+	char line[REQUEST_MAX];
 
-	if (load.otp_at == NULL)
+	if (load.blank_at == NULL)
 		return true;
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		return false;
-	memcpy(load.otp_at, line, OTP_LEN);
+	if (strcspn(line, "\n") != load.blank_len) {
+		errno = EINVAL;
+		die("a line of another length");
+	}
+	memcpy(load.blank_at, line, load.blank_len);
 	return true;
 }
 
@@ -101,7 +108,7 @@ static void
 send_next(struct conn *conn)
 {
 	conn->sent_ns = now_ns();
-	if (conn->sent_ns >= load.end_ns || !next_otp())
+	if (conn->sent_ns >= load.end_ns || !fill_blank())
 		return;
 	conn->len = 0;
 	if (send(conn->fd, load.request, load.request_len, 0) !=
@@ -127,14 +134,23 @@ is_whole(const char *answer, size_t len)
 }
 
 static void
-keep_key(const char *answer)
+keep_field(const char *answer)
 {
-	static const char field[] = "\"key\":\"";
-	const char *key = strstr(answer, field);
+	const char *text = strstr(answer, load.field);
 
-	if (load.keys != NULL && key != NULL)
-		(void)fprintf(
-			load.keys, "%.*s\n", OTP_LEN, key + sizeof(field) - 1);
+	if (load.kept == NULL || text == NULL)
+		return;
+	text += strlen(load.field);
+	(void)fprintf(load.kept, "%.*s\n", (int)strcspn(text, "\""), text);
+}
+
+static void
+open_kept(const char *path, const char *field)
+{
+	(void)snprintf(load.field, sizeof(load.field), "\"%s\":\"", field);
+	load.kept = fopen(path, "we");
+	if (load.kept == NULL)
+		die(path);
 }
 
 static void
@@ -148,7 +164,7 @@ take_answer(struct conn *conn)
 		load.n_refused++ == 0)
 		(void)fprintf(
 			stderr, "load: first refusal: %s\n", conn->answer);
-	keep_key(conn->answer);
+	keep_field(conn->answer);
 	send_next(conn);
 }
 
@@ -247,15 +263,15 @@ main(int argc, char **argv)
 
 	if (argc < 8 || n_conns == 0 || n_conns > CONNS_MAX) {
 		(void)fputs("usage: load PORT CONNECTIONS SECONDS METHOD PATH"
-			    " TOKEN BODY [FILE-FOR-KEYS]\n",
+			    " TOKEN BODY [FILE FIELD-TO-KEEP]\n",
 			stderr);
 		return 1;
 	}
 	load.samples_us10 = calloc(SAMPLES_MAX, sizeof(uint32_t));
 	if (conns == NULL || load.samples_us10 == NULL || epoll < 0)
 		die("starting");
-	if (argc > 8 && (load.keys = fopen(argv[8], "we")) == NULL)
-		die(argv[8]);
+	if (argc > 9)
+		open_kept(argv[8], argv[9]);
 	make_request(argv + 4, argv[1]);
 	for (size_t i = 0; i < n_conns; i++)
 		open_conn(&conns[i], argv[1], epoll);
@@ -265,5 +281,5 @@ main(int argc, char **argv)
 		send_next(&conns[i]);
 	run(epoll);
 	report(now_ns() - start_ns);
-	return load.keys != NULL && fclose(load.keys) != 0;
+	return load.kept != NULL && fclose(load.kept) != 0;
 }

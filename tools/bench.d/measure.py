@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 POLICY = '''
 path "ssh/creds/*" { capabilities = ["create", "update"] }
@@ -13,12 +14,12 @@ path "auth/token/lookup-self" { capabilities = ["read"] }
 '''
 OTP = '@' * 36
 
-# Name, method, path, whether it sends the token, body.
-Load = collections.namedtuple('Load', 'name method path has_token body')
+# Name, method, path, whether it sends the token, body, which text of the answer is kept; kept texts fill a body's @@@.
+Load = collections.namedtuple('Load', 'name method path has_token body keeps', defaults=('',))
 STATIC = Load('static answer', 'GET', '/v1/sys/leader', False, '')
 ROLE_READ = Load('role read', 'GET', '/v1/ssh/roles/otp', True, '')
 TOKEN_LOOKUP = Load('token lookup', 'GET', '/v1/auth/token/lookup-self', True, '')
-ISSUE = Load('OTP issue', 'PUT', '/v1/ssh/creds/otp', True, '{"ip":"10.1.2.3"}')
+ISSUE = Load('OTP issue', 'PUT', '/v1/ssh/creds/otp', True, '{"ip":"10.1.2.3"}', 'key')
 VERIFY = Load('OTP verify', 'PUT', '/v1/ssh/verify', False, '{"otp":"%s"}' % OTP)
 LOADS = (STATIC, ROLE_READ, TOKEN_LOOKUP, ISSUE, VERIFY)
 
@@ -35,12 +36,22 @@ def rss_mib(pid):
     return 0
 
 
+def said(*words):
+    """The JSON object that a program prints."""
+    return json.loads(subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, check=True).stdout)
+
+
+def floor(programs, directory):
+    with tempfile.TemporaryDirectory(dir=directory) as place:
+        return said(programs / 'floor', place, 1)
+
+
 class Client:
     """Loads on one server; what an OTP issue hands out the next verify uses up."""
 
     def __init__(self, programs, server):
         self.program, self.server = str(programs / 'load'), server
-        self.keys = server.directory / 'keys'
+        self.kept = server.directory / 'kept'
         self.token = server.token_with(POLICY)
 
     def run(self, load, connections, seconds):
@@ -48,10 +59,10 @@ class Client:
                  self.token if load.has_token else '', load.body]
         pid = self.server.process.pid
         source = subprocess.DEVNULL
-        if load.path.startswith(ISSUE.path[:10]):
-            words.append(str(self.keys))
-        if load == VERIFY:
-            source = open(self.keys, 'rb')
+        if load.keeps:
+            words += [str(self.kept), load.keeps]
+        if OTP in load.body:
+            source = open(self.kept, 'rb')
         before = cpu_s(pid)
         run = subprocess.run(words, stdin=source, stdout=subprocess.PIPE, check=True)
         figures = json.loads(run.stdout)
