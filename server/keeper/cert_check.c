@@ -1,12 +1,8 @@
 /* The keeper's own rules for certificates, one function each. */
 #include "server/keeper/cert_check.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <string.h>
 
-#define PRINCIPAL_MAX 255
-#define LABEL_MAX 63
 #define FOR_EVER UINT64_MAX
 
 /* What a rule looks at. */
@@ -49,68 +45,6 @@ is_for_another_key(const struct checked *checked)
 	return other;
 }
 
-/* The form of spec/README.md: printable, and nothing of a pattern or a list. */
-static bool
-is_user_name(struct span name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		const uint8_t c = name.data[i];
-
-		if (c <= ' ' || c >= 0x7f || strchr(",\"'\\*?!", c) != NULL)
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_address(struct span name)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-
-	if (name.len >= sizeof(text) || memchr(name.data, 0, name.len) != NULL)
-		return false;
-	memcpy(text, name.data, name.len);
-	text[name.len] = '\0';
-	return inet_pton(AF_INET, text, &address) == 1 ||
-		inet_pton(AF_INET6, text, &address) == 1;
-}
-
-static bool
-is_label_char(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		(c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-/* Labels of 1 to 63 characters with dots between, none at the end. */
-static bool
-is_dns_name(struct span name)
-{
-	size_t label = 0;
-
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.data[i] != '.') {
-			if (!is_label_char(name.data[i]) || ++label > LABEL_MAX)
-				return false;
-		} else {
-			if (label == 0)
-				return false;
-			label = 0;
-		}
-	}
-	return label > 0;
-}
-
-/* "*." in front is for the role's domains to allow. */
-static bool
-is_host_name(struct span name)
-{
-	if (name.len > 2 && memcmp(name.data, "*.", 2) == 0)
-		return is_dns_name(span_skip(name, 2));
-	return is_address(name) || is_dns_name(name);
-}
-
 /*
  * None at all is allowed: a role may say so, and who asks for a signature could
  * name anybody as well.
@@ -122,11 +56,8 @@ has_good_principals(const struct checked *checked)
 	size_t n = 0;
 
 	while (sshcert_next_principal(&rest, &name)) {
-		if (++n > SSHCERT_PRINCIPALS_MAX || name.len == 0 ||
-			name.len > PRINCIPAL_MAX)
-			return false;
-		if (checked->cert->type == SSHCERT_USER ? !is_user_name(name)
-							: !is_host_name(name))
+		if (++n > SSHCERT_PRINCIPALS_MAX ||
+			!sshcert_is_principal(checked->cert->type, name))
 			return false;
 	}
 	return rest.len == 0;

@@ -46,27 +46,17 @@ take_batch(struct post *post, struct work *work) REQUIRES(reader_guard)
 	struct frame frame;
 	int rc = 0;
 
-	for (int n = 0; n < BATCH_MAX && !work->slow; n++) {
-		uint8_t *at = NULL;
-		size_t len;
-
+	for (int n = 0; rc == 0 && n < BATCH_MAX && !work->slow; n++) {
 		rc = inbox_peek(&post->inbox, &frame);
 		if (rc <= 0)
 			return rc;
-		work->slow = safe_is_slow(frame.body);
-		if (work->slow && n > 0) {
-			work->slow = false;
+		if (n > 0 && safe_is_slow(frame.body))
 			return 0;
-		}
-		len = FRAME_HEAD + frame.body.len;
-		at = inbox_reserve(&work->batch, len);
-		if (at == NULL)
-			return ERR_MEMORY;
-		memcpy(at, frame.body.data - FRAME_HEAD, len);
-		inbox_added(&work->batch, len);
+		work->slow = safe_is_slow(frame.body);
+		rc = frame_add(&work->batch.buf, frame.id, frame.body);
 		inbox_take(&post->inbox, &frame);
 	}
-	return 0;
+	return rc;
 }
 
 /* At least one message; false: there will be none. */

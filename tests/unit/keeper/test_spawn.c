@@ -209,6 +209,38 @@ nonsense_ends_it(void **state)
 	(void)close(fd);
 }
 
+/* Nor do messages without a byte in them do harm: they get a refusal. */
+static void
+empty_messages_are_answered(void **state)
+{
+	struct inbox inbox;
+	struct frame frame;
+	struct buf out;
+	size_t n = 0;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	assert_int_equal(spawn_keeper(0, NULL, &pid, &fd, NULL), 0);
+	inbox_init(&inbox);
+	buf_init(&out, KEEPER_MESSAGE_MAX);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(frame_add(&out, i, SPAN_NONE), 0);
+	assert_int_equal(frame_send(fd, buf_span(&out)), 0);
+	while (n < 20) {
+		assert_int_equal(inbox_receive(&inbox, fd), 0);
+		while (inbox_peek(&inbox, &frame) == 1) {
+			assert_int_not_equal(frame.body.data[0], 0);
+			inbox_take(&inbox, &frame);
+			n++;
+		}
+	}
+	(void)close(fd);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	inbox_clear(&inbox);
+	buf_clear(&out);
+}
+
 static size_t
 count_open_files(pid_t pid)
 {
@@ -301,6 +333,7 @@ main(void)
 		cmocka_unit_test(each_of_many_threads_gets_its_own_answers),
 		cmocka_unit_test(calls_fail_when_it_is_killed),
 		cmocka_unit_test(nonsense_ends_it),
+		cmocka_unit_test(empty_messages_are_answered),
 		cmocka_unit_test(it_has_nothing_but_its_socket),
 		cmocka_unit_test(it_ends_when_its_starter_is_killed),
 	};
