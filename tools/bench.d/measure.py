@@ -24,16 +24,22 @@ VERIFY = Load('OTP verify', 'PUT', '/v1/ssh/verify', False, '{"otp":"%s"}' % OTP
 LOADS = (STATIC, ROLE_READ, TOKEN_LOOKUP, ISSUE, VERIFY)
 
 
+def both(pid):
+    """The server and its keeper."""
+    return [str(pid)] + pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+
+
 def cpu_s(pid):
-    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+    ticks = 0
+    for one in both(pid):
+        fields = pathlib.Path(f'/proc/{one}/stat').read_text().rpartition(')')[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf('SC_CLK_TCK')
 
 
 def rss_mib(pid):
-    for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
-        if line.startswith('VmRSS:'):
-            return int(line.split()[1]) / 1024
-    return 0
+    lines = (line for one in both(pid) for line in pathlib.Path(f'/proc/{one}/status').read_text().splitlines())
+    return sum(int(line.split()[1]) for line in lines if line.startswith('VmRSS:')) / 1024
 
 
 def said(*words):

@@ -44,6 +44,23 @@ def free_port():
             return port
 
 
+def children(pid):
+    """Of its first thread, which starts the keeper."""
+    try:
+        text = pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='ascii')
+    except OSError:
+        return []
+    return [int(one) for one in text.split()]
+
+
+def is_running(pid):
+    """One that has ended and that nobody has waited for yet does not count."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text(encoding='ascii').rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
 def wait_for(condition, what, seconds=PATIENCE_S):
     """Until condition() is true; a deadline only guards against hanging."""
     end = time.monotonic() + seconds
@@ -66,6 +83,7 @@ class Server:
         self.dev, self.shares, self.tls, self.config = dev, shares, tls, config
         self.port = free_port()
         self.process = None
+        self.keeper = None  # the pid of the other process of the two
         self.token = 'root' if dev else None
         self.keys = []
         self.store = self.directory / 'data' / 'store.db'
@@ -106,6 +124,7 @@ class Server:
         wait_for(lambda: self.answers() or self.process.poll() is not None, 'the server answers')
         if self.process.poll() is not None:
             raise AssertionError('the server ended at start:\n' + self.log_text())
+        self.keeper = children(self.process.pid)[0]
         if not self.dev and unseal:
             self.init_and_unseal()
         return self
@@ -131,11 +150,19 @@ class Server:
         """As systemd would; the exit status."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(PATIENCE_S) if self.process else None
+        status = self.process.wait(PATIENCE_S) if self.process else None
+        self.expect_no_keeper()
+        return status
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE_S)
+        self.expect_no_keeper()
+
+    def expect_no_keeper(self):
+        """However the server ended, nothing of it is left behind."""
+        if self.keeper:
+            wait_for(lambda: not is_running(self.keeper), 'the keeper ends with the server')
 
     def restart(self, kill=False):
         self.kill() if kill else self.stop()
@@ -145,6 +172,7 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait(PATIENCE_S)
+        self.expect_no_keeper()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # ---- talking ----------------------------------------------------------

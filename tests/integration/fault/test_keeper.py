@@ -1,0 +1,184 @@
+"""The keeper is a process of its own: it and the server end together, and what it holds is not in the server (R36)."""
+import base64
+import contextlib
+import ctypes
+import ctypes.util
+import os
+import pathlib
+import signal
+import sqlite3
+import threading
+
+import pytest
+
+from support.figures import count, figure
+from support.patience import PATIENCE_S
+from support.server import Server, children, is_running, wait_for
+from support.wire import Wire
+
+ROUNDS = count('KEEPER_KILLS', 5, 200)
+EXIT_KEEPER = 71
+CLIENTS = 4
+
+
+@pytest.fixture
+def server():
+    one = Server(dev=False, shares=(1, 1)).start().mount_ssh()
+    one.write_role()
+    yield one
+    one.clean()
+
+
+# ---- two processes ----------------------------------------------------------
+
+def test_there_are_two_processes(server):
+    proc = pathlib.Path(f'/proc/{server.keeper}')
+    assert children(server.process.pid) == [server.keeper]
+    assert children(server.keeper) == []
+    assert (proc / 'cmdline').read_bytes().split(b'\0')[0] == b'sallyportd: keeper'
+    assert (proc / 'comm').read_text() == 'sallyport-keep\n'
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root sees what another process has open')
+def test_the_keeper_has_nothing_but_its_socket(server):
+    """Whatever the server has opened since."""
+    opened = {one.name: os.readlink(one) for one in pathlib.Path(f'/proc/{server.keeper}/fd').iterdir()}
+    assert set(opened) == {'0', '1', '2', '3'}
+    assert (opened['0'], opened['1']) == ('/dev/null', '/dev/null')
+    assert opened['2'] == str(server.log) and opened['3'].startswith('socket:')
+    tcp = {line.split()[9] for name in ('tcp', 'tcp6') for line in open(f'/proc/{server.keeper}/net/{name}', encoding='ascii')}
+    assert opened['3'].strip('socket:[]') not in tcp
+
+
+def test_a_stop_meant_for_both_is_the_servers(server):
+    """A terminal's ctrl-C and a service manager's SIGTERM go to every process of the group."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        os.kill(server.keeper, number)
+    server.api().put('sys/seal')
+    assert server.api(None).put('sys/unseal', {'key': server.keys[0]}).json['sealed'] is False
+    os.kill(server.keeper, signal.SIGTERM)
+    assert server.stop() == 0
+    assert 'the keeper' not in server.log_text()
+
+
+# ---- one dies ---------------------------------------------------------------
+
+class Asking(threading.Thread):
+    """Asks for passwords, and seals nothing, until the server is gone."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.wire = Wire(server)
+        self.live, self.wrong = [], []
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                status, body = self.wire.call('PUT', 'ssh/creds/otp', {'ip': '10.1.2.3'})
+                if status == 200:
+                    self.live.append(body['data']['key'])
+                elif status not in (500, 503):
+                    self.wrong.append((status, body))
+
+
+def one_kill(server):
+    """What went wrong where the keeper was killed under load."""
+    asking = [Asking(server) for _ in range(CLIENTS)]
+    for one in asking:
+        one.start()
+    wait_for(lambda: all(one.live for one in asking), 'passwords are handed out')
+    os.kill(server.keeper, signal.SIGKILL)
+    status = server.process.wait(PATIENCE_S)
+    for one in asking:
+        one.join(PATIENCE_S)
+    wrong = [one.wrong for one in asking if one.wrong]
+    if status != EXIT_KEEPER:
+        wrong.append(f'exit status {status}')
+    server.start()
+    wire = Wire(server)
+    lost = sum(wire.call('PUT', 'ssh/verify', {'otp': one.live[-1]}, token=None)[0] != 200 for one in asking)
+    return wrong + [f'{lost} passwords lost'] * bool(lost)
+
+
+def test_the_server_ends_with_its_keeper(server):
+    """It says so, with a status by which systemd starts both again; what was answered holds."""
+    wrong = [one for _ in range(ROUNDS) for one in one_kill(server)]
+    figure('R36', ROUNDS, len(wrong), 'killed keepers')
+    assert wrong == []
+    assert server.log_text().count('the keeper was killed, so the server ends') == ROUNDS
+
+
+def test_a_keeper_that_dies_while_sealed_ends_the_server_too():
+    server = Server(dev=False, shares=(3, 2))
+    try:
+        server.start(unseal=False)
+        os.kill(server.keeper, signal.SIGKILL)
+        assert server.process.wait(PATIENCE_S) == EXIT_KEEPER
+    finally:
+        server.clean()
+
+
+def test_the_keeper_ends_with_the_server():
+    """However that ends, at whatever moment."""
+    server = Server()
+    try:
+        for how in (server.kill, server.stop, server.kill):
+            server.start()
+            assert is_running(server.keeper)
+            how()
+            assert not is_running(server.keeper)
+    finally:
+        server.clean()
+
+
+# ---- what is where ----------------------------------------------------------
+
+def memory(pid):
+    """The bytes of each mapping that can be read."""
+    with open(f'/proc/{pid}/maps', encoding='ascii') as file:
+        regions = [line.split() for line in file]
+    with open(f'/proc/{pid}/mem', 'rb', buffering=0) as mem:
+        for words in regions:
+            start, end = (int(one, 16) for one in words[0].split('-'))
+            if not words[1].startswith('rw'):
+                continue
+            mem.seek(start)
+            with contextlib.suppress(OSError, ValueError):
+                yield mem.read(end - start)
+
+
+def holds(pid, secret):
+    return any(secret in one for one in memory(pid))
+
+
+def open_blob(key, label, blob):
+    """What server/keeper/wrap.c sealed."""
+    sodium = ctypes.CDLL(ctypes.util.find_library('sodium'))
+    head, nonce, sealed = blob[:1], blob[1:25], blob[25:]
+    plain, n, aad = ctypes.create_string_buffer(len(sealed)), ctypes.c_ulonglong(), head + label
+    assert sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+        plain, ctypes.byref(n), None, sealed, ctypes.c_ulonglong(len(sealed)), aad, ctypes.c_ulonglong(len(aad)), nonce, key) == 0
+    return plain.raw[:n.value]
+
+
+def stored(server, name):
+    with contextlib.closing(sqlite3.connect(f'file:{server.store}?mode=ro', uri=True)) as db:
+        return db.execute('SELECT value FROM kv WHERE key = ?', (name.encode(),)).fetchone()[0][1:]
+
+
+def root_key(server):
+    """R; with one share that share is what it is wrapped under."""
+    return open_blob(base64.b64decode(server.keys[0]), b'sallyport root key', stored(server, 'core/root'))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root reads the memory of such a process')
+def test_the_root_key_is_in_the_keeper_alone(server):
+    """Nor is it there after a seal."""
+    secret = root_key(server)
+    assert len(secret) == 32
+    server.otp()
+    found = {'keeper': holds(server.keeper, secret), 'server': holds(server.process.pid, secret)}
+    figure('R36', 2, [found['keeper'] is False, found['server']].count(True), 'processes searched for the root key')
+    assert found == {'keeper': True, 'server': False}
+    server.api().put('sys/seal')
+    assert not holds(server.keeper, secret)
