@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,49 +14,17 @@
 #define WANTED "assword"
 #define PEER_TIMEOUT_S 5
 
-static struct sockaddr_un
-address_of(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	return addr;
-}
-
-/* Memory-backed, where the machine has such a place for us. */
-static const char *
-base_directory(void)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < 32 &&
-		access(runtime, W_OK) == 0)
-		return runtime;
-	return "/tmp";
-}
-
 int
 askpass_open(struct askpass *askpass, struct err *err)
 {
-	struct sockaddr_un addr;
+	int rc;
 
 	*askpass = (struct askpass){ .fd = -1 };
-	(void)snprintf(askpass->directory, sizeof(askpass->directory),
-		"%s/sallyport-ssh-XXXXXX", base_directory());
-	if (mkdtemp(askpass->directory) == NULL) {
-		askpass->directory[0] = '\0';
-		return err_set_errno(err, "mkdtemp");
-	}
-	(void)snprintf(askpass->path, sizeof(askpass->path), "%s/askpass",
-		askpass->directory);
-	addr = address_of(askpass->path);
-	askpass->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (askpass->fd < 0 ||
-		bind(askpass->fd, (const struct sockaddr *)&addr,
-			sizeof(addr)) != 0 ||
-		listen(askpass->fd, 1) != 0)
-		return err_set_errno(err, "askpass socket");
-	return 0;
+	rc = private_dir_open(&askpass->dir, err);
+	if (rc == 0)
+		rc = private_dir_listen(&askpass->dir, "askpass", askpass->path,
+			&askpass->fd, err);
+	return rc;
 }
 
 void
@@ -66,21 +33,7 @@ askpass_close(struct askpass *askpass)
 	if (askpass->fd >= 0)
 		(void)close(askpass->fd);
 	askpass->fd = -1;
-	if (askpass->path[0] != '\0')
-		(void)unlink(askpass->path);
-	if (askpass->directory[0] != '\0')
-		(void)rmdir(askpass->directory);
-	askpass->path[0] = askpass->directory[0] = '\0';
-}
-
-static bool
-is_our_user(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-		peer.uid == geteuid();
+	private_dir_close(&askpass->dir);
 }
 
 static bool
@@ -101,18 +54,27 @@ asks_for_password(int fd)
 bool
 askpass_serve(struct askpass *askpass, struct secret_view password)
 {
-	const int fd = accept4(askpass->fd, NULL, NULL, SOCK_CLOEXEC);
+	const int fd = private_accept(askpass->fd);
 	bool given = false;
 
 	if (fd < 0)
 		return false;
-	if (is_our_user(fd) && asks_for_password(fd))
+	if (asks_for_password(fd))
 		given = send(fd, password.data, password.len, MSG_NOSIGNAL) ==
 			(ssize_t)password.len;
 	(void)close(fd);
 	if (given)
 		askpass_close(askpass);
 	return given;
+}
+
+static struct sockaddr_un
+address_of(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	return addr;
 }
 
 int

@@ -6,17 +6,16 @@
 #ifndef SALLYPORT_CLIENT_ASKPASS_H
 #define SALLYPORT_CLIENT_ASKPASS_H
 
-#include "lib/err.h"
+#include "client/private_dir.h"
 #include "lib/secret.h"
 
 /* Names the socket to our other self; set for ssh alone. */
 #define ASKPASS_VARIABLE "SALLYPORT_ASKPASS_SOCKET"
-#define ASKPASS_PATH_MAX 108
 
 struct askpass {
-	int fd;                      /* listening; -1: closed */
-	char directory[64];          /* 0700, ours */
-	char path[ASKPASS_PATH_MAX]; /* of the socket in it */
+	int fd; /* listening; -1: closed */
+	struct private_dir dir;
+	char path[PRIVATE_PATH_MAX]; /* of the socket in it */
 };
 
 /* Make the directory and listen. */

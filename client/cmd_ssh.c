@@ -7,25 +7,13 @@
 
 #include "client/commands.h"
 #include "client/flags.h"
-#include "client/output.h"
-#include "client/sshargs.h"
-#include "client/sshrun.h"
-#include "lib/netaddr.h"
+#include "client/ssh_call.h"
 
-struct ssh_options {
-	const char *mode, *role, *mount_point;
-	bool no_exec, use_sshpass;
-	const char *strict, *known_hosts, *executable;
-	const char *public_key_path, *private_key_path;
-	const char *host_key_mount_point, *host_key_hostnames;
-	const char *valid_principals;
-};
-
-#define CA_ONLY "Only for -mode=ca."
+#define IN_CA_MODE "With -mode=ca: "
 
 static const struct flag ssh_flags[] = {
 	TEXT_FLAG(struct ssh_options, mode, "mode",
-		.help = "Kind of credential: otp."),
+		.help = "Kind of credential: otp or ca."),
 	TEXT_FLAG(struct ssh_options, role, "role",
 		.help = "Role to ask; looked up by the host's address if left out."),
 	BOOL_FLAG(struct ssh_options, no_exec, "no-exec",
@@ -44,28 +32,20 @@ static const struct flag ssh_flags[] = {
 	BOOL_FLAG(struct ssh_options, use_sshpass, "use-sshpass",
 		.help = "Have sshpass type the password."),
 	TEXT_FLAG(struct ssh_options, public_key_path, "public-key-path",
-		.help = CA_ONLY),
+		.help = IN_CA_MODE
+		"the key to have signed; its private half has the name without \".pub\"."),
 	TEXT_FLAG(struct ssh_options, private_key_path, "private-key-path",
-		.help = CA_ONLY),
+		.help = IN_CA_MODE "the private half of that key."),
 	TEXT_FLAG(struct ssh_options, host_key_mount_point,
 		"host-key-mount-point", .env = "SSH_HOST_KEY_MOUNT_POINT",
-		.help = CA_ONLY),
+		.help = IN_CA_MODE
+		"trust hosts whose keys the CA of this mount signed, and no others."),
 	TEXT_FLAG(struct ssh_options, host_key_hostnames, "host-key-hostnames",
 		.initial = "*", .env = "SSH_HOST_KEY_HOSTNAMES",
-		.help = CA_ONLY),
+		.help = IN_CA_MODE "hosts that this CA is trusted for."),
 	TEXT_FLAG(struct ssh_options, valid_principals, "valid-principals",
-		.help = CA_ONLY),
+		.help = IN_CA_MODE "names to log in as, instead of the user."),
 	FLAG_END,
-};
-
-/* One run of the command. */
-struct ssh_call {
-	struct cli *cli;
-	struct ssh_options *options;
-	struct sshargs args;
-	char ip[NETADDR_TEXT_MAX];
-	const char *mount; /* without slashes */
-	const char *role;
 };
 
 static const char *
@@ -76,17 +56,31 @@ local_user(void)
 	return entry != NULL ? entry->pw_name : "";
 }
 
-/* "~/x" of the path options. */
-static const char *
-expanded(struct cli *cli, const char *path)
+const char *
+ssh_call_path(const struct ssh_call *call, const char *path)
 {
 	const char *home = getenv("HOME");
 	const char *whole = path;
 
 	if (path[0] == '~' && (path[1] == '/' || path[1] == '\0') &&
 		home != NULL)
-		whole = arena_printf(cli->arena, "%s%s", home, path + 1);
+		whole = arena_printf(call->cli->arena, "%s%s", home, path + 1);
 	return whole != NULL ? whole : path;
+}
+
+struct sshrun
+ssh_call_sshrun(const struct ssh_call *call)
+{
+	const struct ssh_options *options = call->options;
+	struct sshrun run = { .executable = options->executable,
+		.strict = options->strict,
+		.known_hosts = ssh_call_path(call, options->known_hosts),
+		.port = "",
+		.words = call->args.words,
+		.n_words = call->args.n_words };
+
+	(void)sigemptyset(&run.old_mask);
+	return run;
 }
 
 /* ---- which role, which mode --------------------------------------------- */
@@ -164,7 +158,8 @@ choose_mode(struct ssh_call *call, const char **ret_mode)
 			    cli->arena, "%s/roles/%s", call->mount, call->role),
 		    NULL, &err)) {
 		(void)cli_fail(
-			"Error reading the role's mode; say -mode=otp", &err);
+			"Error reading the role's mode; say it with -mode",
+			&err);
 		return EXIT_USAGE;
 	}
 	*ret_mode = value_find_str(
@@ -172,153 +167,33 @@ choose_mode(struct ssh_call *call, const char **ret_mode)
 	return EXIT_DONE;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct ssh_call *call);
+} modes[] = {
+	{ "otp", ssh_otp_run },
+	{ "ca", ssh_ca_run },
+};
+
 static int
-check_mode(const char *mode)
+run_mode(struct ssh_call *call, const char *name)
 {
-	if (strcasecmp(mode, "otp") == 0)
-		return EXIT_DONE;
-	if (strcasecmp(mode, "ca") == 0 || strcasecmp(mode, "dynamic") == 0)
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		if (strcasecmp(name, modes[i].name) == 0)
+			return modes[i].run(call);
+	}
+	if (strcasecmp(name, "dynamic") == 0)
 		return cli_usage(
-			"SSH mode %s is not supported yet: use -mode=otp",
-			mode);
-	return cli_usage("Unknown SSH mode: %s", mode);
+			"SSH mode %s is not supported yet: use -mode=otp or -mode=ca",
+			name);
+	return cli_usage("Unknown SSH mode: %s", name);
 }
 
-/* ---- the session -------------------------------------------------------- */
-
+/* A certificate names no host: where the role is known, any alias will do. */
 static bool
-on_path(struct cli *cli, const char *program)
+needs_address(const struct ssh_options *options)
 {
-	const char *path = getenv("PATH");
-
-	while (path != NULL && *path != '\0') {
-		const size_t len = strcspn(path, ":");
-		const char *full = arena_printf(
-			cli->arena, "%.*s/%s", (int)len, path, program);
-
-		if (full != NULL && access(full, X_OK) == 0)
-			return true;
-		path += len + (path[len] == ':');
-	}
-	return false;
-}
-
-static int
-explain_unknown_key(
-	const struct ssh_call *call, const char *name, const char *fate)
-{
-	return cli_usage(
-		"The host key of %s is not known yet, and ssh would ask about it where the\n"
-		"one-time password is typed. %s Do one of these first:\n\n"
-		"  log in to %s once with ssh itself and compare the key that it shows;\n"
-		"  put the key, or a @cert-authority line, into your known_hosts file;\n"
-		"  say -strict-host-key-checking=accept-new to trust the key of this first\n"
-		"  connection.",
-		name, fate, call->args.host);
-}
-
-static void
-show_password(const char *otp)
-{
-	fprintf(stderr,
-		"Vault could not locate \"sshpass\". The OTP code for the session is displayed\n"
-		"below. Enter this code in the SSH password prompt. If you install sshpass,\n"
-		"Vault can automatically perform this step for you.\n");
-	printf("OTP for the session is: %s\n", otp);
-	(void)fflush(stdout);
-}
-
-/* After the session, whatever its end: the password is worth nothing. */
-static int
-revoke_lease(struct ssh_call *call, const char *lease_id, int status)
-{
-	struct value *body = value_object(call->cli->arena);
-	struct err err = { 0 };
-
-	(void)value_set_str(call->cli->arena, body, "lease_id", lease_id);
-	if (cli_call(call->cli, "PUT", "sys/leases/revoke", body, &err))
-		return status;
-	(void)cli_fail("failed to revoke key", &err);
-	return status != 0 ? status : EXIT_SERVER;
-}
-
-static int
-run_session(struct ssh_call *call, struct sshrun *run)
-{
-	const struct value *answer = call->cli->answer.json;
-	const struct value *data = value_find(answer, "data");
-	const struct value *port = value_find(data, "port");
-	const char *otp = value_find_str(data, "key", "");
-	const char *lease_id = value_find_str(answer, "lease_id", "");
-	const bool askpass = sshrun_has_askpass(call->cli, run);
-	const bool sshpass = call->options->use_sshpass ||
-		(!askpass && on_path(call->cli, "sshpass"));
-	const char *name = NULL;
-	int status;
-
-	if (otp[0] == '\0') {
-		(void)cli_usage(
-			"failed to generate credential: vault returned an invalid key");
-		return EXIT_SERVER;
-	}
-	if (call->args.port[0] == '\0' && port != NULL)
-		run->port = output_cell(call->cli, port);
-	/* Only now is the role's port known, and with it the key's name. */
-	if (run->port[0] != '\0' &&
-		sshrun_key_is_unknown(call->cli, run, &name))
-		return revoke_lease(call, lease_id,
-			explain_unknown_key(call, name,
-				"The password was revoked unused."));
-	if (!askpass && !sshpass)
-		show_password(otp);
-	status = sshrun_session(call->cli, run,
-		secret_view_of(otp, strlen(otp)), askpass, sshpass);
-	return revoke_lease(call, lease_id, status);
-}
-
-static bool
-make_credential(struct ssh_call *call)
-{
-	struct cli *cli = call->cli;
-	struct value *body = value_object(cli->arena);
-	struct err err = { 0 };
-
-	(void)value_set_str(cli->arena, body, "username", call->args.user);
-	(void)value_set_str(cli->arena, body, "ip", call->ip);
-	if (cli_call(cli, "PUT",
-		    arena_printf(
-			    cli->arena, "%s/creds/%s", call->mount, call->role),
-		    body, &err) &&
-		cli->answer.json != NULL)
-		return true;
-	(void)cli_fail(
-		"failed to generate credential: failed to get credentials",
-		&err);
-	return false;
-}
-
-static int
-run_otp(struct ssh_call *call)
-{
-	struct ssh_options *options = call->options;
-	struct sshrun run = { .executable = options->executable,
-		.strict = options->strict,
-		.known_hosts = expanded(call->cli, options->known_hosts),
-		.port = "",
-		.words = call->args.words,
-		.n_words = call->args.n_words };
-	const char *name = NULL;
-
-	(void)sigemptyset(&run.old_mask);
-	if (!options->no_exec && call->args.port[0] != '\0' &&
-		sshrun_key_is_unknown(call->cli, &run, &name))
-		return explain_unknown_key(call, name, "No password was made.");
-	if (!make_credential(call))
-		return EXIT_SERVER;
-	if (options->no_exec)
-		return output_secret(call->cli, call->cli->answer.json);
-	sshrun_hold_signals(&run);
-	return run_session(call, &run);
+	return options->role[0] == '\0' || strcasecmp(options->mode, "ca") != 0;
 }
 
 static int
@@ -336,26 +211,29 @@ run_ssh(struct cli *cli, void *options, int argc, char **argv)
 			"Error parsing the ssh command: \"%s\"", err.message);
 	if (call.args.user[0] == '\0')
 		call.args.user = local_user();
-	if (sshargs_resolve(call.args.host, call.ip, &err) != 0)
+	if (needs_address(call.options) &&
+		sshargs_resolve(call.args.host, call.ip, &err) != 0)
 		return cli_usage("Error resolving the ssh hostname: \"%s\"",
 			err.message);
 	call.mount = cli_clean_path(cli, call.options->mount_point);
 	rc = choose_role(&call);
 	if (rc == EXIT_DONE)
 		rc = choose_mode(&call, &mode);
-	if (rc == EXIT_DONE)
-		rc = check_mode(mode);
-	return rc == EXIT_DONE ? run_otp(&call) : rc;
+	return rc == EXIT_DONE ? run_mode(&call, mode) : rc;
 }
 
 const struct command cmd_ssh = {
 	.name = "ssh",
-	.summary = "Log in to a host with a one-time password.",
+	.summary =
+		"Log in to a host with a one-time password or a certificate.",
 	.usage = "[options] [user@]host [ssh options and command]",
 	.text = "  Options of ours come before the host; what stands from the host on is\n"
 		"  ssh's. ssh options may stand before the host behind \"--\".\n\n"
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@10.0.0.7\n"
-		"    $ sallyport ssh -mode=otp -role=otp-web deploy@[fe80::1%eth0]:2222 uptime",
+		"    $ sallyport ssh -mode=otp -role=otp-web deploy@[fe80::1%eth0]:2222 uptime\n"
+		"    $ sallyport ssh -mode=ca -role=ca-ops deploy@web1\n\n"
+		"  With -mode=ca and no key named, a key is made in memory and lives in an\n"
+		"  ssh-agent of this session alone.",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,
 	.args_max = -1,
 	.rows = ssh_flags,

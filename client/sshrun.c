@@ -20,6 +20,7 @@
 #define OUTPUT_MAX 65536
 #define WORDS_MAX 16
 #define NOT_STARTED 127
+#define POLLS 2 /* signals and askpass; an agent's stand behind them */
 
 /* ---- asking ssh about itself -------------------------------------------- */
 
@@ -88,8 +89,8 @@ static char **
 build_words(struct cli *cli, const struct sshrun *run, const char *const *front,
 	size_t n_front)
 {
-	char **words = ARENA_ARRAY(
-		cli->arena, char *, (size_t)run->n_words + n_front + WORDS_MAX);
+	char **words = ARENA_ARRAY(cli->arena, char *,
+		(size_t)run->n_words + run->n_options + n_front + WORDS_MAX);
 	size_t n = 0;
 
 	if (words == NULL)
@@ -98,6 +99,8 @@ build_words(struct cli *cli, const struct sshrun *run, const char *const *front,
 		words[n] = copy(cli, front[n]);
 		n++;
 	}
+	for (size_t i = 0; i < run->n_options; i++)
+		words[n++] = copy(cli, run->options[i]);
 	if (run->known_hosts[0] != '\0')
 		words[n++] = arena_printf(cli->arena,
 			"-o UserKnownHostsFile=%s", run->known_hosts);
@@ -302,12 +305,16 @@ wait_for_ssh(struct session *session)
 	int status = 0;
 
 	for (;;) {
-		struct pollfd fds[] = {
+		struct pollfd fds[POLLS + AGENT_SERVER_POLLS] = {
 			{ .fd = session->signals, .events = POLLIN },
 			{ .fd = session->askpass.fd, .events = POLLIN },
 		};
+		struct agent_server *agent = session->run->agent;
+		const size_t n_agent = agent != NULL
+			? agent_server_polls(agent, fds + POLLS)
+			: 0;
 
-		if (poll(fds, ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, POLLS + n_agent, -1) < 0 && errno != EINTR)
 			return NOT_STARTED;
 		if ((fds[0].revents & POLLIN) != 0 &&
 			take_signal(session, &status))
@@ -315,6 +322,8 @@ wait_for_ssh(struct session *session)
 		if ((fds[1].revents & POLLIN) != 0)
 			(void)askpass_serve(
 				&session->askpass, session->password);
+		if (agent != NULL)
+			agent_server_serve(agent, fds + POLLS, n_agent);
 	}
 	if (WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);

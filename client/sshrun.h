@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "client/agent_server.h"
 #include "client/cli.h"
 
 /* Options of ours that become ssh's (spec/cli.md 4.4, step 3). */
@@ -14,7 +15,10 @@ struct sshrun {
 	const char *port;        /* the server's; "" where the user said one */
 	char **words;            /* the user's own */
 	int n_words;
-	sigset_t old_mask; /* set by sshrun_hold_signals */
+	const char *const *options; /* more of ours, in front of the others */
+	size_t n_options;
+	struct agent_server *agent; /* served while ssh runs; or NULL */
+	sigset_t old_mask;          /* set by sshrun_hold_signals */
 };
 
 /*

@@ -88,26 +88,26 @@ the_socket_lies_in_a_private_directory(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(stat(askpass.directory, &st), 0);
+	assert_int_equal(stat(askpass.dir.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(st.st_uid, geteuid());
 	assert_int_equal(stat(askpass.path, &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
-	assert_int_equal(strncmp(askpass.path, askpass.directory,
-				 strlen(askpass.directory)),
+	assert_int_equal(strncmp(askpass.path, askpass.dir.path,
+				 strlen(askpass.dir.path)),
 		0);
 }
 
 static void
 a_password_prompt_is_answered_once(void **state)
 {
-	char path[sizeof(askpass.path)], directory[sizeof(askpass.directory)];
+	char path[sizeof(askpass.path)], directory[sizeof(askpass.dir.path)];
 	const pid_t pid = ask("bob@h's password: ", geteuid());
 	struct stat st;
 
 	(void)state;
 	memcpy(path, askpass.path, sizeof(path));
-	memcpy(directory, askpass.directory, sizeof(directory));
+	memcpy(directory, askpass.dir.path, sizeof(directory));
 	assert_true(serve());
 	assert_int_equal(status_of(pid), 0);
 	assert_int_equal(askpass.fd, -1);
@@ -147,7 +147,7 @@ another_user_gets_nothing(void **state)
 	/* Kept out by the directory; and where that is open, by the check. */
 	pid = ask("Password: ", NOBODY);
 	assert_int_equal(status_of(pid), 2);
-	assert_int_equal(chmod(askpass.directory, 0755), 0);
+	assert_int_equal(chmod(askpass.dir.path, 0755), 0);
 	assert_int_equal(chmod(askpass.path, 0666), 0);
 	pid = ask("Password: ", NOBODY);
 	assert_false(serve());
@@ -157,11 +157,11 @@ another_user_gets_nothing(void **state)
 static void
 closing_removes_all_and_may_be_repeated(void **state)
 {
-	char directory[sizeof(askpass.directory)];
+	char directory[sizeof(askpass.dir.path)];
 	struct stat st;
 
 	(void)state;
-	memcpy(directory, askpass.directory, sizeof(directory));
+	memcpy(directory, askpass.dir.path, sizeof(directory));
 	askpass_close(&askpass);
 	assert_int_not_equal(stat(directory, &st), 0);
 	askpass_close(&askpass);

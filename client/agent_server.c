@@ -1,0 +1,265 @@
+/*
+ * Connections are served in turn from a poll loop that is somebody else's. A
+ * request is small and its answer too: whoever sends more than a request may
+ * have, or does not take its answer, is put off.
+ */
+#include "client/agent_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/sshwire.h"
+
+/* Message numbers of PROTOCOL.agent. */
+enum {
+	AGENT_FAILURE = 5,
+	REQUEST_IDENTITIES = 11,
+	IDENTITIES_ANSWER = 12,
+	SIGN_REQUEST = 13,
+	SIGN_RESPONSE = 14
+};
+
+#define FLAG_RSA_SHA2_512 4
+#define COMMENT "sallyport"
+#define CONNS_MAX (AGENT_SERVER_POLLS - 1)
+#define REQUEST_MAX 65536
+#define LENGTH 4
+
+struct agent_conn {
+	int fd; /* -1: free */
+	struct buf in;
+};
+
+struct agent_server {
+	int fd;
+	char path[PRIVATE_PATH_MAX];
+	const struct sshkeypair *pair;
+	struct span certificate;
+	struct agent_conn conns[CONNS_MAX];
+};
+
+int
+agent_server_new(const struct private_dir *dir, const struct sshkeypair *pair,
+	struct span certificate, struct agent_server **ret_agent,
+	struct err *err)
+{
+	struct agent_server *agent = calloc(1, sizeof(*agent));
+	int rc;
+
+	if (agent == NULL)
+		return err_set_memory(err);
+	agent->pair = pair;
+	agent->certificate = certificate;
+	for (size_t i = 0; i < CONNS_MAX; i++) {
+		agent->conns[i].fd = -1;
+		buf_init(&agent->conns[i].in, LENGTH + REQUEST_MAX);
+	}
+	rc = private_dir_listen(dir, "agent", agent->path, &agent->fd, err);
+	if (rc == 0)
+		*ret_agent = agent;
+	else
+		free(agent);
+	return rc;
+}
+
+static void
+close_conn(struct agent_conn *conn)
+{
+	if (conn->fd >= 0)
+		(void)close(conn->fd);
+	conn->fd = -1;
+	buf_clear(&conn->in);
+}
+
+void
+agent_server_free(struct agent_server **agent)
+{
+	if (*agent == NULL)
+		return;
+	for (size_t i = 0; i < CONNS_MAX; i++)
+		close_conn(&(*agent)->conns[i]);
+	(void)close((*agent)->fd);
+	free(*agent);
+	*agent = NULL;
+}
+
+const char *
+agent_server_path(const struct agent_server *agent)
+{
+	return agent->path;
+}
+
+/* ---- answers ---------------------------------------------------------- */
+
+static void
+add_identities(const struct agent_server *agent, struct buf *out)
+{
+	(void)buf_add_char(out, IDENTITIES_ANSWER);
+	(void)buf_add_u32be(out, 1);
+	(void)sshwire_add_string(out, agent->certificate);
+	(void)sshwire_add_string(out, span_str(COMMENT));
+}
+
+/* By the certificate, or by the key that it vouches for. */
+static bool
+is_ours(const struct agent_server *agent, struct span key)
+{
+	return span_equal(key, agent->certificate) ||
+		span_equal(key, sshkeypair_public(agent->pair));
+}
+
+/* NULL: whatever the key has. An RSA key signs as ssh asks it to. */
+static const char *
+algorithm_of(struct span key, uint32_t flags)
+{
+	struct sshwire in = sshwire_of(key);
+
+	if (!span_has_prefix(sshwire_string(&in), span_str("ssh-rsa")))
+		return NULL;
+	return (flags & FLAG_RSA_SHA2_512) != 0 ? "rsa-sha2-512" : NULL;
+}
+
+/* False, with nothing added: not our key, or no such request. */
+static bool
+add_signature(
+	const struct agent_server *agent, struct sshwire *in, struct buf *out)
+{
+	const struct span key = sshwire_string(in);
+	const struct span data = sshwire_string(in);
+	const uint32_t flags = sshwire_u32(in);
+	struct buf signature;
+	bool good;
+
+	if (!sshwire_end(in) || !is_ours(agent, key))
+		return false;
+	buf_init(&signature, REQUEST_MAX);
+	good = sshkeypair_sign(agent->pair, algorithm_of(key, flags), false,
+		       data, &signature, NULL) == 0;
+	if (good) {
+		(void)buf_add_char(out, SIGN_RESPONSE);
+		(void)sshwire_add_string(out, buf_span(&signature));
+	}
+	buf_clear(&signature);
+	return good;
+}
+
+int
+agent_server_answer(const struct agent_server *agent, struct span request,
+	struct buf *out, struct err *err)
+{
+	struct sshwire in = sshwire_of(request);
+	const uint8_t type = sshwire_u8(&in);
+
+	if (type == REQUEST_IDENTITIES && sshwire_end(&in))
+		add_identities(agent, out);
+	else if (type != SIGN_REQUEST || !add_signature(agent, &in, out))
+		(void)buf_add_char(out, AGENT_FAILURE);
+	return buf_check(out, err);
+}
+
+/* ---- connections ------------------------------------------------------ */
+
+size_t
+agent_server_polls(const struct agent_server *agent, struct pollfd *fds)
+{
+	size_t n = 0;
+
+	fds[n++] = (struct pollfd){ .fd = agent->fd, .events = POLLIN };
+	for (size_t i = 0; i < CONNS_MAX; i++)
+		fds[n++] = (struct pollfd){ .fd = agent->conns[i].fd,
+			.events = POLLIN };
+	return n;
+}
+
+/* One more than we hold is turned away. */
+static void
+take_connection(struct agent_server *agent)
+{
+	const int fd = private_accept(agent->fd);
+
+	for (size_t i = 0; fd >= 0 && i < CONNS_MAX; i++) {
+		if (agent->conns[i].fd < 0) {
+			agent->conns[i].fd = fd;
+			return;
+		}
+	}
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* The body of the request that stands at the front; false: not all is there. */
+static bool
+whole_request(const struct agent_conn *conn, struct span *ret_body)
+{
+	struct sshwire in = sshwire_of(buf_span(&conn->in));
+
+	*ret_body = sshwire_string(&in);
+	return !in.bad;
+}
+
+static int
+send_answer(int fd, struct span body)
+{
+	struct buf framed;
+	ssize_t sent = -1;
+
+	buf_init(&framed, LENGTH + body.len);
+	if (sshwire_add_string(&framed, body) == 0)
+		sent = send(fd, framed.data, framed.len,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_clear(&framed);
+	return sent == (ssize_t)(LENGTH + body.len) ? 0 : ERR_PEER;
+}
+
+/* Requests that are whole, one after the other. */
+static int
+answer_requests(const struct agent_server *agent, struct agent_conn *conn)
+{
+	struct span body;
+	int rc = 0;
+
+	while (rc == 0 && whole_request(conn, &body)) {
+		struct span rest =
+			span_skip(buf_span(&conn->in), LENGTH + body.len);
+		struct buf answer, left;
+
+		buf_init(&answer, REQUEST_MAX);
+		buf_init(&left, LENGTH + REQUEST_MAX);
+		rc = agent_server_answer(agent, body, &answer, NULL);
+		if (rc == 0)
+			rc = send_answer(conn->fd, buf_span(&answer));
+		if (rc == 0)
+			rc = buf_add_span(&left, rest);
+		buf_clear(&answer);
+		buf_clear(&conn->in);
+		conn->in = left;
+	}
+	return rc;
+}
+
+static void
+serve_conn(const struct agent_server *agent, struct agent_conn *conn)
+{
+	uint8_t bytes[4096];
+	const ssize_t n = recv(conn->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || buf_add(&conn->in, bytes, (size_t)n) != 0 ||
+		answer_requests(agent, conn) != 0)
+		close_conn(conn);
+}
+
+void
+agent_server_serve(
+	struct agent_server *agent, const struct pollfd *fds, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (fds[i].revents != 0)
+			serve_conn(agent, &agent->conns[i - 1]);
+	}
+	if (n > 0 && fds[0].revents != 0)
+		take_connection(agent);
+}

@@ -1,0 +1,136 @@
+/* Our directory: made, filled, and emptied whatever was put there. */
+#include "client/private_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/fsutil.h"
+
+#define WAITING_MAX 8
+
+static const char *
+base_directory(void)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < 32 &&
+		access(runtime, W_OK) == 0)
+		return runtime;
+	return "/tmp";
+}
+
+int
+private_dir_open(struct private_dir *dir, struct err *err)
+{
+	(void)snprintf(dir->path, sizeof(dir->path), "%s/sallyport-ssh-XXXXXX",
+		base_directory());
+	if (mkdtemp(dir->path) != NULL)
+		return 0;
+	dir->path[0] = '\0';
+	return err_set_errno(err, "mkdtemp");
+}
+
+static void
+remove_entries(const char *path)
+{
+	DIR *entries = opendir(path);
+	const struct dirent *entry;
+
+	if (entries == NULL)
+		return;
+	while ((entry = readdir(entries)) != NULL)
+		(void)unlinkat(dirfd(entries), entry->d_name, 0);
+	(void)closedir(entries);
+}
+
+void
+private_dir_close(struct private_dir *dir)
+{
+	if (dir->path[0] == '\0')
+		return;
+	remove_entries(dir->path);
+	(void)rmdir(dir->path);
+	dir->path[0] = '\0';
+}
+
+static int
+path_in(const struct private_dir *dir, const char *name,
+	char ret_path[PRIVATE_PATH_MAX], struct err *err)
+{
+	const int len =
+		snprintf(ret_path, PRIVATE_PATH_MAX, "%s/%s", dir->path, name);
+
+	return len > 0 && len < PRIVATE_PATH_MAX
+		? 0
+		: err_set(err, ERR_LIMIT, 0, "a path is too long");
+}
+
+int
+private_dir_listen(const struct private_dir *dir, const char *name,
+	char ret_path[PRIVATE_PATH_MAX], int *ret_fd, struct err *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int rc = path_in(dir, name, ret_path, err);
+	int fd;
+
+	if (rc != 0)
+		return rc;
+	memcpy(address.sun_path, ret_path, strlen(ret_path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 &&
+		bind(fd, (const struct sockaddr *)&address, sizeof(address)) ==
+			0 &&
+		listen(fd, WAITING_MAX) == 0) {
+		*ret_fd = fd;
+		return 0;
+	}
+	rc = err_set_errno(err, "socket");
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+int
+private_dir_write(const struct private_dir *dir, const char *name,
+	struct span text, char ret_path[PRIVATE_PATH_MAX], struct err *err)
+{
+	int rc = path_in(dir, name, ret_path, err);
+	int fd;
+
+	if (rc != 0)
+		return rc;
+	fd = open(ret_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set_errno(err, "open");
+	rc = fd_write_all(fd, text.data, text.len, err);
+	if (close(fd) != 0 && rc == 0)
+		rc = err_set_errno(err, "close");
+	return rc;
+}
+
+static bool
+is_our_user(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+		peer.uid == geteuid();
+}
+
+int
+private_accept(int listen_fd)
+{
+	const int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0 || is_our_user(fd))
+		return fd;
+	(void)close(fd);
+	return -1;
+}

@@ -1,0 +1,388 @@
+/*
+ * ssh -mode=ca: a public key is signed for the user and the host is shown the
+ * certificate. The key is a named one, or one made for this session, which
+ * never leaves our memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/cert_store.h"
+#include "client/output.h"
+#include "client/ssh_call.h"
+#include "lib/clock.h"
+#include "lib/fsutil.h"
+#include "lib/sshkey.h"
+
+#define OPTIONS_MAX 8
+#define KEY_FILE_MAX 65536
+#define PUBLIC_ENDING ".pub"
+#define SSH_FAILED 255
+
+/* The key that is signed, and what became of it. */
+struct ca_session {
+	struct ssh_call *call;
+	const char *public_path, *private_path; /* of a named key; or NULL */
+	struct sshkeypair *made;                /* else */
+	const char *public_line;
+	struct span public_blob;
+	const char *principals;
+	const char *signed_key;  /* the certificate's line */
+	const char *stored_path; /* where it is kept; NULL: nowhere */
+	struct private_dir dir;
+	struct agent_server *agent;
+	const char *known_hosts;          /* of the CA of hosts; NULL: none */
+	const char *options[OPTIONS_MAX]; /* for ssh */
+	size_t n_options;
+};
+
+/* "<what>: <why>" on standard error; EXIT_SERVER. */
+static int
+fail(const char *what, const char *why)
+{
+	struct err err = { 0 };
+
+	(void)err_set(&err, ERR_PEER, 0, "%s", why);
+	return cli_fail(what, &err);
+}
+
+/* ---- the key ---------------------------------------------------------- */
+
+/* One path names both halves. */
+static int
+find_halves(struct ca_session *session)
+{
+	const struct ssh_options *options = session->call->options;
+	struct arena *arena = session->call->cli->arena;
+	const size_t ending = strlen(PUBLIC_ENDING);
+	const char *public =
+		ssh_call_path(session->call, options->public_key_path);
+	const char *private =
+		ssh_call_path(session->call, options->private_key_path);
+	const size_t len = strlen(public);
+
+	if (private[0] == '\0') {
+		if (len <= ending ||
+			strcmp(public + len - ending, PUBLIC_ENDING) != 0)
+			return cli_usage(
+				"the public key %s does not end in %s: name its private half with "
+				"-private-key-path",
+				public, PUBLIC_ENDING);
+		private = arena_strndup(arena, public, len - ending);
+	}
+	if (public[0] == '\0')
+	public = arena_printf(arena, "%s%s", private, PUBLIC_ENDING);
+	session->public_path = public;
+	session->private_path = private;
+	return public != NULL && private != NULL ? EXIT_DONE : EXIT_SERVER;
+}
+
+static int
+read_named_key(struct ca_session *session)
+{
+	struct arena *arena = session->call->cli->arena;
+	struct err err = { 0 };
+	struct buf text;
+	int rc;
+
+	buf_init(&text, KEY_FILE_MAX);
+	rc = file_read(session->public_path, &text, &err);
+	if (rc == 0)
+		rc = sshkey_parse_line(
+			buf_span(&text), arena, &session->public_blob);
+	if (rc == 0)
+		session->public_line =
+			arena_strndup(arena, text.data, text.len);
+	buf_clear(&text);
+	if (rc == 0 && session->public_line != NULL)
+		return EXIT_DONE;
+	return cli_usage("failed to read public key %s: %s",
+		session->public_path,
+		err.detail[0] != '\0' ? err.detail
+				      : "it is no public key of SSH");
+}
+
+static int
+make_key(struct ca_session *session)
+{
+	struct err err = { 0 };
+
+	if (sshkeypair_generate("ed25519", 0, &session->made, &err) != 0)
+		return cli_fail("failed to make a key", &err);
+	session->public_blob = sshkeypair_public(session->made);
+	session->public_line =
+		sshkey_line(session->call->cli->arena, session->public_blob);
+	return session->public_line != NULL ? EXIT_DONE : EXIT_SERVER;
+}
+
+static int
+choose_key(struct ca_session *session)
+{
+	const struct ssh_options *options = session->call->options;
+	int rc;
+
+	if (options->public_key_path[0] == '\0' &&
+		options->private_key_path[0] == '\0') {
+		if (options->no_exec)
+			return cli_usage(
+				"-no-exec prints the certificate of a key of yours: name one with "
+				"-public-key-path");
+		return make_key(session);
+	}
+	rc = find_halves(session);
+	return rc == EXIT_DONE ? read_named_key(session) : rc;
+}
+
+/* ---- the certificate -------------------------------------------------- */
+
+/* The role's own extensions apply: none are asked for. */
+static int
+ask_for_signature(struct ca_session *session)
+{
+	const struct ssh_call *call = session->call;
+	struct cli *cli = call->cli;
+	struct value *body = value_object(cli->arena);
+	struct err err = { 0 };
+
+	(void)value_set_str(
+		cli->arena, body, "public_key", session->public_line);
+	(void)value_set_str(
+		cli->arena, body, "valid_principals", session->principals);
+	(void)value_set_str(cli->arena, body, "cert_type", "user");
+	if (cli_call(cli, "PUT",
+		    arena_printf(
+			    cli->arena, "%s/sign/%s", call->mount, call->role),
+		    body, &err))
+		return EXIT_DONE;
+	return cli_fail(session->made != NULL
+			? "failed to sign public key"
+			: arena_printf(cli->arena,
+				  "failed to sign public key %s",
+				  session->public_path),
+		&err);
+}
+
+static int
+sign_key(struct ca_session *session)
+{
+	struct cli *cli = session->call->cli;
+	int rc = ask_for_signature(session);
+
+	if (rc != EXIT_DONE)
+		return rc;
+	session->signed_key = value_find_str(
+		value_find(cli->answer.json, "data"), "signed_key", NULL);
+	if (session->signed_key == NULL)
+		return fail("failed to sign public key", "missing signed key");
+	if (session->signed_key[0] == '\0')
+		return fail("failed to sign public key", "signed key is empty");
+	session->signed_key = arena_strdup(cli->arena, session->signed_key);
+	return session->signed_key != NULL ? EXIT_DONE : EXIT_SERVER;
+}
+
+/* A named key's certificate is used again while it is good. */
+static int
+get_certificate(struct ca_session *session)
+{
+	const struct ssh_call *call = session->call;
+	struct arena *arena = call->cli->arena;
+	const struct cert_wanted wanted = {
+		.address = call->cli->options.address,
+		.mount = call->mount,
+		.role = call->role,
+		.principals = session->principals,
+		.key = session->public_blob,
+	};
+	int rc;
+
+	if (session->made != NULL)
+		return sign_key(session);
+	session->stored_path = cert_store_path(arena, &wanted);
+	if (session->stored_path != NULL &&
+		cert_store_is_good(session->stored_path, session->public_blob,
+			clock_wall_ns(clock_system()) / CLOCK_NS_PER_S, arena))
+		return EXIT_DONE;
+	rc = sign_key(session);
+	if (rc == EXIT_DONE && session->stored_path != NULL)
+		cert_store_keep(session->stored_path, session->signed_key);
+	return rc;
+}
+
+/* ---- the CA of hosts -------------------------------------------------- */
+
+/* A line of known_hosts for each key: there are two while a CA changes. */
+static const char *
+authority_lines(struct arena *arena, const char *names, const char *keys)
+{
+	const char *lines = "";
+
+	while (*keys != '\0' && lines != NULL) {
+		const size_t len = strcspn(keys, "\n");
+
+		if (len > 0)
+			lines = arena_printf(arena,
+				"%s@cert-authority %s %.*s\n", lines, names,
+				(int)len, keys);
+		keys += len + (keys[len] == '\n');
+	}
+	return lines;
+}
+
+static int
+get_host_authority(struct ca_session *session)
+{
+	const struct ssh_call *call = session->call;
+	struct cli *cli = call->cli;
+	const char *mount;
+	const char *key;
+	struct err err = { 0 };
+
+	if (call->options->host_key_mount_point[0] == '\0')
+		return EXIT_DONE;
+	mount = cli_clean_path(cli, call->options->host_key_mount_point);
+	if (!cli_call(cli, "GET",
+		    arena_printf(cli->arena, "%s/config/ca", mount), NULL,
+		    &err))
+		return cli_fail("failed to get host signing key", &err);
+	key = value_find_str(
+		value_find(cli->answer.json, "data"), "public_key", NULL);
+	if (key == NULL)
+		return fail("failed to get host signing key",
+			"missing host signing key");
+	if (key[0] == '\0')
+		return fail("failed to get host signing key",
+			"host signing key is empty");
+	session->known_hosts = authority_lines(
+		cli->arena, call->options->host_key_hostnames, key);
+	return session->known_hosts != NULL ? EXIT_DONE : EXIT_SERVER;
+}
+
+/* ---- the session ------------------------------------------------------ */
+
+static void
+add_option(struct ca_session *session, const char *option)
+{
+	session->options[session->n_options++] = option;
+}
+
+/* ssh gets the files of a named key. */
+static int
+show_files(struct ca_session *session, struct err *err)
+{
+	struct arena *arena = session->call->cli->arena;
+	const char *path = session->stored_path;
+	char written[PRIVATE_PATH_MAX];
+	int rc;
+
+	if (path == NULL) {
+		rc = private_dir_write(&session->dir, "id-cert.pub",
+			span_str(session->signed_key), written, err);
+		if (rc != 0)
+			return rc;
+		path = arena_strdup(arena, written);
+	}
+	add_option(session, "-i");
+	add_option(session, session->private_path);
+	add_option(session, arena_printf(arena, "-oCertificateFile=%s", path));
+	return 0;
+}
+
+/* ssh gets an agent that has the made key and nothing else. */
+static int
+show_agent(struct ca_session *session, struct err *err)
+{
+	struct arena *arena = session->call->cli->arena;
+	struct span certificate;
+
+	if (sshkey_parse_line(
+		    span_str(session->signed_key), arena, &certificate) != 0)
+		return err_set(err, ERR_PEER, 0,
+			"the server's certificate cannot be read");
+	if (agent_server_new(&session->dir, session->made, certificate,
+		    &session->agent, err) != 0)
+		return ERR_SYSTEM;
+	add_option(session,
+		arena_printf(arena, "-oIdentityAgent=%s",
+			agent_server_path(session->agent)));
+	add_option(session, "-oIdentitiesOnly=no");
+	return 0;
+}
+
+static int
+prepare(struct ca_session *session, struct sshrun *run, struct err *err)
+{
+	char path[PRIVATE_PATH_MAX];
+	int rc = private_dir_open(&session->dir, err);
+
+	if (rc == 0 && session->known_hosts != NULL) {
+		rc = private_dir_write(&session->dir, "known_hosts",
+			span_str(session->known_hosts), path, err);
+		run->known_hosts =
+			arena_strdup(session->call->cli->arena, path);
+		run->strict = "yes";
+	}
+	if (rc == 0)
+		rc = session->made != NULL ? show_agent(session, err)
+					   : show_files(session, err);
+	run->options = session->options;
+	run->n_options = session->n_options;
+	run->agent = session->agent;
+	return rc;
+}
+
+static int
+run_session(struct ca_session *session)
+{
+	const struct ssh_call *call = session->call;
+	struct sshrun run = ssh_call_sshrun(call);
+	struct err err = { 0 };
+	int status;
+
+	sshrun_hold_signals(&run);
+	if (prepare(session, &run, &err) != 0)
+		return cli_fail("failed to prepare the session", &err);
+	status = sshrun_session(
+		call->cli, &run, secret_view_of(NULL, 0), false, false);
+	/* Perhaps it was refused: the next run asks for another. */
+	if (status == SSH_FAILED && session->stored_path != NULL)
+		(void)unlink(session->stored_path);
+	return status;
+}
+
+static int
+log_in(struct ca_session *session)
+{
+	int rc = get_certificate(session);
+
+	if (rc == EXIT_DONE)
+		rc = get_host_authority(session);
+	return rc == EXIT_DONE ? run_session(session) : rc;
+}
+
+static int
+print_certificate(struct ca_session *session)
+{
+	struct cli *cli = session->call->cli;
+	const int rc = sign_key(session);
+
+	return rc == EXIT_DONE ? output_secret(cli, cli->answer.json) : rc;
+}
+
+int
+ssh_ca_run(struct ssh_call *call)
+{
+	struct ca_session session = { .call = call };
+	int rc;
+
+	session.principals = call->options->valid_principals[0] != '\0'
+		? call->options->valid_principals
+		: call->args.user;
+	rc = choose_key(&session);
+	if (rc == EXIT_DONE)
+		rc = call->options->no_exec ? print_certificate(&session)
+					    : log_in(&session);
+	agent_server_free(&session.agent);
+	private_dir_close(&session.dir);
+	sshkeypair_free(&session.made);
+	return rc;
+}

@@ -1,0 +1,302 @@
+/* The private agent: what it answers, over its socket and off it. */
+#include "client/agent_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/sshkey.h"
+
+#define CERTIFICATE span_str("a certificate")
+#define DATA span_str("what ssh wants signed")
+#define FAILURE 5
+#define IDENTITIES 11
+#define IDENTITIES_ANSWER 12
+#define SIGN 13
+#define SIGNATURE 14
+
+static struct private_dir dir;
+static struct sshkeypair *pair;
+static struct agent_server *agent;
+static struct err err;
+
+static int
+start_with(const char *type, unsigned bits)
+{
+	if (sshkeypair_generate(type, bits, &pair, &err) != 0)
+		return -1;
+	if (private_dir_open(&dir, &err) != 0)
+		return -1;
+	return agent_server_new(&dir, pair, CERTIFICATE, &agent, &err);
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	return start_with("ed25519", 0);
+}
+
+static int
+start_rsa(void **state)
+{
+	(void)state;
+	return start_with("rsa", 2048);
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	agent_server_free(&agent);
+	private_dir_close(&dir);
+	sshkeypair_free(&pair);
+	return 0;
+}
+
+static void
+make_sign_request(struct span key, uint32_t flags, struct buf *out)
+{
+	buf_init(out, 65536);
+	(void)buf_add_char(out, SIGN);
+	(void)sshwire_add_string(out, key);
+	(void)sshwire_add_string(out, DATA);
+	(void)buf_add_u32be(out, flags);
+}
+
+/* The type of the answer to a request; the rest of it into answer. */
+static uint8_t
+ask(struct span request, struct buf *answer, struct sshwire *ret_rest)
+{
+	buf_init(answer, 65536);
+	assert_int_equal(agent_server_answer(agent, request, answer, &err), 0);
+	*ret_rest = sshwire_of(buf_span(answer));
+	return sshwire_u8(ret_rest);
+}
+
+static void
+its_one_identity_is_the_certificate(void **state)
+{
+	const uint8_t request = IDENTITIES;
+	struct sshwire in;
+	struct buf answer;
+
+	(void)state;
+	assert_int_equal(
+		ask(span_of(&request, 1), &answer, &in), IDENTITIES_ANSWER);
+	assert_int_equal(sshwire_u32(&in), 1);
+	assert_true(span_equal(sshwire_string(&in), CERTIFICATE));
+	(void)sshwire_string(&in);
+	assert_true(sshwire_end(&in));
+	buf_clear(&answer);
+}
+
+static void
+signs_and_is_verified(struct span as, uint32_t flags, const char *algorithm)
+{
+	struct sshwire in, signature;
+	struct sshkey key;
+	struct buf request, answer;
+	struct span blob;
+	uint8_t ret_flags = 0;
+
+	make_sign_request(as, flags, &request);
+	assert_int_equal(ask(buf_span(&request), &answer, &in), SIGNATURE);
+	blob = sshwire_string(&in);
+	assert_true(sshwire_end(&in));
+	assert_int_equal(sshkey_parse(sshkeypair_public(pair), &key), 0);
+	assert_int_equal(sshkey_verify(&key, blob, DATA, &ret_flags), 0);
+	signature = sshwire_of(blob);
+	assert_true(
+		span_equal(sshwire_string(&signature), span_str(algorithm)));
+	buf_clear(&request);
+	buf_clear(&answer);
+}
+
+static void
+it_signs_by_certificate_and_by_key(void **state)
+{
+	(void)state;
+	signs_and_is_verified(CERTIFICATE, 0, "ssh-ed25519");
+	signs_and_is_verified(sshkeypair_public(pair), 0, "ssh-ed25519");
+}
+
+static void
+an_rsa_key_signs_as_ssh_asks(void **state)
+{
+	(void)state;
+	signs_and_is_verified(sshkeypair_public(pair), 4, "rsa-sha2-512");
+	signs_and_is_verified(sshkeypair_public(pair), 2, "rsa-sha2-256");
+}
+
+static void
+other_keys_and_requests_are_refused(void **state)
+{
+	struct sshwire in;
+	struct buf request, answer;
+
+	(void)state;
+	make_sign_request(span_str("another key"), 0, &request);
+	assert_int_equal(ask(buf_span(&request), &answer, &in), FAILURE);
+	buf_clear(&request);
+	buf_clear(&answer);
+	for (int type = 0; type < 256; type++) {
+		const uint8_t byte = (uint8_t)type;
+		const uint8_t got = ask(span_of(&byte, 1), &answer, &in);
+
+		assert_int_equal(
+			got, type == IDENTITIES ? IDENTITIES_ANSWER : FAILURE);
+		buf_clear(&answer);
+	}
+}
+
+static void
+a_request_cut_short_or_too_long_is_refused(void **state)
+{
+	struct sshwire in;
+	struct buf request, answer;
+
+	(void)state;
+	make_sign_request(CERTIFICATE, 0, &request);
+	for (size_t len = 0; len < request.len; len++) {
+		assert_int_equal(
+			ask(span_of(request.data, len), &answer, &in), FAILURE);
+		buf_clear(&answer);
+	}
+	(void)buf_add_char(&request, 0);
+	assert_int_equal(ask(buf_span(&request), &answer, &in), FAILURE);
+	buf_clear(&request);
+	buf_clear(&answer);
+}
+
+/* ---- over the socket -------------------------------------------------- */
+
+static int
+connect_to_it(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *path = agent_server_path(agent);
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	assert_int_equal(
+		connect(fd, (const struct sockaddr *)&address, sizeof(address)),
+		0);
+	return fd;
+}
+
+/* What a poll loop does, until nothing is left to do. */
+static void
+serve_all(void)
+{
+	struct pollfd fds[AGENT_SERVER_POLLS];
+
+	for (;;) {
+		const size_t n = agent_server_polls(agent, fds);
+
+		assert_true(n <= AGENT_SERVER_POLLS);
+		if (poll(fds, n, 0) <= 0)
+			return;
+		agent_server_serve(agent, fds, n);
+	}
+}
+
+static const uint8_t list_request[] = { 0, 0, 0, 1, IDENTITIES };
+
+static void
+requests_in_pieces_and_in_heaps_are_answered(void **state)
+{
+	const int fd = connect_to_it();
+	uint8_t answer[4096];
+	ssize_t one, two;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(list_request); i++) {
+		assert_int_equal(send(fd, list_request + i, 1, 0), 1);
+		serve_all();
+	}
+	one = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+	assert_true(one > 5);
+	assert_int_equal(answer[4], IDENTITIES_ANSWER);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			send(fd, list_request, sizeof(list_request), 0),
+			sizeof(list_request));
+	serve_all();
+	two = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+	assert_int_equal(two, 2 * one);
+	(void)close(fd);
+}
+
+static void
+a_request_that_is_too_large_ends_its_connection(void **state)
+{
+	static const uint8_t huge[65536 + 4096] = { 0x7f, 0xff };
+	const int fd = connect_to_it();
+	size_t sent = 0;
+	char byte;
+
+	(void)state;
+	while (sent < sizeof(huge)) {
+		const ssize_t n = send(fd, huge + sent, sizeof(huge) - sent,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			sent += (size_t)n;
+		serve_all();
+		if (n < 0)
+			break;
+	}
+	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) <= 0);
+	(void)close(fd);
+}
+
+static void
+one_connection_too_many_is_turned_away(void **state)
+{
+	int fds[AGENT_SERVER_POLLS];
+	char byte;
+
+	(void)state;
+	for (size_t i = 0; i < AGENT_SERVER_POLLS; i++) {
+		fds[i] = connect_to_it();
+		serve_all();
+	}
+	assert_int_equal(
+		recv(fds[AGENT_SERVER_POLLS - 1], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
+	(void)close(fds[0]);
+	serve_all();
+	fds[0] = connect_to_it();
+	assert_int_equal(send(fds[0], list_request, sizeof(list_request), 0),
+		sizeof(list_request));
+	serve_all();
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 1);
+	for (size_t i = 0; i < AGENT_SERVER_POLLS; i++)
+		(void)close(fds[i]);
+}
+
+#define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, stop)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH(its_one_identity_is_the_certificate, start),
+		WITH(it_signs_by_certificate_and_by_key, start),
+		WITH(an_rsa_key_signs_as_ssh_asks, start_rsa),
+		WITH(other_keys_and_requests_are_refused, start),
+		WITH(a_request_cut_short_or_too_long_is_refused, start),
+		WITH(requests_in_pieces_and_in_heaps_are_answered, start),
+		WITH(a_request_that_is_too_large_ends_its_connection, start),
+		WITH(one_connection_too_many_is_turned_away, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
