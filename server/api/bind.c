@@ -18,6 +18,7 @@
 #define SHOWN_MAX 64             /* bytes of a caller's value in an error */
 #define DURATION_MAX 9223372036L /* s; what 64 bits of ns hold */
 #define NOTES_MAX 900
+#define JSON_TEXT_MAX ((size_t)4 * 1024 * 1024)
 
 /* One conversion under way. */
 struct bind {
@@ -138,14 +139,39 @@ scalar_text(struct bind *bind, const struct value *value, const char *yes,
 	return fail(bind, "expected a string");
 }
 
+/* An object as the text that a caller might have sent in its place. */
+static int
+json_text(struct bind *bind, const struct value *object, const char **ret_text,
+	size_t *ret_len)
+{
+	struct buf buf;
+	int rc;
+
+	buf_init(&buf, JSON_TEXT_MAX);
+	jsonw_value(&buf, object, 0);
+	rc = buf.rc;
+	if (rc == 0) {
+		*ret_text = arena_strndup(bind->arena, buf.data, buf.len);
+		*ret_len = buf.len;
+		rc = *ret_text == NULL ? ERR_MEMORY : 0;
+	}
+	buf_clear(&buf);
+	return rc == ERR_LIMIT ? fail(bind, "too long") : rc;
+}
+
 static int
 to_str(struct bind *bind, const struct value *value, void *slot)
 {
 	const char **text = slot;
 	const char *found = NULL;
 	size_t len;
-	int rc = scalar_text(bind, value, "1", "0", &found, &len);
+	int rc;
 
+	if (value->type == VALUE_OBJECT &&
+		(bind->field->flags & FIELD_JSON) != 0)
+		rc = json_text(bind, value, &found, &len);
+	else
+		rc = scalar_text(bind, value, "1", "0", &found, &len);
 	if (rc == 0)
 		rc = check_len(bind, len);
 	if (rc == 0)
@@ -405,7 +431,7 @@ map_members(struct bind *bind, const struct value *object, struct str_map *map,
 	return 0;
 }
 
-/* "k=v" of a list. */
+/* "k=v", of a list or alone. */
 static int
 map_pair(struct bind *bind, const struct value *item, struct str_map *map,
 	size_t *total)
@@ -418,7 +444,7 @@ map_pair(struct bind *bind, const struct value *item, struct str_map *map,
 	if (rc != 0)
 		return rc;
 	equals = strchr(text, '=');
-	if (equals == NULL) {
+	if (equals == NULL || equals == text) {
 		(void)snprintf(bind->why, sizeof(bind->why),
 			"invalid key pair \"%.64s\"", text);
 		return ERR_INPUT;
@@ -437,8 +463,8 @@ map_room(const struct value *value)
 {
 	size_t n = 0;
 
-	if (value->type == VALUE_OBJECT)
-		return value->n;
+	if (value->type != VALUE_LIST)
+		return value->type == VALUE_OBJECT ? value->n : 1;
 	VALUE_EACH (item, value)
 		n += item->type == VALUE_OBJECT ? item->n : 1;
 	return n;
@@ -451,8 +477,6 @@ to_map(struct bind *bind, const struct value *value, void *slot)
 	size_t total = 0, room;
 	int rc = 0;
 
-	if (value->type != VALUE_OBJECT && value->type != VALUE_LIST)
-		return fail(bind, "expected an object");
 	room = map_room(value);
 	if (room > 0) {
 		map.keys = ARENA_ARRAY(bind->arena, const char *, room);
@@ -462,6 +486,8 @@ to_map(struct bind *bind, const struct value *value, void *slot)
 	}
 	if (value->type == VALUE_OBJECT)
 		rc = map_members(bind, value, &map, &total);
+	else if (value->type != VALUE_LIST)
+		rc = map_pair(bind, value, &map, &total);
 	else
 		VALUE_EACH (item, value) {
 			if (rc == 0 && item->type == VALUE_OBJECT)
@@ -525,7 +551,7 @@ show_value(const struct value *value, char out[SHOWN_MAX + 1])
 	struct span text;
 	size_t i;
 
-	buf_init(&buf, 4 * 1024 * 1024);
+	buf_init(&buf, JSON_TEXT_MAX);
 	if (value->type == VALUE_STRING || value->type == VALUE_NUMBER) {
 		text = value_text(value);
 	} else {
@@ -555,9 +581,9 @@ refuse(struct bind *bind, const struct value *value, struct err *err)
 		return err_set(err, ERR_INPUT, 400,
 			"failed to parse JSON input: field \"%s\": %s",
 			field->name, bind->why);
-	/* Of a list of pairs the bad one is in why, and enough. */
+	/* Of pairs the bad one is in why, and enough. */
 	if (field->type != FIELD_TYPE_SECRET &&
-		(field->type != FIELD_TYPE_MAP || value->type != VALUE_LIST))
+		(field->type != FIELD_TYPE_MAP || value->type == VALUE_OBJECT))
 		show_value(value, shown);
 	return err_set(err, ERR_INPUT, 400,
 		"Field validation failed: error converting input %s for field \"%s\": %s",

@@ -48,7 +48,7 @@ enum field_type {
 	FIELD_TYPE_DURATION, /* int64_t, seconds */
 	FIELD_TYPE_LIST,     /* struct str_list: list, or comma string */
 	FIELD_TYPE_NAMES,    /* struct str_list: a list; a string is one item */
-	FIELD_TYPE_MAP,      /* struct str_map: object of scalars as text */
+	FIELD_TYPE_MAP,      /* struct str_map: object of scalars, or "k=v" */
 	FIELD_TYPE_OBJECT,   /* const struct value *: object as sent, or NULL */
 	FIELD_TYPE_SECRET    /* struct secret_view; always sensitive */
 };
@@ -59,7 +59,8 @@ enum field_flag {
 	FIELD_QUERY = 1 << 2,    /* for documentation: usual as a query */
 	FIELD_HIDDEN = 1 << 3,   /* accepted, in no documentation (old names) */
 	FIELD_SENT = 1 << 4,     /* of a record: taken, never stored or shown */
-	FIELD_STORED = 1 << 5    /* of a record: stored, never taken or shown */
+	FIELD_STORED = 1 << 5,   /* of a record: stored, never taken or shown */
+	FIELD_JSON = 1 << 6      /* STR: an object too, as its JSON text */
 };
 
 struct field {

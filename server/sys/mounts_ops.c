@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "lib/duration.h"
+#include "server/api/bind.h"
 #include "server/api/reply.h"
 #include "server/sys/mount_value.h"
 #include "server/sys/tables.h"
 
 #define AUTH "auth/"
+#define NAMES_LEN_MAX 16384
 
 struct mount_in {
 	const char *type, *description, *plugin_name;
@@ -181,25 +183,58 @@ parse_ttl(const struct value *config, const char *name, const char *what,
 		(const char *)text.data);
 }
 
-static const struct value *
-list_member(const struct value *config, const char *name)
+/*
+ * A list of names, sent as one or as a text with commas; what is not given
+ * leaves *ret_list as it is.
+ */
+static int
+parse_names(const struct value *config, const char *name, struct arena *arena,
+	const struct value **ret_list, struct err *err)
 {
-	const struct value *value = value_find(config, name);
+	const struct field field = {
+		.name = name, .type = FIELD_TYPE_LIST, .len_max = NAMES_LEN_MAX
+	};
+	const struct value *sent = value_find(config, name);
+	struct str_list names = { 0 };
+	int rc;
 
-	return value != NULL && value->type == VALUE_LIST ? value : NULL;
+	if (sent == NULL || sent->type == VALUE_NULL ||
+		(sent->type == VALUE_STRING && sent->len == 0))
+		return 0;
+	rc = bind_value(&field, sent, BIND_WEAK, arena, &names, err);
+	if (rc != 0)
+		return rc;
+	*ret_list = value_of_list(arena, &names);
+	return *ret_list == NULL ? err_set_memory(err) : 0;
 }
 
 /* The settings that mounting and tuning share. */
 static int
-parse_config(const struct value *config, struct mount_wanted *wanted,
-	struct err *err)
+parse_config(const struct value *config, struct arena *arena,
+	struct mount_wanted *wanted, struct err *err)
 {
+	const struct {
+		const char *name;
+		const struct value **list;
+	} lists[] = {
+		{ "audit_non_hmac_request_keys",
+			&wanted->audit_non_hmac_request_keys },
+		{ "audit_non_hmac_response_keys",
+			&wanted->audit_non_hmac_response_keys },
+		{ "passthrough_request_headers",
+			&wanted->passthrough_request_headers },
+		{ "allowed_response_headers",
+			&wanted->allowed_response_headers },
+	};
 	int rc = parse_ttl(config, "default_lease_ttl", "default",
 		&wanted->default_lease_ttl_s, err);
 
 	if (rc == 0)
 		rc = parse_ttl(config, "max_lease_ttl", "max",
 			&wanted->max_lease_ttl_s, err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(lists); i++)
+		rc = parse_names(
+			config, lists[i].name, arena, lists[i].list, err);
 	if (rc != 0)
 		return rc;
 	wanted->force_no_cache =
@@ -207,14 +242,6 @@ parse_config(const struct value *config, struct mount_wanted *wanted,
 	wanted->listing_visibility =
 		value_find_str(config, "listing_visibility", NULL);
 	wanted->token_type = value_find_str(config, "token_type", NULL);
-	wanted->audit_non_hmac_request_keys =
-		list_member(config, "audit_non_hmac_request_keys");
-	wanted->audit_non_hmac_response_keys =
-		list_member(config, "audit_non_hmac_response_keys");
-	wanted->passthrough_request_headers =
-		list_member(config, "passthrough_request_headers");
-	wanted->allowed_response_headers =
-		list_member(config, "allowed_response_headers");
 	return 0;
 }
 
@@ -244,7 +271,7 @@ write_mount(struct req *req, struct reply *reply, struct err *err)
 	if (in->type[0] == '\0')
 		return err_set(err, ERR_INPUT, 400,
 			"backend type must be specified as a string");
-	rc = parse_config(in->config, &wanted, err);
+	rc = parse_config(in->config, req->arena, &wanted, err);
 	if (rc == 0)
 		rc = req_announce(req, err);
 	return rc != 0 ? rc : mounts_add(req->server->mounts, &wanted, err);
@@ -295,7 +322,7 @@ write_tune(struct req *req, struct reply *reply, struct err *err)
 	(void)reply;
 	if (path == NULL)
 		return err_set_memory(err);
-	rc = parse_config(req->data, &changes, err);
+	rc = parse_config(req->data, req->arena, &changes, err);
 	if (rc != 0)
 		return rc;
 	keep_empty_ttl(
@@ -330,6 +357,9 @@ write_remount(struct req *req, struct reply *reply, struct err *err)
 struct tune_in {
 	const char *default_lease_ttl, *max_lease_ttl;
 	const char *description, *listing_visibility, *token_type;
+	struct str_list audit_non_hmac_request_keys,
+		audit_non_hmac_response_keys, passthrough_request_headers,
+		allowed_response_headers;
 };
 
 static const struct field tune_fields[] = {
@@ -342,6 +372,16 @@ static const struct field tune_fields[] = {
 		.doc = "\"\", \"hidden\" or \"unauth\"."),
 	FIELD_STR(struct tune_in, token_type,
 		.doc = "Of an auth method: \"default-service\" or \"service\"."),
+	FIELD_LIST(struct tune_in, audit_non_hmac_request_keys,
+		.len_max = NAMES_LEN_MAX,
+		.doc = "Names whose values stay clear in audit lines of requests."),
+	FIELD_LIST(struct tune_in, audit_non_hmac_response_keys,
+		.len_max = NAMES_LEN_MAX,
+		.doc = "Names whose values stay clear in audit lines of answers."),
+	FIELD_LIST(struct tune_in, passthrough_request_headers,
+		.len_max = NAMES_LEN_MAX, .doc = "Shown again in lists."),
+	FIELD_LIST(struct tune_in, allowed_response_headers,
+		.len_max = NAMES_LEN_MAX, .doc = "Shown again in lists."),
 	FIELD_END,
 };
 

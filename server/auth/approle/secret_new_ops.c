@@ -16,8 +16,9 @@ struct new_in {
 };
 
 #define NEW_FIELDS                                                                                 \
-	FIELD_STR(struct new_in, metadata, .len_max = 16384,                                       \
-		.doc = "A JSON object of texts, as a text; shown in the token's metadata."),       \
+	FIELD_STR(struct new_in, metadata, .flags = FIELD_JSON,                                    \
+		.len_max = 16384,                                                                  \
+		.doc = "A JSON object of texts, or its text; shown in the token's metadata."),     \
 		FIELD_LIST(struct new_in, cidr_list, .len_max = 16384,                             \
 			.doc = "Blocks of addresses that may log in with it, within the role's."), \
 		FIELD_LIST(struct new_in, token_bound_cidrs, .len_max = 16384,                     \

@@ -11,7 +11,7 @@
 #include "server/api/input.h"
 
 struct wide {
-	const char *text, *short_text, *role;
+	const char *text, *short_text, *role, *json;
 	int64_t number, port, ttl;
 	bool on;
 	struct str_list list, names;
@@ -25,6 +25,8 @@ static const struct field wide_fields[] = {
 		.doc = "Text."),
 	FIELD_STR(struct wide, short_text, .len_max = 4, .doc = "Short."),
 	FIELD_STR(struct wide, role, .flags = FIELD_PATH, .doc = "Name."),
+	FIELD_STR(struct wide, json, .flags = FIELD_JSON, .len_max = 20,
+		.doc = "JSON."),
 	FIELD_INT(struct wide, number, .doc = "Number."),
 	FIELD_INT(struct wide, port, .min = 1, .max = 65535, .initial = "22",
 		.doc = "Port."),
@@ -296,6 +298,22 @@ one_string_is_one_name(void **state)
 }
 
 static void
+a_text_of_json_may_be_sent_as_an_object(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		bound("{\"json\":\"{\\\"a\\\":1}\"}")->json, "{\"a\":1}");
+	assert_string_equal(bound("{\"json\":{\"a\":\"\\n\",\"b\":[1]}}")->json,
+		"{\"a\":\"\\n\",\"b\":[1]}");
+	assert_string_equal(bound("{\"json\":{}}")->json, "{}");
+	assert_string_equal(bound("{\"json\":7}")->json, "7");
+	assert_refused("{\"json\":{\"a\":\"12345678901234567890\"}}",
+		"longer than 20 bytes");
+	assert_refused("{\"json\":[]}", "expected a string");
+	assert_refused("{\"text\":{}}", "expected a string");
+}
+
+static void
 maps_hold_scalars_as_text(void **state)
 {
 	const struct wide *in =
@@ -311,7 +329,12 @@ maps_hold_scalars_as_text(void **state)
 	assert_string_equal(in->map.keys[1], "b");
 	assert_string_equal(in->map.values[1], "c=d");
 	assert_int_equal(bound("{\"map\":[]}")->map.n, 0);
-	assert_refused("{\"map\":\"a=b\"}", "expected an object");
+	in = bound("{\"map\":\"a=b=c\"}");
+	assert_int_equal(in->map.n, 1);
+	assert_string_equal(in->map.values[0], "b=c");
+	assert_refused("{\"map\":\"ab\"}", "invalid key pair \"ab\"");
+	assert_refused("{\"map\":\"=b\"}", "invalid key pair \"=b\"");
+	assert_refused("{\"map\":7}", "invalid key pair \"7\"");
 	assert_refused("{\"map\":{\"a\":null}}", "expected a string");
 	assert_refused("{\"map\":{\"a\":[1]}}", "expected a string");
 	assert_refused("{\"map\":[\"ab\"]}", "invalid key pair \"ab\"");
@@ -470,6 +493,7 @@ main(void)
 		CASE(durations_are_seconds_or_go_text),
 		CASE(comma_lists_are_split_and_lists_are_not),
 		CASE(one_string_is_one_name),
+		CASE(a_text_of_json_may_be_sent_as_an_object),
 		CASE(maps_hold_scalars_as_text),
 		CASE(a_secret_never_stands_in_an_error),
 		CASE(a_capture_beats_the_body),
