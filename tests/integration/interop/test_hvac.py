@@ -320,7 +320,7 @@ def test_cert(client, plain):
     auth = works_as(plain, plain.auth.cert.login('staff', cert_pem=tour.alice_cert, key_pem=tour.alice_key))
     assert auth['metadata']['common_name'] == 'alice'
     shown = connect(tour, cert=(tour.alice_cert, tour.alice_key))
-    works_as(shown, shown.auth_tls())
+    works_as(shown, shown.auth.cert.login())
     # Not plain's: its connection is kept, with the certificate.
     with pytest.raises(hvac.exceptions.InvalidRequest, match='client certificate must be supplied'):
         connect(tour).write('auth/cert/login', name='staff')
@@ -383,6 +383,27 @@ def test_entities_aliases_and_groups(client, plain):
     for read in (lambda: identity.read_entity(carol), lambda: identity.read_group(group), lambda: identity.read_entity_alias(alias['id'])):
         with pytest.raises(hvac.exceptions.InvalidPath):
             read()
+
+
+def test_groups_that_a_login_names(client, plain):
+    tour, identity = client.tour, client.secrets.identity
+    client.sys.enable_auth_method('jwt', path='pipelines')
+    client.auth.jwt.configure(jwt_validation_pubkeys=[tour.issuer.pem], path='pipelines')
+    client.auth.jwt.create_role('job', user_claim='user', allowed_redirect_uris=[], bound_audiences=['sallyport'], groups_claim='groups',
+                                path='pipelines')
+    accessor = client.sys.list_auth_methods()['data']['pipelines/']['accessor']
+    group = identity.create_or_update_group('developers', group_type='external', policies=['web'])['data']['id']
+    alias = identity.create_or_update_group_alias('dev', mount_accessor=accessor, canonical_id=group)['data']['id']
+    assert identity.list_group_aliases()['data']['keys'] == [alias] == identity.list_group_aliases(method='GET')['data']['keys']
+    seen = identity.read_group_alias(alias)['data']
+    assert (seen['name'], seen['canonical_id'], seen['mount_accessor']) == ('dev', group, accessor)
+    login = plain.auth.jwt.jwt_login('job', tour.job(user='erin'), path='pipelines')['auth']
+    assert login['identity_policies'] == ['web'] and plain.read('ssh/roles/web')['data']['port'] == 22
+    identity.update_group_alias(alias, 'ops', mount_accessor=accessor, canonical_id=group)
+    assert identity.read_group_alias(alias)['data']['name'] == 'ops'
+    identity.delete_group_alias(alias)
+    with pytest.raises(hvac.exceptions.InvalidPath):
+        identity.read_group_alias(alias)
 
 
 # ---- operating ------------------------------------------------------------
@@ -456,8 +477,7 @@ ABSENT = {
     'read_root_generation_progress start_root_token_generation generate_root cancel_root_generation rotate_encryption_key '
     'read_rekey_progress start_rekey cancel_rekey rekey rekey_multi read_backup_keys cancel_rekey_verify rekey_verify '
     'rekey_verify_multi read_rekey_verify_progress step_down': 'key shares and the root token made anew: with operations',
-    'merge_entities lookup_entity lookup_group create_or_update_group_alias update_group_alias read_group_alias delete_group_alias '
-    'list_group_aliases': 'identity goes as far as templates need it',
+    'merge_entities lookup_entity lookup_group': 'identity goes as far as templates need it',
     'configure_tokens_backend read_tokens_backend_configuration create_named_key read_named_key delete_named_key list_named_keys '
     'rotate_named_key generate_signed_id_token introspect_signed_id_token read_well_known_configurations '
     'read_active_public_keys': 'signed identity tokens',
@@ -484,7 +504,7 @@ def test_no_method_is_left_out():
 @pytest.mark.parametrize('call', [
     lambda client: client.sys.read_root_generation_progress, lambda client: client.sys.read_rekey_progress,
     lambda client: client.sys.rotate_encryption_key,
-    lambda client: client.secrets.identity.list_group_aliases, lambda client: client.secrets.identity.read_tokens_backend_configuration,
+    lambda client: client.sys.cancel_root_generation, lambda client: client.secrets.identity.read_tokens_backend_configuration,
 ], ids=lambda one: one.__code__.co_names[-1])
 def test_what_is_absent_says_so(client, call):
     with pytest.raises(hvac.exceptions.InvalidPath, match='unsupported path'):
