@@ -226,6 +226,7 @@ parse_config(const struct value *config, struct arena *arena,
 		{ "allowed_response_headers",
 			&wanted->allowed_response_headers },
 	};
+
 	int rc = parse_ttl(config, "default_lease_ttl", "default",
 		&wanted->default_lease_ttl_s, err);
 
@@ -242,6 +243,8 @@ parse_config(const struct value *config, struct arena *arena,
 	wanted->listing_visibility =
 		value_find_str(config, "listing_visibility", NULL);
 	wanted->token_type = value_find_str(config, "token_type", NULL);
+	if (wanted->token_type != NULL && wanted->token_type[0] == '\0')
+		wanted->token_type = NULL;
 	return 0;
 }
 
@@ -249,8 +252,9 @@ parse_config(const struct value *config, struct arena *arena,
 static const struct value *
 wanted_options(const struct req *req, const struct mount_in *in)
 {
-	return in->options != NULL ? in->options
-				   : value_find(req->data, "options");
+	const struct value *sent = value_find(req->data, "options");
+
+	return sent != NULL && sent->type == VALUE_NULL ? sent : in->options;
 }
 
 static int

@@ -309,7 +309,7 @@ GOOD = {
     'POST auth/approle/role/{role}': named('role', lambda world: fresh('role'), {}),
     'DELETE auth/approle/role/{role}': named('role', 'approle'),
     'GET auth/approle/role/{role}/role-id': named('role', 'approle'),
-    'POST auth/approle/role/{role}/role-id': named('role', 'approle', {'role_id': 'another'}),
+    'POST auth/approle/role/{role}/role-id': lambda world: ({'role': world.approle()}, {'role_id': fresh('another')}),
     'GET auth/approle/role/{role}/local-secret-ids': named('role', 'approle'),
     **{f'{method} auth/approle/role/{{role}}/{part}': named('role', 'approle', {field: value} if method == 'POST' else None)
        for method in ('GET', 'POST', 'DELETE') for part, (field, value) in APPROLE_PARTS.items()},

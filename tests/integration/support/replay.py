@@ -24,9 +24,9 @@ def fill(value, known):
 
 
 def member(answer, path):
-    """The member at a dotted path; of a name with dots in it they are written |."""
+    """The member at a dotted path."""
     for name in path.split('.'):
-        answer = answer[name.replace('|', '.')]
+        answer = answer[name]
     return answer
 
 
