@@ -6,12 +6,30 @@
 #include <string.h>
 
 #include "lib/glob.h"
+#include "lib/json.h"
 #include "lib/number.h"
 
 #define TIME_MAX 1e12    /* s; nobody's clock goes further */
 #define POINTER_STEP 256 /* bytes of one name in a pointer */
 #define LISTED_MAX 1000  /* groups */
 #define USER_MAX 512     /* bytes of a caller's name */
+
+int
+claims_parse(struct span payload, struct arena *arena, const char *refusal,
+	const struct value **ret_claims, struct err *err)
+{
+	struct value *claims = NULL;
+	struct err why = { 0 };
+	int rc =
+		json_parse(payload, &json_limits_request, arena, &claims, &why);
+
+	if (rc == ERR_MEMORY)
+		return err_set_memory(err);
+	if (rc != 0 || claims->type != VALUE_OBJECT)
+		return err_set(err, ERR_INPUT, 400, "%s", refusal);
+	*ret_claims = claims;
+	return 0;
+}
 
 /* ---- finding ---------------------------------------------------------- */
 

@@ -12,6 +12,13 @@
 #define JWT_SKEW_DEFAULT 60
 
 /*
+ * A token's payload: one JSON object, strict. 400 with the text of refusal
+ * where it is none; ERR_MEMORY.
+ */
+int claims_parse(struct span payload, struct arena *arena, const char *refusal,
+	const struct value **ret_claims, struct err *err);
+
+/*
  * The claim of this name; of a name that begins with '/', what that JSON
  * pointer (RFC 6901) leads to. NULL: there is none.
  */

@@ -1,7 +1,6 @@
 /* login: a signed token, and who it names, become a token of ours. */
 #include <string.h>
 
-#include "lib/json.h"
 #include "lib/jws.h"
 #include "server/auth/jwt/claims.h"
 #include "server/auth/jwt/jwt.h"
@@ -107,7 +106,6 @@ check_signature(
 static int
 open_token(struct attempt *attempt, struct err *err)
 {
-	struct value *claims = NULL;
 	struct err why = { 0 };
 	struct jws jws;
 	int rc = check_signature(attempt, &jws, &why);
@@ -119,15 +117,9 @@ open_token(struct attempt *attempt, struct err *err)
 	if (rc != 0)
 		return err_set(err, rc, 400, "error validating token: %s",
 			why.message);
-	rc = json_parse(jws.payload, &json_limits_request, attempt->req->arena,
-		&claims, &why);
-	if (rc == ERR_MEMORY)
-		return err_set_memory(err);
-	if (rc != 0 || claims->type != VALUE_OBJECT)
-		return err_set(err, ERR_INPUT, 400,
-			"error validating token: its claims are not strict JSON");
-	attempt->claims = claims;
-	return 0;
+	return claims_parse(jws.payload, attempt->req->arena,
+		"error validating token: its claims are not strict JSON",
+		&attempt->claims, err);
 }
 
 /* The role in front of what the claims say. */

@@ -2,7 +2,6 @@
  */
 #include <string.h>
 
-#include "lib/json.h"
 #include "lib/jws.h"
 #include "lib/log.h"
 #include "server/auth/jwt/claims.h"
@@ -119,8 +118,7 @@ static int
 read_token(struct attempt *attempt, struct err *err)
 {
 	const struct secret_view jwt = attempt->in->jwt;
-	struct value *claims = NULL;
-	struct err why = { 0 };
+	const struct value *claims = NULL;
 	struct jws jws;
 	int rc = jws_parse(
 		span_of(jwt.data, jwt.len), attempt->req->arena, &jws, err);
@@ -129,14 +127,10 @@ read_token(struct attempt *attempt, struct err *err)
 		rc = check_signature(attempt, &jws, err);
 	if (rc != 0)
 		return rc;
-	rc = json_parse(jws.payload, &json_limits_request, attempt->req->arena,
-		&claims, &why);
-	if (rc == ERR_MEMORY)
-		return err_set_memory(err);
-	if (rc != 0 || claims->type != VALUE_OBJECT)
-		return err_set(err, ERR_INPUT, 400,
-			"the claims of the jwt are not strict JSON");
-	rc = check_claims(attempt, claims, err);
+	rc = claims_parse(jws.payload, attempt->req->arena,
+		"the claims of the jwt are not strict JSON", &claims, err);
+	if (rc == 0)
+		rc = check_claims(attempt, claims, err);
 	return rc != 0 ? rc : account_of_claims(claims, &attempt->account, err);
 }
 
