@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/api/reply.h"
-#include "server/core/seal.h"
+#include "server/core/token_store.h"
 #include "storage/wrapping.h"
 
 #define KNOWN_ARENA_MAX ((size_t)256 * 1024)
@@ -34,24 +34,19 @@ take_text(struct req *req, struct err *err)
 	return 0;
 }
 
-/* ERR_SEALED where there is no store to look into; err is not set then. */
 static int
 look_up(struct server *server, struct secret_view text, struct arena *arena,
 	struct compiled **ret_ref, const struct token **ret_token,
 	struct err *err)
 {
-	struct barrier *barrier = seal_hold_barrier(server->seal);
-	struct mount *mount = NULL;
-	int rc = ERR_SEALED;
+	struct token_store held;
+	int rc = token_store_hold(server, &held, err);
 
-	if (barrier != NULL)
-		mount = mounts_find(server->mounts, MOUNT_TOKENS);
-	if (mount != NULL)
-		rc = token_find(server->store, barrier, mount->uuid, text,
-			arena, ret_ref, ret_token, err);
-	mount_unref(server->mounts, &mount);
-	if (barrier != NULL)
-		seal_release_barrier(server->seal);
+	if (rc != 0)
+		return rc;
+	rc = token_find(server->store, held.barrier, held.mount->uuid, text,
+		arena, ret_ref, ret_token, err);
+	token_store_release(&held);
 	return rc;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/core/expire.h"
-#include "server/core/seal.h"
+#include "server/core/token_store.h"
 
 /* Wrapping tokens are in nobody's tree; their rows stand here. */
 #define WRAPPING_PATH "wrapping"
@@ -19,26 +19,17 @@ struct wrapping {
 static int
 draw(struct req *req, struct wrapping *made, struct err *err)
 {
-	struct server *server = req->server;
-	struct barrier *barrier = seal_hold_barrier(server->seal);
-	struct mount *tokens = NULL;
-	int rc;
+	struct token_store held;
+	struct token_place place = { .path = WRAPPING_PATH };
+	int rc = token_store_hold(req->server, &held, err);
 
-	if (barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	tokens = mounts_find(server->mounts, MOUNT_TOKENS);
-	if (tokens == NULL) {
-		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
-	} else {
-		const struct token_place place = { .tokens = tokens->uuid,
-			.mount = tokens->uuid,
-			.path = WRAPPING_PATH };
-
-		rc = token_draft(server->store, barrier, &place, SPAN_NONE,
-			&made->draft, err);
-	}
-	mount_unref(server->mounts, &tokens);
-	seal_release_barrier(server->seal);
+	if (rc != 0)
+		return rc;
+	place.tokens = held.mount->uuid;
+	place.mount = held.mount->uuid;
+	rc = token_draft(req->server->store, held.barrier, &place, SPAN_NONE,
+		&made->draft, err);
+	token_store_release(&held);
 	return rc;
 }
 
@@ -186,18 +177,13 @@ int
 wrap_parse(struct req *req, struct secret_view text,
 	struct wrapping_name *ret_name, struct err *err)
 {
-	struct server *server = req->server;
-	struct barrier *barrier = seal_hold_barrier(server->seal);
-	struct mount *tokens = NULL;
-	int rc = ERR_ABSENT;
+	struct token_store held;
+	int rc = token_store_hold(req->server, &held, err);
 
-	if (barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	tokens = mounts_find(server->mounts, MOUNT_TOKENS);
-	if (tokens != NULL)
-		rc = wrapping_parse(barrier, tokens->uuid, text, ret_name);
-	mount_unref(server->mounts, &tokens);
-	seal_release_barrier(server->seal);
+	if (rc != 0)
+		return rc;
+	rc = wrapping_parse(held.barrier, held.mount->uuid, text, ret_name);
+	token_store_release(&held);
 	if (rc == ERR_ABSENT)
 		return wrap_refuse(req, false, err);
 	return rc == 0 ? 0 : err_set(err, rc, 500, "internal error");

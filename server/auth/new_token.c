@@ -6,7 +6,7 @@
 #include "server/api/cap.h"
 #include "server/api/reply.h"
 #include "server/core/expire.h"
-#include "server/core/seal.h"
+#include "server/core/token_store.h"
 #include "storage/token_batch.h"
 
 struct new_token *
@@ -35,16 +35,16 @@ new_token_start(struct req *req, const char *path)
 
 static int
 seal_text(struct new_token *made, const struct token *token,
-	const struct mount *tokens, struct barrier *barrier, struct err *err)
+	const struct token_store *held, struct err *err)
 {
-	return token_batch_seal(barrier, tokens->uuid, token, made->req->arena,
-		&made->text, err);
+	return token_batch_seal(held->barrier, held->mount->uuid, token,
+		made->req->arena, &made->text, err);
 }
 
 /* All of a batch token but its text, which is tried for its size. */
 static int
-draft_batch(struct new_token *made, const struct mount *tokens,
-	struct barrier *barrier, struct err *err)
+draft_batch(
+	struct new_token *made, const struct token_store *held, struct err *err)
 {
 	struct token *token = &made->token, tried;
 
@@ -57,54 +57,37 @@ draft_batch(struct new_token *made, const struct mount *tokens,
 	token->orphan = token->lease.owner.row == 0;
 	tried = *token;
 	tried.entity_id = SOME_ENTITY;
-	return seal_text(made, &tried, tokens, barrier, err);
+	return seal_text(made, &tried, held, err);
 }
 
 static int
-draft(struct new_token *made, const struct mount *tokens,
-	struct barrier *barrier, void *ctx, struct err *err)
+draft(struct new_token *made, struct secret_view custom_id,
+	const struct token_store *held, struct err *err)
 {
-	const struct secret_view *custom_id = ctx;
 	const struct req *req = made->req;
-	const struct token_place place = { .tokens = tokens->uuid,
+	const struct token_place place = { .tokens = held->mount->uuid,
 		.mount = req->mount->uuid,
 		.path = made->path };
 
 	if (made->token.batch)
-		return draft_batch(made, tokens, barrier, err);
+		return draft_batch(made, held, err);
 	made->text = made->draft.text;
-	return token_draft(req->server->store, barrier, &place,
-		span_of(custom_id->data, custom_id->len), &made->draft, err);
-}
-
-typedef int with_tokens_fn(struct new_token *made, const struct mount *tokens,
-	struct barrier *barrier, void *ctx, struct err *err);
-
-/* Run fn with the token store's mount and the barrier held. */
-static int
-with_tokens(
-	struct new_token *made, with_tokens_fn *fn, void *ctx, struct err *err)
-{
-	struct server *server = made->req->server;
-	struct barrier *barrier = seal_hold_barrier(server->seal);
-	struct mount *tokens = NULL;
-	int rc;
-
-	if (barrier == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	tokens = mounts_find(server->mounts, MOUNT_TOKENS);
-	rc = tokens == NULL ? err_set(err, ERR_INTERNAL, 500, "internal error")
-			    : fn(made, tokens, barrier, ctx, err);
-	mount_unref(server->mounts, &tokens);
-	seal_release_barrier(server->seal);
-	return rc;
+	return token_draft(req->server->store, held->barrier, &place,
+		span_of(custom_id.data, custom_id.len), &made->draft, err);
 }
 
 int
 new_token_draft(
 	struct new_token *made, struct secret_view custom_id, struct err *err)
 {
-	return with_tokens(made, draft, &custom_id, err);
+	struct token_store held;
+	int rc = token_store_hold(made->req->server, &held, err);
+
+	if (rc != 0)
+		return rc;
+	rc = draft(made, custom_id, &held, err);
+	token_store_release(&held);
+	return rc;
 }
 
 int
@@ -124,10 +107,16 @@ new_token_insert(struct store_tx *tx, struct new_token *made, struct err *err)
 }
 
 static int
-seal_batch(struct new_token *made, const struct mount *tokens,
-	struct barrier *barrier, UNUSED void *ctx, struct err *err)
+seal_batch(struct new_token *made, struct err *err)
 {
-	return seal_text(made, &made->token, tokens, barrier, err);
+	struct token_store held;
+	int rc = token_store_hold(made->req->server, &held, err);
+
+	if (rc != 0)
+		return rc;
+	rc = seal_text(made, &made->token, &held, err);
+	token_store_release(&held);
+	return rc;
 }
 
 int
@@ -140,7 +129,7 @@ new_token_reply(struct new_token *made, struct reply *reply, struct err *err)
 	if (made->life.capped)
 		req_warn_cap(req, made->life.asked_s, made->life.max_s);
 	if (made->token.batch)
-		rc = with_tokens(made, seal_batch, NULL, err);
+		rc = seal_batch(made, err);
 	else if (lease->expire_s != 0)
 		expire_notice(req->server->expire, lease->expire_s);
 	if (rc != 0)

@@ -1,8 +1,6 @@
 /* capabilities: what a token may do on paths. */
-#include <string.h>
-
 #include "server/api/reply.h"
-#include "server/core/seal.h"
+#include "server/core/token_store.h"
 #include "server/sys/tables.h"
 
 #define LISTED(text) "1 error occurred:\n\t* " text "\n\n"
@@ -103,22 +101,19 @@ find_token(struct req *req, const struct capabilities_in *in,
 	struct compiled **ret_ref, const struct token **ret_token,
 	struct err *err)
 {
-	struct mount *tokens = mounts_find(req->server->mounts, "auth/token/");
-	struct barrier *barrier = seal_hold_barrier(req->server->seal);
-	int rc;
+	struct store *store = req->server->store;
+	struct token_store held;
+	int rc = token_store_hold(req->server, &held, err);
 
-	if (tokens == NULL || barrier == NULL)
-		rc = err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	else if (in->accessor != NULL)
-		rc = token_find_accessor(req->server->store, barrier,
-			tokens->uuid, span_str(in->accessor), ret_ref,
-			ret_token, err);
+	if (rc != 0)
+		return rc;
+	if (in->accessor != NULL)
+		rc = token_find_accessor(store, held.barrier, held.mount->uuid,
+			span_str(in->accessor), ret_ref, ret_token, err);
 	else
-		rc = token_find(req->server->store, barrier, tokens->uuid,
+		rc = token_find(store, held.barrier, held.mount->uuid,
 			in->token, req->arena, ret_ref, ret_token, err);
-	if (barrier != NULL)
-		seal_release_barrier(req->server->seal);
-	mount_unref(req->server->mounts, &tokens);
+	token_store_release(&held);
 	return rc;
 }
 
