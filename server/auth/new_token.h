@@ -5,6 +5,7 @@
 #ifndef SALLYPORT_SERVER_AUTH_NEW_TOKEN_H
 #define SALLYPORT_SERVER_AUTH_NEW_TOKEN_H
 
+#include "server/api/req.h"
 #include "server/auth/token_rules.h"
 
 struct new_token {

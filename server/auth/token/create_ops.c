@@ -3,6 +3,7 @@
 
 #include "server/auth/new_token.h"
 #include "server/auth/token/tables.h"
+#include "server/auth/token/wish.h"
 #include "server/core/identity.h"
 
 #define ORPHAN_PATH "create-orphan"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/auth/token_rules.h"
+#include "server/auth/token/wish.h"
 #include "tests/support/in_arena.h"
 
 /* "a,b" as names; blanks stay. */
