@@ -5,7 +5,7 @@
 
 static const struct op *const ssh_tables[] = { ssh_role_ops,
 	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_lookup_ops,
-	ssh_verify_ops, NULL };
+	ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops, ssh_public_key_ops, NULL };
 
 static const struct record_type *const ssh_records[] = { &ssh_role_record,
 	NULL };

@@ -28,7 +28,7 @@ def made_by(got, route):
     """The secrets of an answer. Ids of identity/ and accessors of mounts are none: paths have them in clear."""
     if route.template.startswith(('identity/', 'sys/auth/', 'sys/mounts/')):
         return []
-    told = got.json if got.body else {}
+    told = got.json or {}
     auth, data = told.get('auth') or {}, told.get('data') or {}
     secrets = [auth.get('client_token'), auth.get('accessor'), data.get('key'), data.get('id'), data.get('accessor')]
     # A lease id is told in clear (core-api 7.2).

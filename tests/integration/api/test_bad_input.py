@@ -71,7 +71,8 @@ def state(wire):
             'entities': each('identity/entity/id'), 'names': data('LIST', 'identity/entity/name'),
             'aliases': data('LIST', 'identity/entity-alias/id'), 'groups': each('identity/group/id'),
             'group aliases': data('LIST', 'identity/group-alias/id'), 'leases': leases, 'accessors': accessors,
-            'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'),
+            'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'), 'ca': data('GET', 'ssh/config/ca'),
+            'issuers': data('LIST', 'ssh/issuers'), 'gone': data('LIST', 'ssh/issuers/deleted'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
 
@@ -461,6 +462,16 @@ ROWS = {
     'POST ssh/creds/{role}': [({'ip': one}, 'Error validating IP') for one in ('192.0.2.1', '11.0.0.0')] + [
         ({'ip': one}, '') for one in ('host.example', '10.0.0.1/32', '010.0.0.1', '10.0.0.1 ', '0x0a000001', '167772161', '')] + [
         ({'ip': '10.0.0.1', 'username': 'root'}, '')],
+    'POST ssh/config/ca': [({'private_key': MARK * 5, 'public_key': MARK * 5}, 'could not parse public_key provided value: '),
+                           ({'private_key': MARK}, 'only one of '), ({'generate_signing_key': False}, 'missing public_key'),
+                           ({'public_key': MARK, 'generate_signing_key': True}, 'public_key and private_key must not'),
+                           ({'key_type': MARK}, 'keys are already configured'), ({}, 'keys are already configured')],
+    'POST ssh/config/ca/rotate': [({'key_type': MARK * 4}, 'unknown ssh key pair algorithm: '), ({'issuer_name': 'a b'}, 'issuer name '),
+                                  ({'key_type': 'rsa', 'key_bits': 1024}, 'refusing to generate weak')],
+    'POST ssh/config/issuers': [({'default': one}, 'error resolving issuer reference: ') for one in (MARK, 'a/b', '..', 'a\nb')] + [
+        ({'default': 'default'}, 'invalid issuer specification'), ({}, 'invalid issuer specification')],
+    'POST ssh/issuers/import': [({'issuer_name': one}, 'issuer name ') for one in ('a/b', '..', '-', 'a\nb')] + [
+        ({'key_type': 'ed25519', 'issuer_name': 'default'}, 'reserved keyword')],
     'POST ssh/verify': [({'otp': one}, 'OTP not found') for one in (
         'x', '', '0' * 36, '00000000-0000-0000-0000-000000000000', 'verify-echo-reques', 'VERIFY-ECHO-REQUEST', 5)],
     'POST ssh/lookup': [({}, 'Missing ip'), ({'ip': MARK * 10}, 'Invalid IP'), ({'ip': '10.0.0.1/8'}, 'Invalid IP')],

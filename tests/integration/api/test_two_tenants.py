@@ -19,7 +19,7 @@ from support.server import Server
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
-       'default_role': 'role', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
+       'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'issuer_name': 'issuer', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -31,6 +31,7 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'auth/token/roles/{role_name}': {'role_name': 'token_role'},
           'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
           'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
+          'config/issuers': {'default': 'issuer'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
@@ -58,6 +59,7 @@ PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 
          'bound_subject', 'bound_audiences', 'bound_claims', 'bound_claims_type', 'claim_mappings', 'expiration_leeway',
          'not_before_leeway', 'clock_skew_leeway', 'certificate', 'allowed_names', 'allowed_common_names', 'allowed_dns_sans',
          'allowed_email_sans', 'allowed_uri_sans', 'allowed_organizational_units', 'required_extensions', 'disable_binding', 'crl',
+         'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
@@ -99,6 +101,8 @@ class Tenant:
         self.role = f'{self.mark}Role'
         server.write_role(self.role, mount=name, default_user=self.mark)
         server.write_role('same', mount=name, default_user=self.mark)
+        made = self.root.post(f'{name}/issuers/import/{self.mark}Ca', {'key_type': 'ed25519'}).data
+        self.issuers = [made['issuer_id'], made['issuer_name']]
         server.mount_auth('userpass', name)
         self.mount_accessor = self.root.get('sys/auth').data[f'{name}/']['accessor']
         self.who = self.new_identity()
@@ -160,7 +164,7 @@ class Tenant:
         return {'mount_accessor': [self.mount_accessor], 'locked': [f'{self.mark}locked'.lower()], 'nonce': [self.nonce], 'signature': [self.signature],
                 'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
-                'role': [self.role], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
+                'role': [self.role], 'issuer': self.issuers, 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
                 'token_role': [self.token_role], 'user': [self.user], 'password': [self.password], 'role_id': [self.role_id],
                 'secret_id': [self.secret_id], 'secret_accessor': [self.secret_accessor]}[kind]
@@ -175,6 +179,8 @@ class Tenant:
                 'roles': root.list(f'{name}/roles').body.partition('"data"')[2],
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
+                'issuers': root.list(f'{name}/issuers').body.partition('"data"')[2],
+                'trusted': root.get(f'{name}/public_key').body, 'gone': root.list(f'{name}/issuers/deleted').status,
                 'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
                 'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,
                 'user': root.get(f'auth/{name}/users/{self.user}').data,

@@ -10,7 +10,8 @@ OPEN = {'GET sys/health', 'GET sys/leader', 'GET sys/seal-status', 'GET sys/init
         'POST sys/internal/specs/openapi', 'GET sys/wrapping/lookup', 'POST sys/wrapping/lookup'}
 OPEN_ELSEWHERE = {'POST ssh/verify', 'POST auth/userpass/login/{username}', 'POST auth/approle/login', 'POST auth/jwt/login',
                   'POST auth/cert/login', 'POST auth/kubernetes/login',
-                  'POST auth/ssh/challenge', 'POST auth/ssh/login'}
+                  'POST auth/ssh/challenge', 'POST auth/ssh/login',
+                  'GET ssh/public_key', 'GET ssh/issuer/{issuer_ref}/public_key'}
 
 
 def test_the_open_routes_are_a_fixed_list(world):

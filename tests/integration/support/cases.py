@@ -51,9 +51,13 @@ class Run:
             for what in self.faults(case):
                 self.wrong.append(f'line {case.line}, {case.section}: {case.text}\n    {what}')
 
-    def fill(self, text):
+    def fill(self, text, in_json=False):
+        def kept(found):
+            value = str(self.kept[found[1]])
+            return json.dumps(value)[1:-1] if in_json else value
+
         text = re.sub(r'\$\((.)\*(\d+)\)', lambda found: found[1] * int(found[2]), text)
-        return re.sub(r'\$([a-z]\w*)', lambda found: str(self.kept[found[1]]), text)
+        return re.sub(r'\$([a-z]\w*)', kept, text)
 
     def faults(self, case):
         call = CALL.fullmatch(case.text if ' -> ' in case.text else case.text + ' -> 2xx')
@@ -77,7 +81,7 @@ class Run:
                     end, value = found.end(), None
                     if check.takes_json:
                         length = json.JSONDecoder().raw_decode(text[end:])[1]
-                        value = json.loads(self.fill(text[end:end + length]))
+                        value = json.loads(self.fill(text[end:end + length], in_json=True))
                         end += length
                     if not check(self, got, value, *found.groups()):
                         yield f'not {text[:end]}'
@@ -92,8 +96,9 @@ def form_faults(got):
     """What no answer may be like (core-api 1.6, 1.7)."""
     if 'Server' in got.headers or int(got.headers.get('Content-Length', 0)) != len(got.body.encode()):
         yield 'a header is wrong'
+    kinds = ('application/json', 'text/plain') if got.status == 200 else ('application/json',)
     if (got.status, got.body) != (400, '') and (
-            got.headers.get('Content-Type'), got.headers.get('Cache-Control')) != ('application/json', 'no-store'):
+            got.headers.get('Content-Type') not in kinds or got.headers.get('Cache-Control') != 'no-store'):
         yield 'no JSON, or to be stored'
     if got.body != '' and (got.body.endswith('\n\n') or not got.body.endswith('\n') and '"openapi"' not in got.body[:20]):
         yield 'does not end in one newline'
@@ -182,11 +187,16 @@ def is_error(run, got, value, how):
 
 
 @check(takes_json=True)
+def is_raw(run, got, value):
+    return got.headers.get('Content-Type') == 'text/plain' and got.body == value
+
+
+@check(takes_json=True)
 def is_value(run, got, value, path, how):
     return fits(value, at(got, path), how == ' =')
 
 
 PLACE = r'([a-z_][\w./-]*)'
 CHECKS = [(r'no body(?!\.)', has_no_body), (r'\[\]', has_no_errors), (r'\[([\w-]+): ([^\]]*)\]', has_header),
-          (rf'keep {PLACE} as (\w+)', keep), (rf'no {PLACE}', is_absent), (r'(wrapped |starting |)(?=")', is_error),
+          (rf'keep {PLACE} as (\w+)', keep), (rf'no {PLACE}', is_absent), (r'raw (?=")', is_raw), (r'(wrapped |starting |)(?=")', is_error),
           (rf'{PLACE}( =|:) ', is_value)]

@@ -51,6 +51,23 @@ class World:
         """So that there is one to read."""
         assert self.api.post(f'{self.mount}/config/zeroaddress', {'roles': [self.role()]}).status == 204
 
+    def ca(self):
+        """So that there is one."""
+        self.issuer()
+
+    def no_ca(self):
+        assert self.api.delete(f'{self.mount}/config/ca').status == 204
+
+    def issuer(self):
+        name = fresh('issuer')
+        assert self.api.post(f'{self.mount}/issuers/import/{name}', ED25519).status == 200
+        return name
+
+    def deleted_issuer(self):
+        id_ = self.api.get(f'{self.mount}/issuer/{self.issuer()}').data['issuer_id']
+        assert self.api.delete(f'{self.mount}/issuer/{id_}').status < 300
+        return id_
+
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
         assert made.status == 200, made
@@ -178,6 +195,7 @@ class World:
 
 POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
+ED25519 = {'key_type': 'ed25519'}
 ADDRESS = {'ip': '10.1.2.3'}
 APPROLE_PARTS = {
     'policies': ('token_policies', ['a']), 'bind-secret-id': ('bind_secret_id', True), 'secret-id-num-uses': ('secret_id_num_uses', 5),
@@ -382,6 +400,22 @@ GOOD = {
     'DELETE {ssh}/roles/{role}': named('role', 'role'),
     'GET {ssh}/config/zeroaddress': body(lambda world: world.zeroaddress()),
     'POST {ssh}/config/zeroaddress': body(lambda world: {'roles': [world.role()]}),
+    'GET {ssh}/config/ca': body(lambda world: world.ca()),
+    'POST {ssh}/config/ca': body(lambda world: world.no_ca() or ED25519),
+    'POST {ssh}/config/ca/rotate': body(lambda world: world.ca() or {'retire_after': '1h', **ED25519}),
+    'GET {ssh}/config/issuers': body(lambda world: world.ca()),
+    'POST {ssh}/config/issuers': body(lambda world: {'default': world.issuer()}),
+    'LIST {ssh}/issuers': body(lambda world: world.ca()),
+    'POST {ssh}/issuers/import': body(lambda world: ED25519),
+    'POST {ssh}/issuers/import/{issuer_name}': named('issuer_name', lambda world: fresh('issuer'), ED25519),
+    'GET {ssh}/issuer/{issuer_ref}': named('issuer_ref', 'issuer'),
+    'POST {ssh}/issuer/{issuer_ref}': lambda world: ({'issuer_ref': world.issuer()}, {'issuer_name': fresh('issuer')}),
+    'DELETE {ssh}/issuer/{issuer_ref}': named('issuer_ref', 'issuer'),
+    'GET {ssh}/issuer/{issuer_ref}/public_key': named('issuer_ref', 'issuer'),
+    'LIST {ssh}/issuers/deleted': lambda world: world.deleted_issuer() and ({}, None),
+    'POST {ssh}/issuers/deleted/{issuer_id}/restore': named('issuer_id', 'deleted_issuer', {}),
+    'DELETE {ssh}/issuers/deleted/{issuer_id}': named('issuer_id', 'deleted_issuer'),
+    'GET {ssh}/public_key': body(lambda world: world.ca()),
     'POST {ssh}/creds/{role}': named('role', 'role', ADDRESS),
     'POST {ssh}/lookup': body(lambda world: ADDRESS),
     'POST {ssh}/verify': body(lambda world: {'otp': world.otp()['data']['key']}),
