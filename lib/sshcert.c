@@ -189,6 +189,13 @@ sshcert_is_principal(enum sshcert_type type, struct span name)
 	return true;
 }
 
+/* OpenSSH takes no certificate with a NUL in one of its texts. */
+static bool
+has_nul(struct span text)
+{
+	return text.len > 0 && memchr(text.data, 0, text.len) != NULL;
+}
+
 static int
 add_principals(struct buf *out, const struct sshcert_parts *parts)
 {
@@ -247,7 +254,8 @@ add_options(struct buf *out, const struct sshcert_option *options, size_t n)
 		qsort(sorted, n, sizeof(*sorted), by_name);
 	buf_init(&list, SSHCERT_BLOB_MAX);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (sorted[i]->name.len == 0 ||
+		if (sorted[i]->name.len == 0 || has_nul(sorted[i]->name) ||
+			has_nul(sorted[i]->value) ||
 			(i > 0 && by_name(&sorted[i - 1], &sorted[i]) == 0))
 			rc = ERR_INPUT;
 		else
@@ -283,7 +291,7 @@ build(const struct sshcert_parts *parts, struct buf *out)
 	int rc;
 
 	if ((parts->type != SSHCERT_USER && parts->type != SSHCERT_HOST) ||
-		sshkey_parse(parts->ca, &ca) != 0)
+		has_nul(parts->key_id) || sshkey_parse(parts->ca, &ca) != 0)
 		return ERR_INPUT;
 	rc = add_subject(out, parts);
 	if (rc != 0)

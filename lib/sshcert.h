@@ -80,8 +80,8 @@ bool sshcert_is_principal(enum sshcert_type type, struct span name);
 /*
  * Append all that the CA signs, from the type's name to the CA's key; options
  * sorted by name. ERR_INPUT for a name twice, too many principals or one that
- * is none, a key that cannot be; ERR_MEMORY, ERR_LIMIT. Nothing is appended
- * then.
+ * is none, a NUL in a text, a key that cannot be; ERR_MEMORY, ERR_LIMIT.
+ * Nothing is appended then.
  */
 int sshcert_build(const struct sshcert_parts *parts, struct buf *out);
 

@@ -19,9 +19,15 @@ struct whole {
 	struct sshcert_option options[2][OPTIONS_MAX];
 };
 
+static bool
+has_nul(struct span text)
+{
+	return text.len > 0 && memchr(text.data, 0, text.len) != NULL;
+}
+
 /* ---- bytes, parts, bytes ---------------------------------------------- */
 
-/* False: there are more than this target has room for. */
+/* False: more than this target has room for, or not made here. */
 static bool
 take_options(struct span rest, struct sshcert_option *options, size_t *ret_n)
 {
@@ -33,6 +39,8 @@ take_options(struct span rest, struct sshcert_option *options, size_t *ret_n)
 		if (!sshcert_next_option(
 			    &rest, &options[n].name, &options[n].value))
 			abort();
+		if (has_nul(options[n].name) || has_nul(options[n].value))
+			return false;
 	}
 	*ret_n = n;
 	return true;
@@ -44,7 +52,7 @@ take_parts(const struct sshcert *cert, struct whole *whole, struct buf *key)
 {
 	struct sshcert_parts *parts = &whole->parts;
 	struct span rest = cert->principals, *name = whole->principals;
-	bool good = cert->nonce.len == 32;
+	bool good = cert->nonce.len == 32 && !has_nul(cert->key_id);
 
 	if (sshkey_build(&cert->key, key) != 0)
 		abort();
@@ -156,7 +164,8 @@ static bool
 are_good_options(const struct sshcert_option *options, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (options[i].name.len == 0)
+		if (options[i].name.len == 0 || has_nul(options[i].name) ||
+			has_nul(options[i].value))
 			return false;
 		for (size_t j = 0; j < i; j++) {
 			if (span_equal(options[i].name, options[j].name))
@@ -169,7 +178,8 @@ are_good_options(const struct sshcert_option *options, size_t n)
 static bool
 are_good(const struct sshcert_parts *parts)
 {
-	bool good = parts->n_principals <= SSHCERT_PRINCIPALS_MAX;
+	bool good = parts->n_principals <= SSHCERT_PRINCIPALS_MAX &&
+		!has_nul(parts->key_id);
 
 	for (size_t i = 0; i < parts->n_principals; i++)
 		good = good &&

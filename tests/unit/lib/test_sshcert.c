@@ -279,6 +279,25 @@ a_name_stands_once(void **state)
 }
 
 static void
+no_text_holds_a_nul(void **state)
+{
+	const struct sshcert_option name = { TEXT("a\0b"), TEXT("x") };
+	const struct sshcert_option value = { TEXT("a"), TEXT("x\0y") };
+	struct sshcert_parts parts = some_parts();
+
+	(void)state;
+	parts.key_id = name.name;
+	assert_int_equal(build(&parts), ERR_INPUT);
+	parts = some_parts();
+	parts.n_critical = parts.n_extensions = 1;
+	parts.critical = &name;
+	assert_int_equal(build(&parts), ERR_INPUT);
+	parts.critical = critical;
+	parts.extensions = &value;
+	assert_int_equal(build(&parts), ERR_INPUT);
+}
+
+static void
 keys_must_be_keys(void **state)
 {
 	struct sshcert_parts parts = some_parts();
@@ -307,9 +326,10 @@ static void
 what_does_not_fit_is_refused(void **state)
 {
 	struct sshcert_parts parts = some_parts();
-	char *huge = calloc(1, SSHCERT_BLOB_MAX);
+	char *huge = malloc(SSHCERT_BLOB_MAX);
 
 	(void)state;
+	memset(huge, 'a', SSHCERT_BLOB_MAX);
 	parts.key_id = span_of(huge, SSHCERT_BLOB_MAX);
 	assert_int_equal(build(&parts), ERR_LIMIT);
 	free(huge);
@@ -325,6 +345,7 @@ main(void)
 		cmocka_unit_test(the_number_of_principals_is_bounded),
 		cmocka_unit_test(a_principal_has_a_form),
 		cmocka_unit_test(a_name_stands_once),
+		cmocka_unit_test(no_text_holds_a_nul),
 		cmocka_unit_test(keys_must_be_keys),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 	};
