@@ -13,6 +13,7 @@
 
 #include "client/flags.h"
 #include "client/preview.h"
+#include "client/say.h"
 #include "client/token_file.h"
 #include "lib/duration.h"
 #include "lib/fsutil.h"
@@ -386,7 +387,7 @@ cli_call_query(struct cli *cli, const char *method, const char *path,
 int
 cli_fail(const char *what, const struct err *err)
 {
-	fprintf(stderr, "%s: %s\n", what, err->message);
+	say_error("%s: %s", what, err->message);
 	return EXIT_SERVER;
 }
 
@@ -396,9 +397,8 @@ cli_usage(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	(void)vfprintf(stderr, fmt, args);
+	say_error_args(fmt, args);
 	va_end(args);
-	(void)fputc('\n', stderr);
 	return EXIT_USAGE;
 }
 

@@ -3,6 +3,7 @@
 
 #include "client/commands.h"
 #include "client/output.h"
+#include "client/say.h"
 
 struct lease_options {
 	int64_t increment; /* s */
@@ -115,8 +116,8 @@ run_revoke(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage(
 			"Specifying -force requires also specifying -prefix");
 	if (wanted->force)
-		fprintf(stderr,
-			"Warning! Force-removing leases can cause Vault to become out of sync with secret engines!\n");
+		say_warning(
+			"Warning! Force-removing leases can cause Vault to become out of sync with secret engines!");
 	if (wanted->prefix)
 		path = wanted->force ? "sys/leases/revoke-force/"
 				     : "sys/leases/revoke-prefix/";

@@ -6,14 +6,14 @@
 #include "client/kv_args.h"
 #include "client/login_methods.h"
 #include "client/output.h"
+#include "client/say.h"
 #include "client/token_file.h"
 
-#define STORED_TEXT                                                                           \
-	"Success! You are now authenticated. The token information displayed below\n"         \
-	"is already stored in the token helper. You do NOT need to run \"sallyport login\"\n" \
-	"again. Future Vault requests will automatically use this token.\n"
-#define NOT_KEPT_TEXT                                                          \
-	"Authentication was successful, but the token was not persisted. The resulting token is shown below for your records.\n\n"
+#define STORED_TEXT                                                            \
+	"Success! You are now authenticated. The token information displayed " \
+	"below is already stored in the token helper. You do NOT need to run " \
+	"\"sallyport login\" again. Future Vault requests will automatically " \
+	"use this token.\n"
 
 struct login_options {
 	const char *method, *path;
@@ -90,8 +90,8 @@ static void
 warn_of_variable(void)
 {
 	if (flags_env("TOKEN") != NULL)
-		fprintf(stderr,
-			"WARNING! The VAULT_TOKEN environment variable is set! The value of this variable will take precedence; if this is unwanted please unset VAULT_TOKEN or update its value accordingly.\n\n");
+		say_warning(
+			"WARNING! The VAULT_TOKEN environment variable is set! The value of this variable will take precedence; if this is unwanted please unset VAULT_TOKEN or update its value accordingly.");
 }
 
 static int
@@ -102,7 +102,7 @@ print_login(struct cli *cli, const struct login_options *wanted)
 	if (wanted->no_print)
 		return EXIT_DONE;
 	if (whole && cli->format == FORMAT_TABLE && !wanted->no_store)
-		printf(STORED_TEXT "\n");
+		say_text(stdout, STORED_TEXT);
 	return output_secret(cli, cli->answer.json);
 }
 
@@ -119,8 +119,10 @@ keep_token(struct cli *cli)
 		warn_of_variable();
 		return EXIT_DONE;
 	}
-	fprintf(stderr, "Error storing token: %s%s%s\n" NOT_KEPT_TEXT,
-		err.message, err.detail[0] != '\0' ? ": " : "", err.detail);
+	say_error("Error storing token: %s%s%s", err.message,
+		err.detail[0] != '\0' ? ": " : "", err.detail);
+	say_warning(
+		"Authentication was successful, but the token was not persisted. The resulting token is shown below for your records.");
 	(void)output_secret(cli, cli->answer.json);
 	return EXIT_SERVER;
 }
@@ -141,8 +143,8 @@ finish(struct cli *cli, const struct login_options *wanted)
 		if (rc != EXIT_DONE)
 			return rc;
 	} else if (!wanted->token_only) {
-		fprintf(stderr,
-			"The token was not stored in token helper. Set the VAULT_TOKEN environment variable or pass the token below with each request to Vault.\n\n");
+		say_warning(
+			"The token was not stored in token helper. Set the VAULT_TOKEN environment variable or pass the token below with each request to Vault.");
 	}
 	return print_login(cli, wanted);
 }
@@ -156,10 +158,12 @@ run_login(struct cli *cli, void *options, int argc, char **argv)
 	struct value *words = NULL;
 	struct err err = { 0 };
 
-	if (method == NULL)
-		return cli_usage(
+	if (method == NULL) {
+		say_long_error(
 			"Unknown auth method: %s. Use \"sallyport auth list\" to see the complete list of auth methods. Additionally, some auth methods are only available via the HTTP API.",
 			wanted->method);
+		return EXIT_USAGE;
+	}
 	if (wanted->token_only) {
 		wanted->no_store = true;
 		cli->options.field = "token";

@@ -72,9 +72,9 @@ print_shares(const struct value *answer, const struct init_options *wanted)
 		printf("Unseal Key %d: %.*s\n", i++, (int)key->len, key->str);
 	printf("\nInitial Root Token: %s\n\n",
 		value_find_str(answer, "root_token", ""));
-	printf("Sallyport initialized with %lld key shares and a key threshold of %lld. Hand the\n"
-	       "shares to different people and keep them safe: they are shown this once, and\n"
-	       "%lld of them are needed after each start or seal.\n",
+	printf("Sallyport initialized with %lld key shares and a key threshold of %lld. Hand\n"
+	       "the shares to different people and keep them safe: they are shown this once,\n"
+	       "and %lld of them are needed after each start or seal.\n",
 		(long long)wanted->shares, (long long)wanted->threshold,
 		(long long)wanted->threshold);
 }

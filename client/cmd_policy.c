@@ -4,6 +4,7 @@
 
 #include "client/commands.h"
 #include "client/output.h"
+#include "client/say.h"
 #include "lib/fsutil.h"
 
 #define POLICY_MAX (1024 * 1024)
@@ -119,7 +120,7 @@ run_write(struct cli *cli, void *options, int argc, char **argv)
 	(void)options;
 	(void)argc;
 	if (read_policy_text(cli, argv[1], &text, &err) != 0) {
-		fprintf(stderr, "Error opening policy file: %s: %s\n", argv[1],
+		say_error("Error opening policy file: %s: %s", argv[1],
 			err.detail);
 		return EXIT_SERVER;
 	}

@@ -4,6 +4,7 @@
 #include "client/commands.h"
 #include "client/kv_args.h"
 #include "client/output.h"
+#include "client/say.h"
 
 static const char *
 what_of(struct cli *cli, const char *verb, const char *path)
@@ -131,7 +132,7 @@ static int
 report_no_list(const struct cli *cli, const char *what, const char *path)
 {
 	if (cli->format == FORMAT_TABLE)
-		fprintf(stderr, "%s %s\n", what, path);
+		say_error("%s %s", what, path);
 	else
 		printf("{}\n");
 	return EXIT_SERVER;

@@ -7,6 +7,7 @@
 
 #include "client/commands.h"
 #include "client/flags.h"
+#include "client/say.h"
 #include "client/ssh_call.h"
 
 #define IN_CA_MODE "With -mode=ca: "
@@ -85,26 +86,31 @@ ssh_call_sshrun(const struct ssh_call *call)
 
 /* ---- which role, which mode --------------------------------------------- */
 
-#define NO_ROLE_WARNING                                                                    \
-	"WARNING: No -role specified. Use -role to tell Vault which ssh role to use\n"     \
-	"for authentication. In the future, you will need to tell Vault which role to\n"   \
-	"use. For now, Vault will attempt to guess based on the API response. This will\n" \
-	"be removed in the Vault 1.1.\n\n"
+#define NO_ROLE_WARNING                                                        \
+	"WARNING: No -role specified. Use -role to tell Vault which ssh role " \
+	"to use for authentication. In the future, you will need to tell "     \
+	"Vault which role to use. For now, Vault will attempt to guess based " \
+	"on the API response. This will be removed in the Vault 1.1."
 
-#define NO_MODE_WARNING                                                                   \
-	"WARNING: No -mode specified. Use -mode to tell Vault which ssh authentication\n" \
-	"mode to use. The role says it this time.\n\n"
+#define NO_MODE_WARNING                                                        \
+	"WARNING: No -mode specified. Use -mode to tell Vault which ssh "      \
+	"authentication mode to use. The role says it this time."
 
 static int
 report_many(const struct value *roles)
 {
-	fprintf(stderr, "Error choosing role: Roles: \"");
+	struct buf names;
+
+	buf_init(&names, CLI_BODY_MAX);
 	VALUE_EACH (role, roles)
-		fprintf(stderr, "%s%.*s", role != roles->first ? ", " : "",
-			(int)role->len, role->str);
-	fprintf(stderr,
-		"\". Several roles match this address.\n"
-		"Select one of them with -role.\n");
+		(void)buf_addf(&names, "%s%.*s",
+			role != roles->first ? ", " : "", (int)role->len,
+			role->str);
+	say_error(
+		"Error choosing role: Roles: \"%s\". Several roles match this address.\n"
+		"Select one of them with -role.",
+		buf_str(&names));
+	buf_clear(&names);
 	return EXIT_USAGE;
 }
 
@@ -120,7 +126,7 @@ choose_role(struct ssh_call *call)
 		call->role = call->options->role;
 		return EXIT_DONE;
 	}
-	fprintf(stderr, NO_ROLE_WARNING);
+	say_warning(NO_ROLE_WARNING);
 	(void)value_set_str(cli->arena, body, "ip", call->ip);
 	if (!cli_call(cli, "PUT",
 		    arena_printf(cli->arena, "%s/lookup", call->mount), body,
@@ -152,7 +158,7 @@ choose_mode(struct ssh_call *call, const char **ret_mode)
 	*ret_mode = call->options->mode;
 	if ((*ret_mode)[0] != '\0')
 		return EXIT_DONE;
-	fprintf(stderr, NO_MODE_WARNING);
+	say_warning(NO_MODE_WARNING);
 	if (!cli_call(cli, "GET",
 		    arena_printf(
 			    cli->arena, "%s/roles/%s", call->mount, call->role),

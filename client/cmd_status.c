@@ -5,6 +5,7 @@
 
 #include "client/commands.h"
 #include "client/output.h"
+#include "client/say.h"
 #include "client/status_table.h"
 
 #define EXIT_SEALED 2
@@ -130,8 +131,8 @@ run_path_help(struct cli *cli, void *options, int argc, char **argv)
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
 		if (err.status != 503)
 			return cli_fail("Error retrieving help", &err);
-		fprintf(stderr,
-			"Error: Vault is sealed.\n\nThe \"path-help\" command requires the Vault to be unsealed so that the mount points of the secret engines are known.\n");
+		say_long_error(
+			"Error: Vault is sealed.\n\nThe \"path-help\" command requires the Vault to be unsealed so that the mount points of the secret engines are known.");
 		return EXIT_SERVER;
 	}
 	openapi = value_find(cli->answer.json, "openapi");

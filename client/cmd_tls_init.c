@@ -10,6 +10,7 @@
 
 #include "client/cli.h"
 #include "client/commands.h"
+#include "client/say.h"
 #include "client/x509make.h"
 #include "lib/fsutil.h"
 
@@ -261,8 +262,8 @@ print_steps(const struct tls_work *work)
 		ca);
 	printf("4. RouterOS: upload ca.crt, then\n\n"
 	       "    /certificate import file-name=ca.crt passphrase=\"\" trusted=yes\n\n");
-	printf("Before the certificate ends in %lld days: make the next with -ca-dir, move the\n"
-	       "two files over the old ones and reload the server.\n",
+	printf("Before the certificate ends in %lld days: make the next with -ca-dir, move\n"
+	       "the two files over the old ones and reload the server.\n",
 		(long long)work->wanted->days);
 }
 
@@ -333,7 +334,7 @@ run_tls_init(struct cli *cli, void *options, int argc, char **argv)
 		rc = print_fingerprint(&work);
 		print_steps(&work);
 	} else {
-		fprintf(stderr, "Error making certificates: %s\n", err.message);
+		say_error("Error making certificates: %s", err.message);
 	}
 	x509make_clear(&work.server);
 	x509make_clear(&work.authority);

@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_WIDTH 24
+#include "client/say.h"
+
+#define COMMAND_WIDTH 20
+#define FLAG_WIDTH 28
+#define HELP_MAX 4096
 
 static void
 print_row(const struct command *command)
 {
-	fprintf(stderr, "    %-*s %s\n", NAME_WIDTH, command->name,
-		command->summary);
+	fprintf(stderr, "    %-*s ", COMMAND_WIDTH, command->name);
+	say_beside(stderr, command->summary, COMMAND_WIDTH + 5);
 }
 
 void
@@ -51,37 +55,49 @@ help_print_group(const char *group)
 }
 
 static void
+print_flag(const struct flag *row)
+{
+	struct buf text;
+
+	buf_init(&text, HELP_MAX);
+	(void)buf_add_str(&text, row->help);
+	if (row->initial != NULL && row->initial[0] != '\0')
+		(void)buf_addf(&text, " Default: %s.", row->initial);
+	if (row->env != NULL)
+		(void)buf_addf(&text, " Also SALLYPORT_%s, VAULT_%s.", row->env,
+			row->env);
+	fprintf(stderr, "  -%-*s ", FLAG_WIDTH, row->name);
+	say_beside(stderr, buf_str(&text), FLAG_WIDTH + 4);
+	buf_clear(&text);
+}
+
+static void
 print_flags(const char *title, const struct flag *rows)
 {
 	if (rows == NULL || rows->name == NULL)
 		return;
 	fprintf(stderr, "\n%s:\n\n", title);
-	for (const struct flag *row = rows; row->name != NULL; row++) {
-		fprintf(stderr, "  -%-*s %s", NAME_WIDTH, row->name, row->help);
-		if (row->initial != NULL && row->initial[0] != '\0')
-			fprintf(stderr, " Default: %s.", row->initial);
-		if (row->env != NULL)
-			fprintf(stderr, " Also SALLYPORT_%s, VAULT_%s.",
-				row->env, row->env);
-		fputc('\n', stderr);
-	}
+	for (const struct flag *row = rows; row->name != NULL; row++)
+		print_flag(row);
 }
 
 void
 help_print_command(const struct command *command)
 {
-	fprintf(stderr, "Usage: sallyport %s %s\n\n  %s\n\n", command->name,
-		command->usage, command->summary);
+	fprintf(stderr, "Usage: sallyport %s %s\n\n  ", command->name,
+		command->usage);
+	say_beside(stderr, command->summary, 2);
+	fputc('\n', stderr);
 	fprintf(stderr, "%s\n", command->text);
 	print_flags("Options", command->rows);
 	if ((command->flags & COMMAND_RAW_ARGS) != 0)
 		return;
 	if ((command->flags & COMMAND_FORMAT) != 0)
 		fprintf(stderr,
-			"\nOutput:\n\n  -%-*s table, json, yaml or raw. Also SALLYPORT_FORMAT, VAULT_FORMAT.\n",
-			NAME_WIDTH, "format");
+			"\nOutput:\n\n  -%-*s table, json, yaml or raw.\n%*sAlso SALLYPORT_FORMAT, VAULT_FORMAT.\n",
+			FLAG_WIDTH, "format", FLAG_WIDTH + 4, "");
 	if ((command->flags & COMMAND_FIELD) != 0)
-		fprintf(stderr, "  -%-*s Print this field alone.\n", NAME_WIDTH,
+		fprintf(stderr, "  -%-*s Print this field alone.\n", FLAG_WIDTH,
 			"field");
 	print_flags("Connection", global_flags);
 }

@@ -15,6 +15,7 @@
 #include "client/cli.h"
 #include "client/flags.h"
 #include "client/help.h"
+#include "client/say.h"
 #include "lib/json.h"
 #include "lib/log.h"
 
@@ -156,6 +157,7 @@ choose_format(struct cli *cli)
 		cli->format = FORMAT_RAW;
 	else
 		return cli_usage("Invalid output format: %s", name);
+	say_table(cli->format == FORMAT_TABLE);
 	return EXIT_DONE;
 }
 
@@ -201,7 +203,7 @@ read_options(
 
 	for (size_t i = 0; i < n; i++) {
 		if (flags_init(&sets[i], &err) != 0) {
-			fprintf(stderr, "%s\n", err.message);
+			say_error("%s", err.message);
 			return EXIT_SERVER;
 		}
 	}
@@ -256,8 +258,8 @@ explain(int argc, char **argv)
 		return argc > 1 && is_help_word(argv[1]) ? EXIT_DONE
 							 : EXIT_USAGE;
 	if (argc > 0 && argv[0][0] == '-' && !is_version_word(argv[0])) {
-		fprintf(stderr,
-			"Invalid flags before the subcommand. If these flags are for the subcommand, please put them after the subcommand.\n\n");
+		say_long_error(
+			"Invalid flags before the subcommand. If these flags are for the subcommand, please put them after the subcommand.\n");
 		help_print_all();
 		return EXIT_USAGE;
 	}
@@ -269,7 +271,7 @@ explain(int argc, char **argv)
 static int
 report_no_call(const struct cli *cli, int rc)
 {
-	fprintf(stderr, "Could not generate %s\n",
+	say_error("Could not generate %s",
 		cli->options.output_curl_string ? "cURL command" : "policy");
 	return rc != EXIT_DONE ? rc : EXIT_USAGE;
 }

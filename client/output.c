@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/say.h"
 #include "client/yaml.h"
 #include "lib/duration.h"
 #include "lib/jsonw.h"
@@ -372,10 +373,10 @@ output_warnings(const struct value *answer)
 	if (warnings == NULL || warnings->type != VALUE_LIST ||
 		warnings->first == NULL)
 		return false;
-	fprintf(stderr,
-		"WARNING! The following warnings were returned from Vault:\n\n");
+	say_warning(
+		"WARNING! The following warnings were returned from Vault:");
 	VALUE_EACH (item, warnings)
-		fprintf(stderr, "  * %.*s\n\n", (int)item->len, item->str);
+		say_warning_item("* %.*s", (int)item->len, item->str);
 	return true;
 }
 

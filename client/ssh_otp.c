@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "client/output.h"
+#include "client/say.h"
 #include "client/ssh_call.h"
 
 /* ---- the session -------------------------------------------------------- */
@@ -42,10 +43,8 @@ explain_unknown_key(
 static void
 show_password(const char *otp)
 {
-	fprintf(stderr,
-		"Vault could not locate \"sshpass\". The OTP code for the session is displayed\n"
-		"below. Enter this code in the SSH password prompt. If you install sshpass,\n"
-		"Vault can automatically perform this step for you.\n");
+	say_warning(
+		"Vault could not locate \"sshpass\". The OTP code for the session is displayed below. Enter this code in the SSH password prompt. If you install sshpass, Vault can automatically perform this step for you.");
 	printf("OTP for the session is: %s\n", otp);
 	(void)fflush(stdout);
 }

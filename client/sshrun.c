@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "client/askpass.h"
+#include "client/say.h"
 #include "lib/fsutil.h"
 
 #define OUTPUT_MAX 65536
@@ -438,7 +439,6 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 	if (!ran)
 		return EXIT_SERVER;
 	if (status != 0)
-		fprintf(stderr, "failed to run ssh command: exit status %d\n",
-			status);
+		say_error("failed to run ssh command: exit status %d", status);
 	return status;
 }

@@ -1,0 +1,202 @@
+/* Colour and width of what people read. */
+#include "client/say.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "client/flags.h"
+
+#define TEXT_MAX ((size_t)64 * 1024 * 1024)
+#define RED "\033[91m"
+#define YELLOW "\033[93m"
+#define PLAIN "\033[0m"
+#define ITEM_INDENT 2
+
+static enum { UNKNOWN, TABLE, NO_TABLE } form;
+
+void
+say_table(bool table)
+{
+	form = table ? TABLE : NO_TABLE;
+}
+
+static bool
+is_table(void)
+{
+	const char *format = flags_env("FORMAT");
+
+	if (form != UNKNOWN)
+		return form == TABLE;
+	return format == NULL || strcasecmp(format, "table") == 0;
+}
+
+static bool
+has_colour(void)
+{
+	const char *none = getenv("NO_COLOR");
+
+	return is_table() && (none == NULL || none[0] == '\0') &&
+		flags_env("CLI_NO_COLOR") == NULL && isatty(STDERR_FILENO) == 1;
+}
+
+/* ---- lines -------------------------------------------------------------- */
+
+/* Columns of a text: each UTF-8 character has one. */
+static size_t
+width(struct span text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += (text.data[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static size_t
+count_blanks(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.len && text.data[n] == ' ')
+		n++;
+	return n;
+}
+
+static size_t
+count_word(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.len && text.data[n] != ' ' && text.data[n] != '\n')
+		n++;
+	return n;
+}
+
+static size_t
+new_line(struct buf *out, size_t indent)
+{
+	(void)buf_addf(out, "\n%*s", (int)indent, "");
+	return indent;
+}
+
+void
+say_wrap(struct buf *out, struct span text, size_t used, size_t indent)
+{
+	bool begins = true; /* a line: nothing to break before */
+
+	while (text.len > 0) {
+		const size_t blanks = count_blanks(text);
+		const struct span rest = span_skip(text, blanks);
+		const struct span word = span_of(rest.data, count_word(rest));
+		const size_t wide = blanks + width(word);
+
+		if (rest.len > 0 && rest.data[0] == '\n') {
+			used = new_line(out, rest.len > 1 ? indent : 0);
+			begins = true;
+			text = span_skip(rest, 1);
+			continue;
+		}
+		if (!begins && used + wide > SAY_COLUMNS) {
+			used = new_line(out, indent) + width(word);
+		} else {
+			(void)buf_addf(out, "%*s", (int)blanks, "");
+			used += wide;
+		}
+		(void)buf_add_span(out, word);
+		begins = false;
+		text = span_skip(rest, word.len);
+	}
+}
+
+void
+say_beside(FILE *out, const char *text, size_t used)
+{
+	struct buf lines;
+
+	buf_init(&lines, TEXT_MAX);
+	say_wrap(&lines, span_str(text), used, used);
+	fprintf(out, "%s\n", buf_str(&lines));
+	buf_clear(&lines);
+}
+
+void
+say_text(FILE *out, const char *text)
+{
+	say_beside(out, text, 0);
+}
+
+/* ---- errors, warnings ---------------------------------------------------- */
+
+enum layout { AS_IT_IS, WRAPPED, ITEM };
+
+static void
+say(const char *colour, enum layout layout, const char *fmt, va_list args)
+{
+	const bool with_colour = has_colour();
+	struct buf lines;
+	char *text = NULL;
+
+	buf_init(&lines, TEXT_MAX);
+	if (vasprintf(&text, fmt, args) < 0)
+		return;
+	if (layout == ITEM)
+		(void)buf_addf(&lines, "%*s", ITEM_INDENT, "");
+	if (layout == AS_IT_IS)
+		(void)buf_add_str(&lines, text);
+	else
+		say_wrap(&lines, span_str(text), lines.len, lines.len);
+	fprintf(stderr, "%s%s%s\n", with_colour ? colour : "", buf_str(&lines),
+		with_colour ? PLAIN : "");
+	free(text);
+	buf_clear(&lines);
+}
+
+void
+say_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(RED, AS_IT_IS, fmt, args);
+	va_end(args);
+}
+
+void
+say_error_args(const char *fmt, va_list args)
+{
+	say(RED, AS_IT_IS, fmt, args);
+}
+
+void
+say_long_error(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(RED, WRAPPED, fmt, args);
+	va_end(args);
+}
+
+void
+say_warning(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(YELLOW, WRAPPED, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+void
+say_warning_item(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(YELLOW, ITEM, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
