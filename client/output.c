@@ -13,6 +13,7 @@
 
 #define CELL_MAX (1024 * 1024)
 #define GAP 4
+#define BLANKS " \t\r\n\v\f"
 
 struct table_row {
 	const char *cells[TABLE_COLUMNS_MAX];
@@ -20,6 +21,21 @@ struct table_row {
 };
 
 /* ---- tables ------------------------------------------------------------- */
+
+/* Without blanks and newlines at its ends; "n/a" where nothing is left. */
+static const char *
+trim_cell(struct arena *arena, const char *cell)
+{
+	size_t len;
+
+	cell += strspn(cell, BLANKS);
+	len = strlen(cell);
+	while (len > 0 && strchr(BLANKS, cell[len - 1]) != NULL)
+		len--;
+	if (len == 0)
+		return "n/a";
+	return cell[len] == '\0' ? cell : arena_strndup(arena, cell, len);
+}
 
 void
 table_add(struct table *table, const char *const *cells)
@@ -30,7 +46,7 @@ table_add(struct table *table, const char *const *cells)
 	if (row == NULL)
 		return;
 	for (; n < TABLE_COLUMNS_MAX && cells[n] != NULL; n++)
-		row->cells[n] = cells[n][0] == '\0' ? "n/a" : cells[n];
+		row->cells[n] = trim_cell(table->arena, cells[n]);
 	if (n > table->n_columns)
 		table->n_columns = n;
 	if (table->first == NULL)

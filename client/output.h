@@ -14,7 +14,7 @@ struct table {
 	struct table_row *first, *last;
 };
 
-/* Add a row; cells are borrowed, NULL ends them, "" prints as n/a. */
+/* Add a row; cells are borrowed and trimmed; NULL ends them, "" is n/a. */
 void table_add(struct table *table, const char *const *cells);
 #define TABLE_ADD(table, ...)                                                  \
 	table_add((table), (const char *const[]){ __VA_ARGS__, NULL })
