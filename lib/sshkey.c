@@ -527,3 +527,18 @@ sshkey_verify(const struct sshkey *key, struct span signature, struct span data,
 	*ret_flags = flags;
 	return 0;
 }
+
+int
+sshkey_verify_sha1(
+	const struct sshkey *key, struct span signature, struct span data)
+{
+	struct sshwire in = sshwire_of(signature);
+	struct span algorithm = sshwire_string(&in);
+	struct span inner = sshwire_string(&in);
+
+	if (!sshwire_end(&in) || key->kind->family != FAMILY_RSA ||
+		!is(algorithm, "ssh-rsa") || data.len > SIGNED_MAX ||
+		!verify_rsa(key, "SHA1", inner, data))
+		return ERR_CRYPTO;
+	return 0;
+}

@@ -68,4 +68,11 @@ void sshkey_fingerprint(struct span blob, char out[SSHKEY_FINGERPRINT_MAX]);
 int sshkey_verify(const struct sshkey *key, struct span signature,
 	struct span data, uint8_t *ret_flags);
 
+/*
+ * The same of ssh-rsa, which is SHA-1: to look at one's own that were asked
+ * for, never at somebody else's. ERR_CRYPTO where it is not good.
+ */
+int sshkey_verify_sha1(
+	const struct sshkey *key, struct span signature, struct span data);
+
 #endif

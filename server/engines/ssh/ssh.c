@@ -5,7 +5,8 @@
 
 static const struct op *const ssh_tables[] = { ssh_role_ops,
 	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_lookup_ops,
-	ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops, ssh_public_key_ops, NULL };
+	ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops, ssh_public_key_ops,
+	ssh_sign_ops, ssh_issue_ops, NULL };
 
 static const struct record_type *const ssh_records[] = { &ssh_role_record,
 	NULL };
@@ -15,7 +16,9 @@ const struct mount_type ssh_mount_type = {
 	.description =
 		"The ssh secrets engine gives access to hosts over SSH. A role says which\n"
 		"user may log in to which addresses; a one-time password made under a role\n"
-		"logs in once, and is checked by the host itself through verify.",
+		"logs in once, and is checked by the host itself through verify. A role of\n"
+		"type ca signs keys instead: certificates that users log in with, or that\n"
+		"hosts prove themselves by.",
 	.tables = ssh_tables,
 	.records = ssh_records,
 };

@@ -1,6 +1,5 @@
 """The wall clock steps; leases do not (reliability R26)."""
 import calendar
-import pathlib
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,36 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.cli import run
+from support.clocked import LIBRARY, Clocked
 from support.figures import count, figure
-from support.server import Server, wait_for
+from support.server import wait_for
 from support.wire import Wire
 
-LIBRARY = next(iter(pathlib.Path('/usr/lib').glob('*/faketime/libfaketimeMT.so.1')), None)
 HOUR_S = 3600
 STEPS = count('CLOCK_STEPS', 20, 400)
 LIFE_S = 36000
 SLACK_S = 5
 
 pytestmark = pytest.mark.skipif(LIBRARY is None, reason='libfaketime is not installed')
-
-
-class Clocked(Server):
-    """Its wall clock is the machine's and an offset that the test sets."""
-
-    def __init__(self, **more):
-        super().__init__(**more)
-        self.offset = self.directory / 'offset'
-        self.set_clock(0)
-        self.environment = {'LD_PRELOAD': str(LIBRARY), 'FAKETIME_TIMESTAMP_FILE': str(self.offset),
-                            'FAKETIME_NO_CACHE': '1', 'DONT_FAKE_MONOTONIC': '1', 'FAKETIME_DONT_FAKE_MONOTONIC': '1'}
-
-    def set_clock(self, offset_s):
-        new = self.offset.with_suffix('.new')
-        new.write_text(f'{offset_s:+d}\n')
-        new.rename(self.offset)
-
-    def health_time(self):
-        return self.api(token=None).get('sys/health').json['server_time_utc']
 
 
 @pytest.fixture

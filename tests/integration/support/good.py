@@ -68,6 +68,13 @@ class World:
         assert self.api.delete(f'{self.mount}/issuer/{id_}').status < 300
         return id_
 
+    def ca_role(self):
+        """One that signs, with a CA behind it."""
+        name = fresh('signs')
+        issuer = self.issuer()
+        assert self.api.post(f'{self.mount}/roles/{name}', {**CA_ROLE, 'issuer_ref': issuer}).status == 204
+        return name
+
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
         assert made.status == 200, made
@@ -196,6 +203,7 @@ class World:
 POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
 ED25519 = {'key_type': 'ed25519'}
+CA_ROLE = {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': 'ubuntu', 'default_user': 'ubuntu'}
 ADDRESS = {'ip': '10.1.2.3'}
 APPROLE_PARTS = {
     'policies': ('token_policies', ['a']), 'bind-secret-id': ('bind_secret_id', True), 'secret-id-num-uses': ('secret_id_num_uses', 5),
@@ -416,6 +424,8 @@ GOOD = {
     'POST {ssh}/issuers/deleted/{issuer_id}/restore': named('issuer_id', 'deleted_issuer', {}),
     'DELETE {ssh}/issuers/deleted/{issuer_id}': named('issuer_id', 'deleted_issuer'),
     'GET {ssh}/public_key': body(lambda world: world.ca()),
+    'POST {ssh}/sign/{role}': lambda world: ({'role': world.ca_role()}, {'public_key': world.ssh_key().public}),
+    'POST {ssh}/issue/{role}': lambda world: ({'role': world.ca_role()}, ED25519),
     'POST {ssh}/creds/{role}': named('role', 'role', ADDRESS),
     'POST {ssh}/lookup': body(lambda world: ADDRESS),
     'POST {ssh}/verify': body(lambda world: {'otp': world.otp()['data']['key']}),

@@ -1,0 +1,228 @@
+/* From a wish to a certificate that has passed the gate. */
+#include "server/engines/ssh/cert_issue.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "lib/random.h"
+#include "server/engines/ssh/cert_gate.h"
+#include "server/engines/ssh/issuer.h"
+#include "server/engines/ssh/options.h"
+#include "server/engines/ssh/tables.h"
+#include "server/keeper/keeper.h"
+
+#define NONCE_BYTES 32
+#define CERT_MAX 24000     /* bytes; its line fits SSHKEY_LINE_MAX */
+#define SIGNATURE_MAX 3000 /* of it; the largest RSA key's is 2,048 */
+
+int
+cert_find_role(struct req *req, const char *unknown, struct compiled **ret_ref,
+	const struct ssh_role **ret_role, struct err *err)
+{
+	const char *name = req_capture(req, "role");
+	const void *role = NULL;
+	int rc = record_find(req->server->store, &req->mount->kv,
+		&ssh_role_record, name, ret_ref, &role, err);
+
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return err_set(err, ERR_INPUT, 400, "%s%.256s", unknown, name);
+	}
+	if (rc == 0)
+		*ret_role = role;
+	return rc;
+}
+
+static bool
+is_same_map(const struct str_map *a, const struct str_map *b)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		size_t at = 0;
+
+		while (at < b->n && strcmp(a->keys[i], b->keys[at]) != 0)
+			at++;
+		if (at == b->n || strcmp(a->values[i], b->values[at]) != 0)
+			return false;
+	}
+	return a->n == b->n;
+}
+
+/* extensions under either of its names (requirements.md X11). */
+static int
+settle_extensions(const struct cert_wish *wish, struct cert_asked *ret_asked,
+	struct err *err)
+{
+	*ret_asked = wish->asked;
+	if (wish->extension.n == 0)
+		return 0;
+	if (wish->asked.extensions.n > 0 &&
+		!is_same_map(&wish->asked.extensions, &wish->extension))
+		return err_set(err, ERR_INPUT, 400,
+			"extension and extensions are both given, and differ: they are names of one field");
+	ret_asked->extensions = wish->extension;
+	return 0;
+}
+
+static int
+describe_caller(
+	struct req *req, struct cert_caller *ret_caller, struct err *err)
+{
+	struct ssh_options options;
+	int rc = ssh_options_get(req, &options, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_caller = (struct cert_caller){
+		.role_name = req_capture(req, "role"),
+		.display_name =
+			req->token != NULL ? req->token->display_name : "",
+		.identity = &req->who,
+		.address = req->peer,
+		.now_s = req_now_s(req),
+		.default_ttl_s = mount_default_ttl_s(req->server, req->mount),
+		.max_ttl_s = mount_max_ttl_s(req->server, req->mount),
+		.strict_extensions = options.strict_extensions,
+		.allow_commas = options.allow_commas_in_identity_templates,
+	};
+	return 0;
+}
+
+/* 64 random bits; never 0, which no revocation list can name (G-10). */
+static uint64_t
+new_serial(void)
+{
+	uint64_t serial = 0;
+
+	while (serial == 0)
+		random_bytes(&serial, sizeof(serial));
+	return serial;
+}
+
+/* The keeper's signature over a certificate that is whole but for it. */
+static int
+sign(struct req *req, const struct ssh_role *role,
+	const struct ssh_issuer *issuer, struct buf *cert, struct err *err)
+{
+	const bool is_default = strcmp(role->algorithm_signer, "default") == 0;
+	struct span signature;
+	struct err why = { 0 };
+	int rc = keeper_ca_sign(req->server->keeper, issuer->sealed,
+		is_default ? "" : role->algorithm_signer,
+		req->server->settings->allow_sha1_signatures, buf_span(cert),
+		req->arena, &signature, &why);
+
+	if (rc == ERR_INPUT || rc == ERR_DENIED)
+		return err_set(err, rc, why.status,
+			"failed to generate signed SSH key: sign error: %.900s",
+			why.message);
+	if (rc != 0) {
+		*err = why;
+		return rc;
+	}
+	(void)sshcert_add_signature(cert, signature);
+	return buf_check(cert, err);
+}
+
+/* What a certificate is built from, besides the rules' answer. */
+static int
+build(struct sshcert_parts *parts, const struct ssh_issuer *issuer,
+	struct arena *arena, struct buf *cert, struct err *err)
+{
+	uint8_t *nonce = arena_alloc(arena, 1, NONCE_BYTES);
+	int rc;
+
+	if (nonce == NULL)
+		return err_set_memory(err);
+	random_bytes(nonce, NONCE_BYTES);
+	parts->nonce = span_of(nonce, NONCE_BYTES);
+	parts->serial = new_serial();
+	parts->ca = issuer->public_blob;
+	rc = sshcert_build(parts, cert);
+	if (rc == ERR_MEMORY)
+		return err_set_memory(err);
+	if (rc == 0 && cert->len > CERT_MAX - SIGNATURE_MAX)
+		rc = ERR_LIMIT;
+	return rc == 0
+		? 0
+		: err_set(err, ERR_INPUT, 400,
+			  "failed to generate signed SSH key: the certificate would be too large");
+}
+
+/* The certificate, signed and let through, as what the caller gets. */
+static int
+finish(struct req *req, const struct cert_gate *gate,
+	const struct ssh_issuer *issuer, struct buf *cert,
+	struct cert_issued *issued, struct err *err)
+{
+	const char *line = NULL;
+	int rc = sign(req, gate->role, issuer, cert, err);
+
+	if (rc == 0)
+		rc = cert_gate_check(gate, buf_span(cert), err);
+	if (rc != 0)
+		return rc;
+	line = sshkey_line(req->arena, buf_span(cert));
+	issued->issuer_id = issuer->id;
+	issued->serial = arena_printf(req->arena, "%" PRIx64, gate->serial);
+	issued->signed_key =
+		line == NULL ? NULL : arena_printf(req->arena, "%s\n", line);
+	if (issued->serial == NULL || issued->signed_key == NULL)
+		return err_set_memory(err);
+	return 0;
+}
+
+int
+cert_issue(struct req *req, const struct ssh_role *role, struct span key,
+	const struct cert_wish *wish, struct cert_issued *ret_issued,
+	struct err *err)
+{
+	struct cert_asked asked;
+	struct cert_caller caller;
+	const struct cert_question question = { .role = role,
+		.asked = &asked,
+		.caller = &caller,
+		.key = key,
+		.arena = req->arena };
+	struct cert_answer answer;
+	struct cert_issued issued;
+	struct ssh_issuer issuer;
+	struct cert_gate gate;
+	struct buf cert;
+	int rc = settle_extensions(wish, &asked, err);
+
+	if (rc == 0)
+		rc = describe_caller(req, &caller, err);
+	if (rc == 0)
+		rc = cert_rules_apply(&question, &answer, err);
+	if (rc == 0)
+		rc = ssh_issuer_find(req, role->issuer_ref, &issuer, err);
+	if (rc != 0)
+		return rc;
+	if (answer.skipped_extensions)
+		req_warn(req,
+			"default_extension templating enabled with at least one extension requiring identity templating. However, this request lacked identity entity information, causing one or more extensions to be skipped from the generated certificate.");
+	issued.parts = answer.parts;
+	buf_init(&cert, CERT_MAX);
+	rc = build(&issued.parts, &issuer, req->arena, &cert, err);
+	gate = (struct cert_gate){ .role = role,
+		.caller = &caller,
+		.key = key,
+		.ca = issuer.public_blob,
+		.serial = issued.parts.serial,
+		.allow_sha1 = req->server->settings->allow_sha1_signatures,
+		.arena = req->arena };
+	if (rc == 0)
+		rc = finish(req, &gate, &issuer, &cert, &issued, err);
+	if (rc == 0)
+		*ret_issued = issued;
+	buf_clear(&cert);
+	return rc;
+}
+
+void
+cert_reply(struct reply *reply, const struct cert_issued *issued)
+{
+	reply_str(reply, "issuer_id", issued->issuer_id);
+	reply_str(reply, "serial_number", issued->serial);
+	reply_str(reply, "signed_key", issued->signed_key);
+}

@@ -1,0 +1,76 @@
+/* sign/:role: a certificate for a key that the caller has. */
+#include "server/engines/ssh/cert_issue.h"
+#include "server/engines/ssh/cert_key.h"
+#include "server/engines/ssh/tables.h"
+
+#define PUBLIC_KEY_MAX 32768
+
+struct sign_in {
+	const char *public_key;
+	struct cert_wish wish;
+};
+
+static const struct field sign_fields[] = {
+	FIELD_STR(struct sign_in, public_key, .len_max = PUBLIC_KEY_MAX,
+		.doc = "The key to sign, a line as in *.pub or its base64 alone. Required."),
+	CERT_WISH_FIELDS(struct sign_in, wish),
+	FIELD_END,
+};
+
+/* Steps 2 to 4 of spec/ssh-engine.md 8.2, then the rest. */
+static int
+sign_under(struct req *req, const struct ssh_role *role, struct reply *reply,
+	struct err *err)
+{
+	const struct sign_in *in = req->in;
+	struct cert_issued issued;
+	struct cert_key key;
+	int rc;
+
+	if (in->public_key[0] == '\0')
+		return err_set(err, ERR_INPUT, 400, "missing public_key");
+	rc = cert_key_parse(in->public_key, req->arena, &key, err);
+	if (rc == 0)
+		rc = cert_key_check(role, &key, err);
+	if (rc == 0)
+		rc = cert_issue(req, role, key.blob, &in->wish, &issued, err);
+	if (rc == 0)
+		cert_reply(reply, &issued);
+	return rc;
+}
+
+static int
+sign_key(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct ssh_role *role = NULL;
+	struct compiled *ref = NULL;
+	int rc = cert_find_role(req, "Unknown role: ", &ref, &role, err);
+
+	if (rc == 0)
+		rc = sign_under(req, role, reply, err);
+	compiled_unref(&ref);
+	return rc;
+}
+
+const struct op ssh_sign_ops[] = {
+	{
+		.path = "sign/:role",
+		.verb = OP_UPDATE,
+		.in_size = sizeof(struct sign_in),
+		.fields = sign_fields,
+		.handler = sign_key,
+		.summary = "Sign a public key: a user or host certificate.",
+		.text = "The certificate is good for the principals, the time and the options\n"
+			"that the role allows; it has no lease and ends by itself.",
+		.out = (const struct op_out[]){ { "serial_number",
+							FIELD_TYPE_STR,
+							"Serial, in hex." },
+			{ "signed_key", FIELD_TYPE_STR,
+				"The certificate, a line as in *-cert.pub." },
+			{ "issuer_id", FIELD_TYPE_STR, "Who signed." },
+			{ NULL, FIELD_TYPE_STR, NULL } },
+		.errors = { { 400,
+			"no such role, or it does not allow what was asked" } },
+	},
+	OP_END,
+};
