@@ -23,6 +23,8 @@
 #include <cmocka.h>
 
 #include "server/keeper/frame.h"
+#include "server/keeper/ipc.h"
+#include "server/keeper/keeper_op.h"
 #include "server/keeper/spawn.h"
 
 #define N_THREADS 24
@@ -241,6 +243,141 @@ empty_messages_are_answered(void **state)
 	buf_clear(&out);
 }
 
+#define N_QUICK 8
+
+/* Requests for the making of keys, then quick ones, in one write. */
+static void
+add_makings(struct buf *out, uint32_t n)
+{
+	struct buf message;
+
+	buf_init(&message, KEEPER_MESSAGE_MAX);
+	buf_add_char(&message, KEEPER_CA_GENERATE);
+	ipc_add_field(&message, span_str("rsa"));
+	ipc_add_u32(&message, 3072);
+	ipc_add_u64(&message, 0);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(frame_add(out, i, buf_span(&message)), 0);
+	buf_reset(&message);
+	buf_add_char(&message, KEEPER_PROGRESS);
+	for (uint32_t i = 0; i < N_QUICK; i++)
+		assert_int_equal(
+			frame_add(out, 100 + i, buf_span(&message)), 0);
+	buf_clear(&message);
+}
+
+/* Its answers come in the order in which they are ready. */
+static size_t
+take_answers(int fd, size_t n, struct frame *ret_frames, struct inbox *inbox,
+	uint8_t *ret_codes)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		struct frame frame;
+
+		assert_int_equal(inbox_receive(inbox, fd), 0);
+		while (inbox_peek(inbox, &frame) == 1) {
+			assert_true(frame.body.len > 0 && got < n);
+			ret_codes[got] = frame.body.data[0];
+			ret_frames[got++] = frame;
+			inbox_take(inbox, &frame);
+		}
+	}
+	return got;
+}
+
+static void
+open_with_a_key(int fd, struct inbox *inbox)
+{
+	static const uint8_t u[32] = "thirty-two bytes that are a key";
+	struct ipc_message answer;
+	struct span root, keyring;
+	struct buf out, message;
+	struct frame frame;
+
+	buf_init(&out, KEEPER_MESSAGE_MAX);
+	buf_init(&message, KEEPER_MESSAGE_MAX);
+	buf_add_char(&message, KEEPER_INIT_FILE);
+	ipc_add_field(&message, span_of(u, sizeof(u)));
+	ipc_add_field(&message, span_str("ring"));
+	assert_int_equal(frame_add(&out, 1, buf_span(&message)), 0);
+	assert_int_equal(frame_send(fd, buf_span(&out)), 0);
+	while (inbox_peek(inbox, &frame) == 0)
+		assert_int_equal(inbox_receive(inbox, fd), 0);
+	answer = ipc_read(frame.body);
+	assert_int_equal(ipc_take_byte(&answer), 0);
+	root = ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
+	keyring = ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
+	buf_reset(&message);
+	buf_add_char(&message, KEEPER_UNSEAL_FILE);
+	ipc_add_field(&message, span_of(u, sizeof(u)));
+	ipc_add_field(&message, root);
+	ipc_add_field(&message, keyring);
+	inbox_take(inbox, &frame);
+	buf_reset(&out);
+	assert_int_equal(frame_add(&out, 2, buf_span(&message)), 0);
+	assert_int_equal(frame_send(fd, buf_span(&out)), 0);
+	while (inbox_peek(inbox, &frame) == 0)
+		assert_int_equal(inbox_receive(inbox, fd), 0);
+	assert_int_equal(frame.body.data[0], 0);
+	inbox_take(inbox, &frame);
+	buf_clear(&out);
+	buf_clear(&message);
+}
+
+/* Whether two keys were made after everything else had its answer. */
+static bool
+makings_come_last(int fd, struct inbox *inbox)
+{
+	enum { N = 3 + N_QUICK };
+	struct frame frames[N];
+	uint8_t codes[N];
+	struct buf out;
+
+	buf_init(&out, KEEPER_MESSAGE_MAX);
+	add_makings(&out, 3);
+	assert_int_equal(frame_send(fd, buf_span(&out)), 0);
+	assert_int_equal(take_answers(fd, N, frames, inbox, codes), N);
+	buf_clear(&out);
+	for (size_t i = 0; i < N; i++) {
+		const bool last = i >= N - 2;
+
+		if (frames[i].id >= 100)
+			assert_int_equal(codes[i], 0);
+		else if (codes[i] != 0)
+			assert_int_equal(codes[i], -ERR_BUSY);
+		if (last != (frames[i].id < 100 && codes[i] == 0))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Two keys are made and a third is refused; who asked behind them does not
+ * wait, though an RSA key takes thousands of times as long. As a rule: now and
+ * then its primes are found at once.
+ */
+static void
+the_making_of_keys_holds_up_nobody(void **state)
+{
+	struct inbox inbox;
+	bool so = false;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	assert_int_equal(spawn_keeper(0, NULL, &pid, &fd, NULL), 0);
+	inbox_init(&inbox);
+	open_with_a_key(fd, &inbox);
+	for (int tries = 0; tries < 10 && !so; tries++)
+		so = makings_come_last(fd, &inbox);
+	assert_true(so);
+	(void)close(fd);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	inbox_clear(&inbox);
+}
+
 static size_t
 count_open_files(pid_t pid)
 {
@@ -334,6 +471,7 @@ main(void)
 		cmocka_unit_test(calls_fail_when_it_is_killed),
 		cmocka_unit_test(nonsense_ends_it),
 		cmocka_unit_test(empty_messages_are_answered),
+		cmocka_unit_test(the_making_of_keys_holds_up_nobody),
 		cmocka_unit_test(it_has_nothing_but_its_socket),
 		cmocka_unit_test(it_ends_when_its_starter_is_killed),
 	};

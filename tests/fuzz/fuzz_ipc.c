@@ -1,0 +1,164 @@
+/*
+ * A stream of frames to an open keeper, in pieces of whatever size: the same
+ * messages come out, each gets one answer of good form, and a signature is over
+ * a certificate that the rules allow. The first byte is the size of the pieces.
+ * A body that begins with 'C' is a certificate, for which the keeper's own CA
+ * is asked: what no fuzzer could guess is its sealed key.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/keeper/cert_check.h"
+#include "server/keeper/frame.h"
+#include "server/keeper/ipc.h"
+#include "server/keeper/keeper_op.h"
+#include "server/keeper/safe.h"
+
+#define CERT_MARK 'C'
+#define STREAM_MAX ((size_t)1 << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct keeper *keeper;
+static struct arena *arena;
+static struct keeper_ca ca;
+static const struct keeper_ca_limits limits = { .validity_s = 3600 };
+
+static void
+must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* An open keeper, as often as a message closed it. */
+static void
+open_keeper(void)
+{
+	static const uint8_t u[32] = "a key that everybody may know.";
+	static struct keeper_blobs blobs;
+	struct arena *scratch = arena_new(STREAM_MAX);
+	struct keeper_progress progress;
+
+	if (keeper == NULL) {
+		arena = arena_new(STREAM_MAX);
+		must(keeper_new(&keeper, NULL) == 0);
+		must(keeper_init_file(keeper, secret_view_of(u, sizeof(u)),
+			     secret_view_of("ring", 4), arena, &blobs,
+			     NULL) == 0);
+	}
+	must(keeper_unseal_file(keeper, secret_view_of(u, sizeof(u)), &blobs,
+		     scratch, &progress, NULL) == 0);
+	arena_free(&scratch);
+	if (ca.sealed.len == 0)
+		must(keeper_ca_generate(keeper, "ed25519", 0, &limits, arena,
+			     &ca, NULL) == 0);
+}
+
+/* The key of the CA, which ends it, is put right. */
+static void
+check_cert(struct span bytes)
+{
+	struct arena *scratch = arena_new(STREAM_MAX);
+	struct span named = SPAN_NONE, signature;
+	struct sshcert cert;
+	struct buf copy;
+
+	buf_init(&copy, KEEPER_MESSAGE_MAX);
+	must(buf_add_span(&copy, bytes) == 0);
+	if (bytes.len > ca.public_key.len)
+		memcpy(copy.data + bytes.len - ca.public_key.len,
+			ca.public_key.data, ca.public_key.len);
+	named = buf_span(&copy);
+	if (keeper_ca_sign(keeper, ca.sealed, NULL, false, named, scratch,
+		    &signature, NULL) == 0)
+		must(sshcert_parse_unsigned(named, &cert) == 0 &&
+			cert_check(&cert, ca.public_key, &limits, NULL) == 0);
+	buf_clear(&copy);
+	arena_free(&scratch);
+}
+
+static void
+check_answer(struct span bytes)
+{
+	struct ipc_message answer = ipc_read(bytes);
+
+	if (ipc_take_byte(&answer) != 0) {
+		(void)ipc_take_u32(&answer);
+		(void)ipc_take_field(&answer, ERR_MESSAGE_MAX);
+		(void)ipc_take_field(&answer, ERR_DETAIL_MAX);
+	} else {
+		while (!answer.bad && answer.rest.len > 0)
+			(void)ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
+	}
+	must(ipc_end(&answer, NULL) == 0);
+}
+
+static void
+handle(struct span body)
+{
+	struct buf out;
+
+	if (body.len > 0 && body.data[0] == CERT_MARK) {
+		check_cert(span_skip(body, 1));
+		return;
+	}
+	/* Which would only be slow. */
+	if (safe_is_slow(body))
+		return;
+	buf_init(&out, KEEPER_MESSAGE_MAX);
+	must(keeper_call(keeper, body, &out, NULL) == 0);
+	check_answer(buf_span(&out));
+	buf_clear(&out);
+}
+
+/* What is read of a stream in pieces: the frames again, and how it ended. */
+static int
+reread(struct span stream, size_t piece, struct buf *frames, bool act)
+{
+	struct inbox inbox;
+	struct frame frame;
+	int rc = 0;
+
+	inbox_init(&inbox);
+	while (stream.len > 0 && rc == 0) {
+		const size_t n = stream.len < piece ? stream.len : piece;
+		uint8_t *at = inbox_reserve(&inbox, n);
+
+		must(at != NULL);
+		memcpy(at, stream.data, n);
+		inbox_added(&inbox, n);
+		stream = span_skip(stream, n);
+		while ((rc = inbox_peek(&inbox, &frame)) > 0) {
+			if (act)
+				handle(frame.body);
+			must(frame_add(frames, frame.id, frame.body) == 0);
+			inbox_take(&inbox, &frame);
+		}
+	}
+	inbox_clear(&inbox);
+	return rc;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct buf in_pieces, at_once;
+	struct span stream;
+
+	if (len < 1 || len > 32768)
+		return 0;
+	open_keeper();
+	stream = span_of(data + 1, len - 1);
+	buf_init(&in_pieces, STREAM_MAX);
+	buf_init(&at_once, STREAM_MAX);
+	must(reread(stream, 1 + (size_t)data[0], &in_pieces, true) ==
+		reread(stream, len, &at_once, false));
+	must(span_equal(buf_span(&in_pieces), buf_span(&at_once)));
+	must(at_once.len <= stream.len &&
+		(at_once.len == 0 ||
+			memcmp(at_once.data, stream.data, at_once.len) == 0));
+	buf_clear(&in_pieces);
+	buf_clear(&at_once);
+	return 0;
+}
