@@ -64,17 +64,13 @@ find(struct store_tx *tx, struct call *call, struct err *err)
 {
 	struct req *req = call->req;
 	const struct entity_in *in = req->in;
-	const struct kv *kv = identity_space(req);
-	const char *id = in->id;
-	int rc = 0;
+	const char *id = NULL;
+	int rc = identity_find_id(
+		tx, req, IDENTITY_ENTITY_NAME, in->id, in->name, &id, err);
 
-	if (id == NULL || id[0] == '\0')
-		rc = in->name == NULL || in->name[0] == '\0'
-			? ERR_ABSENT
-			: identity_find_name(tx, kv, IDENTITY_ENTITY_NAME,
-				  in->name, req->arena, &id, err);
 	if (rc == 0)
-		rc = entity_get(tx, kv, id, req->arena, &call->entity, err);
+		rc = entity_get(tx, identity_space(req), id, req->arena,
+			&call->entity, err);
 	call->found = rc == 0;
 	return rc;
 }
@@ -299,7 +295,6 @@ drop_entity(struct store_tx *tx, void *ctx, struct err *err)
 	struct req *req = call->req;
 	const struct kv *kv = identity_space(req);
 	const struct entity *entity = &call->entity;
-	const char *record = NULL;
 	int rc = find(tx, call, err);
 
 	if (rc == ERR_ABSENT) {
@@ -311,14 +306,10 @@ drop_entity(struct store_tx *tx, void *ctx, struct err *err)
 	for (size_t i = 0; rc == 0 && i < entity->n_aliases; i++)
 		rc = identity_drop_alias(
 			tx, kv, &entity->aliases[i], req->arena, err);
-	if (rc == 0)
-		rc = identity_drop_name(tx, kv, IDENTITY_ENTITY_NAME,
-			entity->name, req->arena, err);
-	if (rc != 0)
-		return rc;
-	record = arena_printf(req->arena, "%s%s", IDENTITY_ENTITY, entity->id);
-	return record == NULL ? err_set_memory(err)
-			      : kv_delete(tx, kv, record, err);
+	return rc != 0
+		? rc
+		: identity_drop_named(tx, req, IDENTITY_ENTITY, entity->id,
+			  IDENTITY_ENTITY_NAME, entity->name, err);
 }
 
 static int

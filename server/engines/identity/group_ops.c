@@ -68,17 +68,13 @@ find(struct store_tx *tx, struct call *call, struct err *err)
 {
 	struct req *req = call->req;
 	const struct group_in *in = req->in;
-	const struct kv *kv = identity_space(req);
-	const char *id = in->id;
-	int rc = 0;
+	const char *id = NULL;
+	int rc = identity_find_id(
+		tx, req, IDENTITY_GROUP_NAME, in->id, in->name, &id, err);
 
-	if (id == NULL || id[0] == '\0')
-		rc = in->name == NULL || in->name[0] == '\0'
-			? ERR_ABSENT
-			: identity_find_name(tx, kv, IDENTITY_GROUP_NAME,
-				  in->name, req->arena, &id, err);
 	if (rc == 0)
-		rc = group_get(tx, kv, id, req->arena, &call->group, err);
+		rc = group_get(tx, identity_space(req), id, req->arena,
+			&call->group, err);
 	call->found = rc == 0;
 	return rc;
 }
@@ -436,7 +432,6 @@ drop_group(struct store_tx *tx, void *ctx, struct err *err)
 	struct req *req = call->req;
 	const struct kv *kv = identity_space(req);
 	const struct group *group = &call->group;
-	const char *record = NULL;
 	int rc = find(tx, call, err);
 
 	if (rc == ERR_ABSENT) {
@@ -453,14 +448,9 @@ drop_group(struct store_tx *tx, void *ctx, struct err *err)
 		rc = leave_parents(tx, call, err);
 	if (rc == 0 && group->alias != NULL)
 		rc = identity_drop_group_alias(tx, kv, group, req->arena, err);
-	if (rc == 0)
-		rc = identity_drop_name(tx, kv, IDENTITY_GROUP_NAME,
-			group->name, req->arena, err);
-	if (rc != 0)
-		return rc;
-	record = arena_printf(req->arena, "%s%s", IDENTITY_GROUP, group->id);
-	return record == NULL ? err_set_memory(err)
-			      : kv_delete(tx, kv, record, err);
+	return rc != 0 ? rc
+		       : identity_drop_named(tx, req, IDENTITY_GROUP, group->id,
+				 IDENTITY_GROUP_NAME, group->name, err);
 }
 
 static int

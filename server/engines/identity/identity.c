@@ -28,6 +28,34 @@ identity_sent(const struct req *req, const char *field)
 	return value != NULL && value->type != VALUE_NULL;
 }
 
+int
+identity_find_id(struct store_tx *tx, struct req *req, const char *names,
+	const char *id, const char *name, const char **ret_id, struct err *err)
+{
+	if (id != NULL && id[0] != '\0') {
+		*ret_id = id;
+		return 0;
+	}
+	if (name == NULL || name[0] == '\0')
+		return ERR_ABSENT;
+	return identity_find_name(
+		tx, identity_space(req), names, name, req->arena, ret_id, err);
+}
+
+int
+identity_drop_named(struct store_tx *tx, struct req *req, const char *prefix,
+	const char *id, const char *names, const char *name, struct err *err)
+{
+	const struct kv *kv = identity_space(req);
+	const char *record = arena_printf(req->arena, "%s%s", prefix, id);
+	int rc;
+
+	if (record == NULL)
+		return err_set_memory(err);
+	rc = identity_drop_name(tx, kv, names, name, req->arena, err);
+	return rc != 0 ? rc : kv_delete(tx, kv, record, err);
+}
+
 /* ---- checks ----------------------------------------------------------- */
 
 #define NAME_ENDS                                                              \

@@ -35,6 +35,18 @@ const struct kv *identity_space(const struct req *req);
 bool identity_sent(const struct req *req, const char *field);
 
 /*
+ * The id that a request is about: id, else what name leads to below names
+ * (IDENTITY_ENTITY_NAME or the like); NULL and "" are not given. ERR_ABSENT.
+ */
+int identity_find_id(struct store_tx *tx, struct req *req, const char *names,
+	const char *id, const char *name, const char **ret_id, struct err *err);
+
+/* Delete the record prefix<id>, and the name below names that leads to it. */
+int identity_drop_named(struct store_tx *tx, struct req *req,
+	const char *prefix, const char *id, const char *names, const char *name,
+	struct err *err);
+
+/*
  * Checks of what was sent; 400. Names are such as paths can carry, so that the
  * default policy's templates always render. Policies come back trimmed, lower
  * case, sorted, once each.
