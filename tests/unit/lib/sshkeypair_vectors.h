@@ -462,6 +462,15 @@ static const struct bad_pair {
 	"U1JHc6KmiKO2hxOlbMJKAAAADGVkMjU1MTkgdGVzdAA=\n"
 	"-----END OPENSSH PRIVATE KEY-----\n",
 	"damaged" },
+	{ "OpenSSH, a byte of padding too many",
+	"-----BEGIN OPENSSH PRIVATE KEY-----\n"
+	"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
+	"QyNTUxOQAAACAtUKmB/eCa2oPIjD02s6cUUVNSR3OipoijtocTpWzCSgAAAJEOd2U6Dndl\n"
+	"OgAAAAtzc2gtZWQyNTUxOQAAACAtUKmB/eCa2oPIjD02s6cUUVNSR3OipoijtocTpWzCSg\n"
+	"AAAECj6ivLcxLaaeW3ux4B0SuKWpfp/IygejuyHjcjaP12Ti1QqYH94Jrag8iMPTazpxRR\n"
+	"U1JHc6KmiKO2hxOlbMJKAAAADGVkMjU1MTkgdGVzdAEC\n"
+	"-----END OPENSSH PRIVATE KEY-----\n",
+	"damaged" },
 	{ "PKCS #1, another exponent",
 	"-----BEGIN RSA PRIVATE KEY-----\n"
 	"MIIEowIBAAKCAQEA4KNQ1wQZl1dWAsVzbi+o2LRq1Iep1AGyJDApOhnfHIoozwVu\n"

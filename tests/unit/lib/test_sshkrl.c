@@ -175,6 +175,56 @@ a_key_is_revoked_wherever_it_appears(void **state)
 }
 
 static void
+a_revoked_ca_takes_its_certificates_along(void **state)
+{
+	struct sshkrl krl;
+	struct buf cert;
+
+	(void)state;
+	sshkrl_add_key(&writer, REVOCABLE_CA);
+	krl = finished();
+	assert_true(has_serial(&krl, 0));
+	assert_true(has_serial(&krl, 1));
+	assert_false(
+		is_revoked(&krl, revocable_cert(OTHER_CA, 1, "id", &cert)));
+	buf_clear(&cert);
+}
+
+/* Past the end of a cluster, wherever it falls. */
+static void
+every_second_serial_of_many(void **state)
+{
+	const uint64_t last = 3 * SSHKRL_CLUSTER_BITS + 1;
+	struct sshkrl krl;
+
+	(void)state;
+	sshkrl_begin_ca(&writer, REVOCABLE_CA);
+	for (uint64_t serial = 1; serial <= last; serial += 2)
+		sshkrl_add_serial(&writer, serial);
+	krl = finished();
+	assert_true(list.len < last / 8 + 300);
+	for (uint64_t at = SSHKRL_CLUSTER_BITS; at <= last;
+		at += SSHKRL_CLUSTER_BITS) {
+		for (uint64_t serial = at - 20; serial <= at + 20; serial++)
+			assert_int_equal(has_serial(&krl, serial),
+				serial % 2 == 1 && serial <= last);
+	}
+}
+
+static void
+a_gap_is_not_written_out(void **state)
+{
+	(void)state;
+	sshkrl_begin_ca(&writer, REVOCABLE_CA);
+	for (uint64_t serial = 1; serial < 100; serial += 2)
+		sshkrl_add_serial(&writer, serial);
+	for (uint64_t serial = 60001; serial < 60100; serial += 2)
+		sshkrl_add_serial(&writer, serial);
+	(void)finished();
+	assert_true(list.len < 250);
+}
+
+static void
 what_is_no_key_cannot_be_asked(void **state)
 {
 	struct sshkrl krl = finished();
@@ -320,6 +370,9 @@ main(void)
 		WITH_LIST(another_ca_is_not_meant),
 		WITH_LIST(any_ca_is_meant_where_none_is_named),
 		WITH_LIST(a_key_is_revoked_wherever_it_appears),
+		WITH_LIST(a_revoked_ca_takes_its_certificates_along),
+		WITH_LIST(every_second_serial_of_many),
+		WITH_LIST(a_gap_is_not_written_out),
 		WITH_LIST(what_is_no_key_cannot_be_asked),
 		WITH_LIST(mistakes_are_told_at_the_end),
 		WITH_LIST(a_full_buffer_is_told),
