@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
@@ -182,3 +183,36 @@ def test_the_root_key_is_in_the_keeper_alone(server):
     assert found == {'keeper': True, 'server': False}
     server.api().put('sys/seal')
     assert not holds(server.keeper, secret)
+
+
+def ed25519(name, directory):
+    """A private key's text as ssh-keygen writes it, and the seed in it."""
+    path = directory / name
+    subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', path], check=True)
+    text = path.read_text()
+    raw = base64.b64decode(''.join(text.splitlines()[1:-1]))
+    public = base64.b64decode(path.with_suffix('.pub').read_text().split()[1])[-32:]
+    at = raw.rindex(public)
+    return text, public, raw[at - 32:at]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root reads the memory of such a process')
+def test_a_cas_private_key_is_in_the_keeper_alone(server):
+    """An imported one came through the server: it did not stay. Signing opens it in the keeper, a seal forgets it."""
+    text, _, seed = ed25519('ca', server.directory)
+    _, user, _ = ed25519('user', server.directory)
+    answer = server.api().post('ssh/config/ca', {'private_key': text, 'public_key': (server.directory / 'ca.pub').read_text(),
+                                                 'generate_signing_key': False})
+    assert answer.status in (200, 204), answer
+    server.write_role('ca', key_type='ca', cidr_list='', allow_user_certificates=True, allowed_users='ubuntu', default_user='ubuntu')
+    answer = server.api().post('ssh/sign/ca', {'public_key': (server.directory / 'user.pub').read_text()})
+    assert answer.status == 200, answer
+    assert user in base64.b64decode(answer.json['data']['signed_key'].split()[1])
+    lines = [one.encode() for one in text.splitlines()[2:-2]]
+    found = {'keeper': holds(server.keeper, seed), 'server': holds(server.process.pid, seed),
+             'its text': any(holds(server.process.pid, one) for one in lines)}
+    figure('R36', 3, [not found['keeper'], found['server'], found['its text']].count(True), 'searches for a CA key')
+    assert found == {'keeper': True, 'server': False, 'its text': False}
+    assert holds(server.process.pid, str(server.store).encode())  # what is there is found
+    server.api().put('sys/seal')
+    assert not holds(server.keeper, seed)
