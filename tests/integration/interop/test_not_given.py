@@ -9,8 +9,8 @@ from support.good import AT_START, ENDS, World, prepare
 from support.routes import all_routes
 from support.server import Server
 
-# What a record is called, and what it belongs to: another with each try.
-NAMES = {'name', 'display_name', 'canonical_id'}
+# What a record is called, what it belongs to, and a key that is made for it: another with each try.
+NAMES = {'name', 'display_name', 'canonical_id', 'public_key'}
 # The null that the vault command sends is shown again (core-api 3.1).
 SHOWN_AGAIN = {('sys/mounts/{path}', None): {'options'}, ('sys/auth/{path}', None): {'options'}}
 
