@@ -12,6 +12,8 @@
 #include "server/keeper/keeper.h"
 
 #define NONCE_BYTES 32
+#define SKIPPED                                                                \
+	"default_extension templating enabled with at least one extension requiring identity templating. However, this request lacked identity entity information, causing one or more extensions to be skipped from the generated certificate."
 #define CERT_MAX 24000     /* bytes; its line fits SSHKEY_LINE_MAX */
 #define SIGNATURE_MAX 3000 /* of it; the largest RSA key's is 2,048 */
 
@@ -148,27 +150,51 @@ build(struct sshcert_parts *parts, const struct ssh_issuer *issuer,
 			  "failed to generate signed SSH key: the certificate would be too large");
 }
 
-/* The certificate, signed and let through, as what the caller gets. */
+/* What the caller gets of a certificate that may leave. */
 static int
-finish(struct req *req, const struct cert_gate *gate,
-	const struct ssh_issuer *issuer, struct buf *cert,
+show(struct span cert, const struct ssh_issuer *issuer, struct arena *arena,
 	struct cert_issued *issued, struct err *err)
 {
-	const char *line = NULL;
-	int rc = sign(req, gate->role, issuer, cert, err);
+	const char *line = sshkey_line(arena, cert);
 
-	if (rc == 0)
-		rc = cert_gate_check(gate, buf_span(cert), err);
-	if (rc != 0)
-		return rc;
-	line = sshkey_line(req->arena, buf_span(cert));
 	issued->issuer_id = issuer->id;
-	issued->serial = arena_printf(req->arena, "%" PRIx64, gate->serial);
+	issued->serial = arena_printf(arena, "%" PRIx64, issued->parts.serial);
 	issued->signed_key =
-		line == NULL ? NULL : arena_printf(req->arena, "%s\n", line);
+		line == NULL ? NULL : arena_printf(arena, "%s\n", line);
 	if (issued->serial == NULL || issued->signed_key == NULL)
 		return err_set_memory(err);
 	return 0;
+}
+
+/*
+ * A certificate of what the rules say, signed by the issuer. Every one passes
+ * here, and where this ends well it is as good as out.
+ */
+static int
+make(struct req *req, const struct cert_question *question,
+	const struct ssh_issuer *issuer, struct cert_issued *issued,
+	struct err *err)
+{
+	struct cert_gate gate = { .role = question->role,
+		.caller = question->caller,
+		.key = question->key,
+		.ca = issuer->public_blob,
+		.allow_sha1 = req->server->settings->allow_sha1_signatures,
+		.arena = req->arena };
+	struct buf cert;
+	int rc;
+
+	buf_init(&cert, CERT_MAX);
+	rc = build(&issued->parts, issuer, req->arena, &cert, err);
+	if (rc == 0)
+		rc = sign(req, question->role, issuer, &cert, err);
+	gate.serial = issued->parts.serial;
+	if (rc == 0)
+		rc = cert_gate_check(&gate, buf_span(&cert), err);
+	if (rc == 0)
+		rc = show(buf_span(&cert), issuer, req->arena, issued, err);
+	buf_clear(&cert);
+	return rc;
 }
 
 int
@@ -184,10 +210,8 @@ cert_issue(struct req *req, const struct ssh_role *role, struct span key,
 		.key = key,
 		.arena = req->arena };
 	struct cert_answer answer;
-	struct cert_issued issued;
 	struct ssh_issuer issuer;
-	struct cert_gate gate;
-	struct buf cert;
+	struct cert_issued issued;
 	int rc = settle_extensions(wish, &asked, err);
 
 	if (rc == 0)
@@ -199,23 +223,11 @@ cert_issue(struct req *req, const struct ssh_role *role, struct span key,
 	if (rc != 0)
 		return rc;
 	if (answer.skipped_extensions)
-		req_warn(req,
-			"default_extension templating enabled with at least one extension requiring identity templating. However, this request lacked identity entity information, causing one or more extensions to be skipped from the generated certificate.");
+		req_warn(req, "%s", SKIPPED);
 	issued.parts = answer.parts;
-	buf_init(&cert, CERT_MAX);
-	rc = build(&issued.parts, &issuer, req->arena, &cert, err);
-	gate = (struct cert_gate){ .role = role,
-		.caller = &caller,
-		.key = key,
-		.ca = issuer.public_blob,
-		.serial = issued.parts.serial,
-		.allow_sha1 = req->server->settings->allow_sha1_signatures,
-		.arena = req->arena };
-	if (rc == 0)
-		rc = finish(req, &gate, &issuer, &cert, &issued, err);
+	rc = make(req, &question, &issuer, &issued, err);
 	if (rc == 0)
 		*ret_issued = issued;
-	buf_clear(&cert);
 	return rc;
 }
 

@@ -44,7 +44,8 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
              for kind in ('entity', 'group') for rest in ('', '/id', '/id/{id}')},
           'sys/audit/{path}': {'path': 'device'}, 'sys/audit-hash/{path}': {'path': 'device'}}
 # Fields that name nothing of anybody's.
-PLAIN = {'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
+PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthrough_request_headers', 'allowed_response_headers',
+         'secret_shares', 'secret_threshold', 'pgp_keys', 'root_token_pgp_key', 'key', 'reset', 'migrate', 'type', 'description',
          'config', 'options', 'local', 'seal_wrap', 'external_entropy_access', 'default_lease_ttl', 'max_lease_ttl',
          'listing_visibility', 'policy', 'increment', 'sync', 'skip_test', 'input', 'file', 'meta', 'ttl', 'explicit_max_ttl',
          'period', 'num_uses', 'renewable', 'no_parent', 'no_default_policy', 'display_name', 'entity_alias', 'after', 'limit',

@@ -46,7 +46,7 @@ def member(value, path):
 
 @pytest.mark.parametrize('record', RECORDS, ids=lambda one: one.stem)
 def test_a_recorded_client(empty, record):
-    """C-1, C-3, C-4, C-6, S2-29."""
+    """C-1 to C-6, S2-29."""
     known = {'root': 'root'}
     for call in json.loads(record.read_text())['calls']:
         got = ask(empty, as_bytes(call, known))
