@@ -101,33 +101,32 @@ mount_path(const struct req *req)
 		req->arena, "%s%.*s/", prefix_of(req), (int)len, path);
 }
 
-/* The mount at exactly the captured path, held; texts as for tune. */
-static int
-find_mount(struct req *req, struct mount **ret_mount, struct err *err)
+/* The mount at exactly this path, held, or NULL. */
+static struct mount *
+find_mount(struct req *req, const char *path)
 {
-	const char *path = mount_path(req);
-	struct mount *mount;
+	struct mount *mount = mounts_find(req->server->mounts, path);
 
-	if (path == NULL)
-		return err_set_memory(err);
-	mount = mounts_find(req->server->mounts, path);
-	if (mount != NULL && strcmp(mount->path, path) == 0) {
-		*ret_mount = mount;
-		return 0;
-	}
-	mount_unref(req->server->mounts, &mount);
-	return err_set(err, ERR_INPUT, 400,
-		"cannot fetch sysview for path \"%.64s\"", path);
+	if (mount != NULL && strcmp(mount->path, path) != 0)
+		mount_unref(req->server->mounts, &mount);
+	return mount;
 }
 
+/* Terraform's provider takes these texts for "gone". */
 static int
 read_mount(struct req *req, struct reply *reply, struct err *err)
 {
+	const char *path = mount_path(req), *prefix = prefix_of(req);
 	struct mount *mount = NULL;
-	int rc = find_mount(req, &mount, err);
 
-	if (rc != 0)
-		return rc;
+	if (path == NULL)
+		return err_set_memory(err);
+	mount = find_mount(req, path);
+	if (mount == NULL)
+		return err_set(err, ERR_INPUT, 400, "No %s at %.64s",
+			prefix[0] != '\0' ? "auth engine"
+					  : "secret engine mount",
+			path + strlen(prefix));
 	reply->data = mount_value(req->arena, mount);
 	mount_unref(req->server->mounts, &mount);
 	return reply->data != NULL ? 0 : err_set_memory(err);
@@ -136,11 +135,15 @@ read_mount(struct req *req, struct reply *reply, struct err *err)
 static int
 read_tune(struct req *req, struct reply *reply, struct err *err)
 {
+	const char *path = mount_path(req);
 	struct mount *mount = NULL;
-	int rc = find_mount(req, &mount, err);
 
-	if (rc != 0)
-		return rc;
+	if (path == NULL)
+		return err_set_memory(err);
+	mount = find_mount(req, path);
+	if (mount == NULL)
+		return err_set(err, ERR_INPUT, 400,
+			"cannot fetch sysview for path \"%.64s\"", path);
 	reply_int(reply, "default_lease_ttl",
 		mount_default_ttl_s(req->server, mount));
 	reply_int(reply, "max_lease_ttl", mount_max_ttl_s(req->server, mount));

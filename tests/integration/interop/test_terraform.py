@@ -54,7 +54,8 @@ VAULT_MOUNT = [
     ('POST sys/mounts/hosts/tune', mount_config(options={}, default_lease_ttl='7200s', max_lease_ttl='86400s', description='more hosts'), 204, None),
     ('GET sys/mounts/hosts', NOTHING, 200, {'data.config.default_lease_ttl': 7200, 'data.description': 'more hosts'}),
     ('POST sys/remount', {'from': 'hosts', 'to': 'ssh'}, 204, None),
-    ('GET sys/mounts/hosts', NOTHING, 400, None),
+    # It takes this text for "gone".
+    ('GET sys/mounts/hosts', NOTHING, 400, {'errors': lambda errors: 'No secret engine mount at' in errors[0]}),
     ('POST sys/mounts/other', mount('ssh'), 204, None),
     ('DELETE sys/mounts/other', NOTHING, 204, None),
     ('DELETE sys/mounts/other', NOTHING, 204, None),
@@ -90,7 +91,9 @@ VAULT_AUTH_BACKEND = [
     ('GET sys/mounts/auth/machines/tune', NOTHING, 200, {'data.default_lease_ttl': 1800, 'data.listing_visibility': 'hidden', 'data.token_type': 'service',
                                                          'data.audit_non_hmac_request_keys': ['role_id'], 'data.passthrough_request_headers': ['X-A'],
                                                          'data.allowed_response_headers': ['X-B']}),
+    ('GET sys/auth/machines', NOTHING, 200, {'data.type': 'approle', **{f'data.{name}': value for name, value in ENTRY.items()}}),
     ('DELETE sys/auth/machines', NOTHING, 204, None),
+    ('GET sys/auth/machines', NOTHING, 400, {'errors': lambda errors: 'No auth engine at' in errors[0]}),
 ]
 
 VAULT_APPROLE = [
