@@ -96,6 +96,8 @@ field_schema(struct doc *doc, const struct field *field)
 		put_str(doc, schema, "default", field->initial);
 	if (field->type == FIELD_TYPE_SECRET)
 		put_str(doc, schema, "format", "password");
+	if ((field->flags & FIELD_JSON) != 0)
+		put_str(doc, schema, "format", "json");
 	return schema;
 }
 

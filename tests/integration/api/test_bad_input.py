@@ -395,6 +395,7 @@ def test_bad_json(table):
 
 WRONG = {
     'string': [[], {}, ['x'], {'a': 'b'}, 'a\0b'],
+    'json': [[], ['x'], 'a\0b'],
     'password': [[], {}, True, [MARK * 20], {'a': MARK * 20}],
     'integer': ['x', 1.5, [], {}, '1e3', '9' * 30, MARK * 20],
     'seconds': ['x', [], {}, True, -5, '-500ms', '1x', '5 m', MARK * 20],
@@ -408,7 +409,7 @@ WRONG = {
 def wrong_values(schema):
     kind = schema.get('format') or schema['type']
     found = [one for one in WRONG[kind] if schema.get('minimum', 0) >= 0 or one != -5]
-    if kind in ('string', 'password'):
+    if kind in ('string', 'json', 'password'):
         longest = schema.get('maxLength', 4096)
         found.append((MARK * (longest // len(MARK) + 1))[:longest + 1])
     for bound, step in (('minimum', -1), ('maximum', 1)):
