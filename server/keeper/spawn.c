@@ -44,7 +44,10 @@ set_title(int argc, char **argv)
 	memcpy(argv[0], TITLE, sizeof(TITLE));
 }
 
-/* Nothing open but the socket, as FD, and where a crash would say why. */
+/*
+ * Nothing open but the socket, as FD, and where a crash would say why; fd is
+ * past the standard files (privdrop.c sees to that).
+ */
 static bool
 keep_only(int fd)
 {

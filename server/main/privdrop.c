@@ -2,6 +2,7 @@
 #include "server/main/privdrop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,6 +45,21 @@ clean_environment(void)
 	*keep = NULL;
 }
 
+/* Nothing that is opened later may be what somebody prints to. */
+static int
+fill_standard_files(struct err *err)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return err_set_errno(err, "/dev/null");
+	(void)close(fd);
+	return 0;
+}
+
 int
 privdrop_harden(struct err *err)
 {
@@ -59,7 +75,7 @@ privdrop_harden(struct err *err)
 	clean_environment();
 	if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0 && errno != ENOSYS)
 		return err_set_errno(err, "close_range");
-	return 0;
+	return fill_standard_files(err);
 }
 
 void

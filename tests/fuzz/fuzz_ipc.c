@@ -10,9 +10,9 @@
 
 #include "server/keeper/cert_check.h"
 #include "server/keeper/frame.h"
-#include "server/keeper/ipc.h"
 #include "server/keeper/keeper_op.h"
 #include "server/keeper/safe.h"
+#include "tests/fuzz/keeper_answer.h"
 
 #define CERT_MARK 'C'
 #define STREAM_MAX ((size_t)1 << 20)
@@ -76,22 +76,6 @@ check_cert(struct span bytes)
 			cert_check(&cert, ca.public_key, &limits, NULL) == 0);
 	buf_clear(&copy);
 	arena_free(&scratch);
-}
-
-static void
-check_answer(struct span bytes)
-{
-	struct ipc_message answer = ipc_read(bytes);
-
-	if (ipc_take_byte(&answer) != 0) {
-		(void)ipc_take_u32(&answer);
-		(void)ipc_take_field(&answer, ERR_MESSAGE_MAX);
-		(void)ipc_take_field(&answer, ERR_DETAIL_MAX);
-	} else {
-		while (!answer.bad && answer.rest.len > 0)
-			(void)ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
-	}
-	must(ipc_end(&answer, NULL) == 0);
 }
 
 static void

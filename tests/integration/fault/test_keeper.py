@@ -62,6 +62,24 @@ def test_a_stop_meant_for_both_is_the_servers(server):
     assert 'the keeper' not in server.log_text()
 
 
+class MuteServer(Server):
+    """Started without the three files that every program has."""
+
+    def words(self):
+        return ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh', *super().words()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root sees what another process has open')
+def test_closed_standard_files_do_not_become_others():
+    server = MuteServer()
+    try:
+        server.start()
+        assert {os.readlink(f'/proc/{pid}/fd/{fd}') for pid in (server.process.pid, server.keeper) for fd in range(3)} == {'/dev/null'}
+        assert server.stop() == 0
+    finally:
+        server.clean()
+
+
 # ---- one dies ---------------------------------------------------------------
 
 class Asking(threading.Thread):
