@@ -19,7 +19,7 @@ from support.server import Server
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
-       'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'issuer_name': 'issuer', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
+       'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -66,7 +66,8 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'default_critical_options', 'default_extensions', 'forced_critical_options', 'denied_extensions', 'bind_source_address',
          'allow_user_key_ids', 'key_id_format', 'allowed_user_key_lengths', 'algorithm_signer', 'not_before_duration',
          'issue_requires_wrapping', 'strict_extensions', 'valid_principals', 'cert_type', 'key_id', 'critical_options', 'extensions',
-         'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
+         'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthrough_request_headers', 'allowed_response_headers',
+         'issuer_name', 'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
