@@ -1,0 +1,180 @@
+/* Who fetches an issuer's keys, who waits, and how often that may be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "server/auth/keyset.h"
+#include "server/auth/keyset_load.h"
+
+#define N_LOGINS 66 /* one fetches, 64 may wait, one is too many */
+
+/* The stand-in for the network: fetches that wait for the test, or fail. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool closed, fails;
+	int n_loads, n_now, n_most;
+	int n_refused; /* logins that were told 503 */
+} net = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.changed = PTHREAD_COND_INITIALIZER };
+
+static _Atomic int64_t now_ns;
+static struct clock hands;
+static struct server server;
+
+static int64_t
+clock_now(UNUSED void *ctx)
+{
+	return atomic_load(&now_ns);
+}
+
+bool
+keyset_is_remote(UNUSED const struct keyset_source *source)
+{
+	return true;
+}
+
+int
+keyset_load(UNUSED struct server *of, UNUSED const struct keyset_source *source,
+	UNUSED struct jwks *keys, struct err *err)
+{
+	bool fails;
+
+	(void)pthread_mutex_lock(&net.lock);
+	net.n_loads++;
+	net.n_now++;
+	if (net.n_now > net.n_most)
+		net.n_most = net.n_now;
+	(void)pthread_cond_broadcast(&net.changed);
+	while (net.closed)
+		(void)pthread_cond_wait(&net.changed, &net.lock);
+	net.n_now--;
+	fails = net.fails;
+	(void)pthread_mutex_unlock(&net.lock);
+	return fails ? err_set(err, ERR_PEER, 400, "no answer") : 0;
+}
+
+/* A login whose token no key has signed; its status. */
+static int
+log_in(const char *url)
+{
+	const struct keyset_source source = {
+		.jwks_url = url, .issuer = "", .ca_pem = ""
+	};
+	const struct jws jws = { 0 };
+	struct err err = { 0 };
+
+	assert_int_not_equal(keyset_verify(&server, &source, &jws, &err), 0);
+	return err.status;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	net.closed = net.fails = false;
+	net.n_loads = net.n_most = net.n_refused = 0;
+	now_ns = 1000 * CLOCK_NS_PER_S;
+	hands = (struct clock){ clock_now, clock_now, NULL };
+	server.clock = &hands;
+	return 0;
+}
+
+static void *
+log_in_at_once(void *ctx)
+{
+	const int status = log_in(ctx);
+
+	(void)pthread_mutex_lock(&net.lock);
+	if (status == 503)
+		net.n_refused++;
+	else
+		assert_int_equal(status, 400);
+	(void)pthread_cond_broadcast(&net.changed);
+	(void)pthread_mutex_unlock(&net.lock);
+	return NULL;
+}
+
+static void
+one_fetches_and_the_others_wait_for_it(void **state)
+{
+	static char url[] = "https://many.example/keys";
+	pthread_t threads[N_LOGINS];
+
+	(void)state;
+	net.closed = true;
+	for (size_t i = 0; i < N_LOGINS; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, log_in_at_once, url),
+			0);
+	/* The one too many is sent away while the fetch is still going on. */
+	(void)pthread_mutex_lock(&net.lock);
+	while (net.n_refused == 0)
+		(void)pthread_cond_wait(&net.changed, &net.lock);
+	assert_int_equal(net.n_loads, 1);
+	assert_int_equal(net.n_refused, 1);
+	net.closed = false;
+	(void)pthread_cond_broadcast(&net.changed);
+	(void)pthread_mutex_unlock(&net.lock);
+	for (size_t i = 0; i < N_LOGINS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(net.n_most, 1);
+	assert_true(net.n_loads <= KEYSET_BURST);
+}
+
+static void
+tokens_that_fit_no_key_have_them_fetched_so_often_only(void **state)
+{
+	static const char url[] = "https://odd.example/keys";
+
+	(void)state;
+	for (int i = 0; i < 5 * KEYSET_BURST; i++)
+		assert_int_equal(log_in(url), 400);
+	assert_int_equal(net.n_loads, KEYSET_BURST);
+	now_ns += KEYSET_REFILL_S * CLOCK_NS_PER_S - 1;
+	assert_int_equal(log_in(url), 400);
+	assert_int_equal(net.n_loads, KEYSET_BURST);
+	now_ns += 1;
+	assert_int_equal(log_in(url), 400);
+	assert_int_equal(log_in(url), 400);
+	assert_int_equal(net.n_loads, KEYSET_BURST + 1);
+	/* Another issuer has its own count. */
+	assert_int_equal(log_in("https://other.example/keys"), 400);
+	assert_true(net.n_loads > KEYSET_BURST + 1);
+}
+
+static void
+old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had(void **state)
+{
+	static const char url[] = "https://gone.example/keys";
+
+	(void)state;
+	net.fails = true;
+	assert_int_equal(log_in(url), 502);
+	net.fails = false;
+	assert_int_equal(log_in(url), 400);
+	net.fails = true;
+	now_ns += (KEYSET_STALE_S - 1) * CLOCK_NS_PER_S;
+	assert_int_equal(log_in(url), 400);
+	now_ns += CLOCK_NS_PER_S;
+	assert_int_equal(log_in(url), 502);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_fetches_and_the_others_wait_for_it),
+		TEST(tokens_that_fit_no_key_have_them_fetched_so_often_only),
+		TEST(old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
