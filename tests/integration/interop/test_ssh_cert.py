@@ -5,7 +5,7 @@ import pytest
 
 from support.ca import HOST, KINDS, Ca, CertSshd
 from support.clocked import LIBRARY, Clocked
-from support.figures import figure
+from support.figures import count, figure
 from support.keys import SshKey
 from support.server import Server, wait_for
 
@@ -53,8 +53,10 @@ def sshd(cas):
 
 @pytest.mark.parametrize('mount', CAS)
 def test_every_type_of_key_under_every_type_of_ca(cas, sshd, mount):
-    """S3-23, S3-27: as sshd takes them without a word in its configuration."""
-    for kind, one in cas['keys'].items():
+    """S3-23, S3-27: as sshd takes them without a word in its configuration. Nightly every pair of the two."""
+    kinds = KINDS if mount == 'ca-ed25519' else list(KINDS)[:count('CERT_KINDS', 2, len(KINDS))]
+    for kind in kinds:
+        one = cas['keys'][kind]
         signed = cas[mount].sign('ops', one, name=f'{mount}-{kind}')
         assert signed.read()['Signing CA'].endswith(f'(using {SIGNATURES[mount]})')
         assert sshd.lets_in(signed.path), (mount, kind)
