@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from support.figures import figure
-from support.keys import SshKey
+from support.keys import Certificate, SshKey
 from support.patience import PATIENCE_S
 from support.server import wait_for
 from support.sshd import Sshd, helper_config
@@ -35,6 +35,18 @@ class Trusting:
     def certificate(self, ca):
         self.serial += 1
         return ca.certify(self.user, 'ubuntu', name=f'cert{self.serial}', serial=self.serial)
+
+    def signed(self):
+        """A certificate of the server's own, by the issuer that is the default now."""
+        self.serial += 1
+        got = self.server.api().post('ssh/sign/staff', {'public_key': self.user.public, 'valid_principals': 'ubuntu'})
+        assert got.status == 200, got
+        copy = self.directory / f'signed{self.serial}'
+        copy.write_bytes(self.user.path.read_bytes())
+        copy.chmod(0o600)
+        one = Certificate(copy)
+        one.pub.write_text(got.data['signed_key'])
+        return one
 
     def lets_in(self, certificate):
         words = ['ssh', '-F', '/dev/null', '-o', f'UserKnownHostsFile={self.sshd.known_hosts}', '-o',
@@ -93,6 +105,28 @@ def test_four_steps_refuse_no_login(host, server, public_path):
     assert not host.lets_in(ours)
     figure('M-9', host.tries, len(host.refused), 'logins')
     assert host.refused == []
+
+
+@pytest.mark.parametrize('kind', ['ed25519', 'ec', 'rsa'])
+def test_four_steps_with_what_the_server_signs(host, server, kind):
+    """The same with keys that nobody but the keeper has."""
+    api = server.api()
+    assert api.post('ssh/roles/staff', {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': 'ubuntu',
+                                        'ttl': '1h'}).status == 204
+    first = api.post('ssh/config/ca', {'key_type': kind, 'key_bits': 2048 if kind == 'rsa' else 0}).data['issuer_id']
+    assert host.fetch().returncode == 0
+    ours = host.signed()
+    host.step('before', ours)
+    second = api.post('ssh/config/ca/rotate', {'set_default': False}).data['issuer_id']
+    host.step('announced', ours, host.signed())
+    assert api.post('ssh/config/issuers', {'default': second}).status == 200
+    theirs = host.signed()
+    host.step('switched', ours, theirs)
+    assert api.delete(f'ssh/issuer/{first}').status == 204
+    host.step('dropped', theirs, host.signed())
+    figure('M-9', host.tries, len(host.refused), 'logins')
+    assert host.refused == []
+    assert not host.lets_in(ours)
 
 
 def test_rotating_at_once_keeps_what_was_signed(host, server, public_path):
