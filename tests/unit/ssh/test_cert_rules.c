@@ -860,7 +860,8 @@ only_whole_labels_count(void **state)
 
 		for (size_t at = 0; at < len; at++)
 			name[at] = alphabet[random_below(strlen(alphabet))];
-		memcpy(name + len, random_below(2) != 0 ? ".a.b" : "a.b", 5);
+		(void)snprintf(name + len, sizeof(name) - len, "%s",
+			random_below(2) != 0 ? ".a.b" : "a.b");
 		asked.cert_type = "host";
 		asked.valid_principals = name;
 		below = strlen(name) > 4 &&
