@@ -13,14 +13,15 @@
 #include "lib/fsutil.h"
 
 #define WAITING_MAX 8
+#define BASE_MAX 72 /* leaves room for the names of sockets */
 
 static const char *
 base_directory(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-	if (runtime != NULL && runtime[0] == '/' && strlen(runtime) < 32 &&
-		access(runtime, W_OK) == 0)
+	if (runtime != NULL && runtime[0] == '/' &&
+		strlen(runtime) < BASE_MAX && access(runtime, W_OK) == 0)
 		return runtime;
 	return "/tmp";
 }

@@ -12,7 +12,7 @@
 #define PRIVATE_PATH_MAX 108 /* what a socket's address holds */
 
 struct private_dir {
-	char path[64]; /* "": none */
+	char path[96]; /* "": none */
 };
 
 int private_dir_open(struct private_dir *dir, struct err *err);
