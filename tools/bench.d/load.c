@@ -1,10 +1,12 @@
 /*
- * Load over keep-alive HTTP/1.1 connections to 127.0.0.1: each sends its next
- * request as soon as it has its answer. One thread and epoll; a send and a
- * receive for each request, so that most of the machine is the server's.
- * Prints one JSON object; tools/bench starts it.
+ * Load over keep-alive HTTP/1.1 connections to 127.0.0.1, plain or with TLS:
+ * each sends its next request as soon as it has its answer. One thread and
+ * epoll; a send and a receive for each request, so that most of the machine is
+ * the server's. Handshakes come before the time that counts. Prints one JSON
+ * object; tools/bench starts it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,12 +33,14 @@ static const char placeholder[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
 
 struct conn {
 	int fd;
+	SSL *tls; /* NULL: plain */
 	int64_t sent_ns;
 	size_t len; /* of the answer, up to now */
 	char answer[ANSWER_MAX + 1];
 };
 
 static struct {
+	SSL_CTX *tls; /* NULL: plain */
 	char request[REQUEST_MAX];
 	size_t request_len;
 	char *blank_at; /* in the request; NULL: none */
@@ -104,6 +109,34 @@ fill_blank(void)
 	return true;
 }
 
+/* A request is less than an idle socket takes at once. */
+static bool
+put(struct conn *conn, const char *text, size_t len)
+{
+	if (conn->tls != NULL)
+		return SSL_write(conn->tls, text, (int)len) == (int)len;
+	return send(conn->fd, text, len, 0) == (ssize_t)len;
+}
+
+/* What is there, at most len bytes; 0: half a TLS record, or none of ours. */
+static size_t
+get(struct conn *conn, char *text, size_t len)
+{
+	ssize_t n;
+
+	if (conn->tls == NULL) {
+		n = recv(conn->fd, text, len, 0);
+	} else {
+		n = SSL_read(conn->tls, text, (int)len);
+		if (n <= 0 &&
+			SSL_get_error(conn->tls, (int)n) == SSL_ERROR_WANT_READ)
+			return 0;
+	}
+	if (n <= 0)
+		die("the server closed a connection");
+	return (size_t)n;
+}
+
 static void
 send_next(struct conn *conn)
 {
@@ -111,8 +144,7 @@ send_next(struct conn *conn)
 	if (conn->sent_ns >= load.end_ns || !fill_blank())
 		return;
 	conn->len = 0;
-	if (send(conn->fd, load.request, load.request_len, 0) !=
-		(ssize_t)load.request_len)
+	if (!put(conn, load.request, load.request_len))
 		die("send");
 	load.n_busy++;
 }
@@ -171,15 +203,24 @@ take_answer(struct conn *conn)
 static void
 on_readable(struct conn *conn)
 {
-	ssize_t n = recv(
-		conn->fd, conn->answer + conn->len, ANSWER_MAX - conn->len, 0);
-
-	if (n <= 0)
-		die("the server closed a connection");
-	conn->len += (size_t)n;
-	conn->answer[conn->len] = '\0';
+	do {
+		conn->len += get(
+			conn, conn->answer + conn->len, ANSWER_MAX - conn->len);
+		conn->answer[conn->len] = '\0';
+	} while (conn->tls != NULL && SSL_pending(conn->tls) > 0);
 	if (is_whole(conn->answer, conn->len))
 		take_answer(conn);
+}
+
+/* Whose certificate it is does not matter here: nobody checks it. */
+static void
+begin_tls(struct conn *conn)
+{
+	conn->tls = SSL_new(load.tls);
+	if (conn->tls == NULL || SSL_set_fd(conn->tls, conn->fd) != 1 ||
+		SSL_connect(conn->tls) != 1 ||
+		fcntl(conn->fd, F_SETFL, O_NONBLOCK) != 0)
+		die("TLS");
 }
 
 static void
@@ -196,6 +237,8 @@ open_conn(struct conn *conn, const char *port, int epoll)
 		connect(conn->fd, (struct sockaddr *)&to, sizeof(to)) != 0)
 		die("connect");
 	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (load.tls != NULL)
+		begin_tls(conn);
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, conn->fd, &event) != 0)
 		die("epoll_ctl");
 }
@@ -256,14 +299,25 @@ report(int64_t spent_ns)
 int
 main(int argc, char **argv)
 {
-	size_t n_conns = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+	const bool with_tls = argc > 1 && strcmp(argv[1], "-t") == 0;
 	struct conn *conns = calloc(CONNS_MAX, sizeof(*conns));
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	size_t n_conns = 0;
 	int64_t start_ns;
 
+	if (with_tls) {
+		load.tls = SSL_CTX_new(TLS_client_method());
+		if (load.tls == NULL)
+			die("TLS");
+		argc--;
+		argv++;
+	}
+	if (argc > 2)
+		n_conns = strtoul(argv[2], NULL, 10);
 	if (argc < 8 || n_conns == 0 || n_conns > CONNS_MAX) {
-		(void)fputs("usage: load PORT CONNECTIONS SECONDS METHOD PATH"
-			    " TOKEN BODY [FILE FIELD-TO-KEEP]\n",
+		(void)fputs(
+			"usage: load [-t] PORT CONNECTIONS SECONDS METHOD PATH"
+			" TOKEN BODY [FILE FIELD-TO-KEEP]\n",
 			stderr);
 		return 1;
 	}

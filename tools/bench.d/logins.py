@@ -90,7 +90,7 @@ class Logins:
         self.client.kept.write_text(''.join(f'{line}\n' for line in lines))
 
     def round(self):
-        self.checks.append(measure.said(self.programs / 'checks', CHECK_S))
+        self.checks.append(measure.said(self.programs / 'checks', CHECK_S, *METHODS.values()))
         self.rows.append(measure.floor(self.programs, self.server.directory)[ROWS]['rate'])
         for connections in CONNECTIONS:
             for name, load in self.loads.items():

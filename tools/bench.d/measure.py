@@ -55,14 +55,14 @@ def floor(programs, directory):
 class Client:
     """Loads on one server; what an OTP issue hands out the next verify uses up."""
 
-    def __init__(self, programs, server):
+    def __init__(self, programs, server, policy=POLICY):
         self.program, self.server = str(programs / 'load'), server
         self.kept = server.directory / 'kept'
-        self.token = server.token_with(POLICY)
+        self.token = server.token_with(policy)
 
-    def run(self, load, connections, seconds):
-        words = [self.program, str(self.server.port), str(connections), str(seconds), load.method, load.path,
-                 self.token if load.has_token else '', load.body]
+    def run(self, load, connections, seconds, port=None, tls=False):
+        words = [self.program, *(['-t'] if tls else []), str(port or self.server.port), str(connections), str(seconds),
+                 load.method, load.path, self.token if load.has_token else '', load.body]
         pid = self.server.process.pid
         source = subprocess.DEVNULL
         if load.keeps:
