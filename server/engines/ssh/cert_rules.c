@@ -274,7 +274,7 @@ check_names(const struct cert_question *question, enum sshcert_type type,
 				is_allowed_name(role, type, name, &allowed)))
 			continue;
 		return err_set(err, ERR_INPUT, 400,
-			"%.256s is not a valid value for valid_principals",
+			"%.64s is not a valid value for valid_principals",
 			name);
 	}
 	return 0;

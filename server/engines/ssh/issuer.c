@@ -375,7 +375,7 @@ find(struct store_tx *tx, struct req *req, const char *ref,
 		return err_set(err, ERR_INPUT, 400,
 			"no default issuer currently configured");
 	return err_set(err, ERR_INPUT, 400,
-		"unable to find issuer for reference: %.255s", ref);
+		"unable to find issuer for reference: %.64s", ref);
 }
 
 int
