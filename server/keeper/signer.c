@@ -19,7 +19,7 @@
 #define CA_VERSION 1
 #define HEAD 9 /* version, validity */
 #define OPENED_MAX 64
-#define NAME_MAX_LEN 64 /* of types and algorithms */
+#define NAME_LEN_MAX 64 /* of types and algorithms */
 
 static struct guard signer_guard;
 
@@ -358,10 +358,10 @@ int
 signer_generate(struct signer *signer, struct ipc_message *in, struct buf *out,
 	struct err *err)
 {
-	const struct span name = ipc_take_field(in, NAME_MAX_LEN - 1);
+	const struct span name = ipc_take_field(in, NAME_LEN_MAX);
 	const uint32_t bits = ipc_take_u32(in);
 	const struct keeper_ca_limits limits = { ipc_take_u64(in) };
-	char type[NAME_MAX_LEN] = "";
+	char type[NAME_LEN_MAX + 1] = "";
 	struct sshkeypair *pair = NULL;
 	int rc = ipc_end(in, err);
 
@@ -420,10 +420,10 @@ signer_sign(struct signer *signer, struct ipc_message *in, struct buf *out,
 	struct err *err)
 {
 	const struct span sealed = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	const struct span name = ipc_take_field(in, NAME_MAX_LEN - 1);
+	const struct span name = ipc_take_field(in, NAME_LEN_MAX);
 	const bool allow_sha1 = ipc_take_u32(in) != 0;
 	const struct span cert = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	char algorithm[NAME_MAX_LEN] = "";
+	char algorithm[NAME_LEN_MAX + 1] = "";
 	struct opened *opened = NULL;
 	int rc = ipc_end(in, err);
 

@@ -173,6 +173,7 @@ static void
 what_is_no_key_is_refused_with_a_reason(void **state)
 {
 	struct fixture *f = *state;
+	char longest[64 + 1] = "";
 	struct keeper_ca ca;
 
 	assert_int_equal(
@@ -183,6 +184,13 @@ what_is_no_key_is_refused_with_a_reason(void **state)
 	assert_true(f->err.message[0] != '\0');
 	err_clear(&f->err);
 	assert_int_equal(keeper_ca_generate(f->keeper, "dsa", 0, &one_hour,
+				 f->arena, &ca, &f->err),
+		ERR_INPUT);
+	assert_int_equal(f->err.status, 400);
+	/* The API takes 64 bytes. */
+	memset(longest, 'x', sizeof(longest) - 1);
+	err_clear(&f->err);
+	assert_int_equal(keeper_ca_generate(f->keeper, longest, 0, &one_hour,
 				 f->arena, &ca, &f->err),
 		ERR_INPUT);
 	assert_int_equal(f->err.status, 400);
