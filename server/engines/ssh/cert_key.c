@@ -94,6 +94,15 @@ next_word(const char **text)
 	return word;
 }
 
+/* A comment may follow the key, another line not: it may be another key. */
+static bool
+has_line_behind(const char *comment)
+{
+	const char *end = comment + strcspn(comment, "\r\n");
+
+	return end[strspn(end, " \t\r\n")] != '\0';
+}
+
 /* The bytes of base64 that may be broken into lines, in arena. */
 static int
 decode(struct span text, struct arena *arena, struct span *ret_blob,
@@ -184,7 +193,9 @@ cert_key_parse(const char *text, struct arena *arena, struct cert_key *ret_key,
 	struct span second = next_word(&text);
 	struct cert_key key = { .kind = NULL };
 	struct span blob = SPAN_NONE;
-	int rc = decode(second.len > 0 ? second : first, arena, &blob, err);
+	int rc = has_line_behind(text)
+		? refuse(err, "more than one line")
+		: decode(second.len > 0 ? second : first, arena, &blob, err);
 
 	if (rc == 0)
 		rc = read_blob(blob, &key, err);

@@ -102,7 +102,8 @@ def test_keys_on_security_tokens_are_signed(ca, name, tmp_path):
 def test_a_key_may_be_written_in_many_ways(ca):
     name, text, _ = ca.key.public.split()
     broken = text[:20] + '\n' + text[20:]
-    for line in (f'{name} {text}', f'  {name}\t{text}  a comment \n', text, f'{text}\r\n', f'{name} {broken}'):
+    for line in (f'{name} {text}', f'  {name}\t{text}  a comment \n', text, f'{text}\r\n', f'{name} {broken}',
+                 f'{name} {text} a comment \r\n \n'):
         assert ca.ask('ops', line).status == 200, line
 
 
@@ -123,6 +124,8 @@ def test_keys_that_are_none_are_refused(ca):
             ('ssh-ed25519 !!', NOT_A_KEY + 'illegal base64 data'),
             (f'ssh-rsa {text}', NOT_A_KEY + 'the word in front is not the type of the key'),
             (f'no-pty {name} {text}', NOT_A_KEY + 'illegal base64 data'),
+            (f'{ca.key.public}\n{ca.key.public}\n', NOT_A_KEY + 'more than one line'),
+            (f'{name} {text} a\rcommand', NOT_A_KEY + 'more than one line'),
             (f'{name} {encoded(raw + b"x")}', NOT_A_KEY + 'ssh: not a key of the type that it says'),
             (f'{name} {encoded(raw[:-1])}', NOT_A_KEY + 'ssh: not a key of the type that it says'),
             ('AAAA', NOT_A_KEY + 'ssh: short read'),
