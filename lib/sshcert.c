@@ -164,7 +164,7 @@ sshcert_verify(const struct sshcert *cert)
 static bool
 is_user_char(uint8_t c)
 {
-	return c > ' ' && c < 0x7f && strchr(",\"\\*?!", c) == NULL;
+	return c > ' ' && c < 0x7f && strchr(",\"'\\*?!", c) == NULL;
 }
 
 static bool

@@ -71,7 +71,7 @@ struct sshcert_parts {
 
 /*
  * Whether a name may stand in a certificate made here (spec/README.md). Users:
- * printable ASCII without blank, comma, double quote, backslash and wildcards.
+ * printable ASCII without blank, comma, quotes, backslash and wildcards.
  * Hosts: letters, digits and "-._:%", behind a "*." perhaps: whether that may
  * be, and whether it is a name or an address, its role knows.
  */

@@ -230,7 +230,7 @@ the_number_of_principals_is_bounded(void **state)
 static void
 a_principal_has_a_form(void **state)
 {
-	static const char bad_user[] = " ,\"\\*?!\x7f";
+	static const char bad_user[] = " ,\"'\\*?!\x7f";
 	static const char good_host[] = "abcdefghijklmnopqrstuvwxyz"
 					"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					"0123456789-._:%";
