@@ -55,26 +55,26 @@ find_halves(struct ca_session *session)
 	const struct ssh_options *options = session->call->options;
 	struct arena *arena = session->call->cli->arena;
 	const size_t ending = strlen(PUBLIC_ENDING);
-	const char *public =
+	const char *pub =
 		ssh_call_path(session->call, options->public_key_path);
-	const char *private =
+	const char *key =
 		ssh_call_path(session->call, options->private_key_path);
-	const size_t len = strlen(public);
+	const size_t len = strlen(pub);
 
-	if (private[0] == '\0') {
+	if (key[0] == '\0') {
 		if (len <= ending ||
-			strcmp(public + len - ending, PUBLIC_ENDING) != 0)
+			strcmp(pub + len - ending, PUBLIC_ENDING) != 0)
 			return cli_usage(
 				"the public key %s does not end in %s: name its private half with "
 				"-private-key-path",
-				public, PUBLIC_ENDING);
-		private = arena_strndup(arena, public, len - ending);
+				pub, PUBLIC_ENDING);
+		key = arena_strndup(arena, pub, len - ending);
 	}
-	if (public[0] == '\0')
-	public = arena_printf(arena, "%s%s", private, PUBLIC_ENDING);
-	session->public_path = public;
-	session->private_path = private;
-	return public != NULL && private != NULL ? EXIT_DONE : EXIT_SERVER;
+	if (pub[0] == '\0')
+		pub = arena_printf(arena, "%s%s", key, PUBLIC_ENDING);
+	session->public_path = pub;
+	session->private_path = key;
+	return pub != NULL && key != NULL ? EXIT_DONE : EXIT_SERVER;
 }
 
 static int
