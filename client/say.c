@@ -131,6 +131,9 @@ say_text(FILE *out, const char *text)
 
 enum layout { AS_IT_IS, WRAPPED, ITEM };
 
+static void say(const char *colour, enum layout layout, const char *fmt,
+	va_list args) PRINTF_LIKE(3, 0);
+
 static void
 say(const char *colour, enum layout layout, const char *fmt, va_list args)
 {

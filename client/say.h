@@ -22,7 +22,7 @@ void say_table(bool table);
 
 /* On standard error, with a newline at the end. */
 void say_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
-void say_error_args(const char *fmt, va_list args);
+void say_error_args(const char *fmt, va_list args) PRINTF_LIKE(1, 0);
 /* The same, wrapped; an empty line behind a warning. */
 void say_long_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void say_warning(const char *fmt, ...) PRINTF_LIKE(1, 2);

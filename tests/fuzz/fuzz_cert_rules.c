@@ -8,6 +8,7 @@
 
 #include <openssl/x509v3.h>
 
+#include "lib/tls.h"
 #include "server/auth/cert/chain.h"
 #include "server/auth/cert/rules.h"
 
@@ -44,7 +45,7 @@ describe(X509 *leaf)
 	if (arena == NULL)
 		abort();
 	(void)cert_common_name(leaf, arena);
-	(void)cert_serial(leaf, arena);
+	(void)tls_cert_serial(leaf, arena);
 	(void)cert_hex(X509_get0_subject_key_id(leaf), arena);
 	(void)cert_hex(X509_get0_authority_key_id(leaf), arena);
 	arena_free(&arena);

@@ -149,7 +149,7 @@ rsa_bits(struct span blob)
 	if (!sshwire_end(&in) || n.len == 0)
 		return 0;
 	bits = 8 * (int64_t)n.len;
-	for (uint8_t top = n.data[0]; (top & 0x80) == 0; top <<= 1)
+	for (unsigned top = n.data[0]; (top & 0x80) == 0; top <<= 1)
 		bits--;
 	return bits;
 }
