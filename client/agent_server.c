@@ -34,34 +34,31 @@ struct agent_conn {
 
 struct agent_server {
 	int fd;
-	char path[PRIVATE_PATH_MAX];
 	const struct sshkeypair *pair;
 	struct span certificate;
+	agent_server_fn *on_list; /* or NULL */
+	void *ctx;
 	struct agent_conn conns[CONNS_MAX];
 };
 
 int
-agent_server_new(const struct private_dir *dir, const struct sshkeypair *pair,
-	struct span certificate, struct agent_server **ret_agent,
-	struct err *err)
+agent_server_new(int listen_fd, const struct sshkeypair *pair,
+	struct agent_server **ret_agent, struct err *err)
 {
 	struct agent_server *agent = calloc(1, sizeof(*agent));
-	int rc;
 
-	if (agent == NULL)
+	if (agent == NULL) {
+		(void)close(listen_fd);
 		return err_set_memory(err);
+	}
+	agent->fd = listen_fd;
 	agent->pair = pair;
-	agent->certificate = certificate;
 	for (size_t i = 0; i < CONNS_MAX; i++) {
 		agent->conns[i].fd = -1;
 		buf_init(&agent->conns[i].in, LENGTH + REQUEST_MAX);
 	}
-	rc = private_dir_listen(dir, "agent", agent->path, &agent->fd, err);
-	if (rc == 0)
-		*ret_agent = agent;
-	else
-		free(agent);
-	return rc;
+	*ret_agent = agent;
+	return 0;
 }
 
 static void
@@ -85,19 +82,30 @@ agent_server_free(struct agent_server **agent)
 	*agent = NULL;
 }
 
-const char *
-agent_server_path(const struct agent_server *agent)
+void
+agent_server_certify(struct agent_server *agent, struct span certificate)
 {
-	return agent->path;
+	agent->certificate = certificate;
+}
+
+void
+agent_server_on_list(struct agent_server *agent, agent_server_fn *fn, void *ctx)
+{
+	agent->on_list = fn;
+	agent->ctx = ctx;
 }
 
 /* ---- answers ---------------------------------------------------------- */
 
 static void
-add_identities(const struct agent_server *agent, struct buf *out)
+add_identities(struct agent_server *agent, struct buf *out)
 {
+	if (agent->on_list != NULL)
+		agent->on_list(agent->ctx, agent);
 	(void)buf_add_char(out, IDENTITIES_ANSWER);
-	(void)buf_add_u32be(out, 1);
+	(void)buf_add_u32be(out, agent->certificate.len > 0);
+	if (agent->certificate.len == 0)
+		return;
 	(void)sshwire_add_string(out, agent->certificate);
 	(void)sshwire_add_string(out, span_str(COMMENT));
 }
@@ -146,7 +154,7 @@ add_signature(
 }
 
 int
-agent_server_answer(const struct agent_server *agent, struct span request,
+agent_server_answer(struct agent_server *agent, struct span request,
 	struct buf *out, struct err *err)
 {
 	struct sshwire in = sshwire_of(request);
@@ -161,9 +169,10 @@ agent_server_answer(const struct agent_server *agent, struct span request,
 
 /* ---- connections ------------------------------------------------------ */
 
-size_t
-agent_server_polls(const struct agent_server *agent, struct pollfd *fds)
+static size_t
+agent_polls(const void *ctx, struct pollfd *fds)
 {
+	const struct agent_server *agent = ctx;
 	size_t n = 0;
 
 	fds[n++] = (struct pollfd){ .fd = agent->fd, .events = POLLIN };
@@ -215,7 +224,7 @@ send_answer(int fd, struct span body)
 
 /* Requests that are whole, one after the other. */
 static int
-answer_requests(const struct agent_server *agent, struct agent_conn *conn)
+answer_requests(struct agent_server *agent, struct agent_conn *conn)
 {
 	struct span body;
 	int rc = 0;
@@ -240,7 +249,7 @@ answer_requests(const struct agent_server *agent, struct agent_conn *conn)
 }
 
 static void
-serve_conn(const struct agent_server *agent, struct agent_conn *conn)
+serve_conn(struct agent_server *agent, struct agent_conn *conn)
 {
 	uint8_t bytes[4096];
 	const ssize_t n = recv(conn->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -252,14 +261,21 @@ serve_conn(const struct agent_server *agent, struct agent_conn *conn)
 		close_conn(conn);
 }
 
-void
-agent_server_serve(
-	struct agent_server *agent, const struct pollfd *fds, size_t n)
+static void
+serve_agent(void *ctx, const struct pollfd *fds, size_t n)
 {
+	struct agent_server *agent = ctx;
+
 	for (size_t i = 1; i < n; i++) {
 		if (fds[i].revents != 0)
 			serve_conn(agent, &agent->conns[i - 1]);
 	}
 	if (n > 0 && fds[0].revents != 0)
 		take_connection(agent);
+}
+
+struct child_service
+agent_server_service(struct agent_server *agent)
+{
+	return (struct child_service){ agent_polls, serve_agent, agent };
 }

@@ -11,7 +11,6 @@
 #include "lib/sha256.h"
 #include "lib/sshcert.h"
 
-#define LEFT_S 60
 #define FILE_MAX 65536
 
 /* Ours, and nobody else's to write. */
@@ -110,7 +109,7 @@ cert_store_is_good(
 
 	return read_certificate(path, arena, &cert) && is_of_key(&cert, key) &&
 		cert.after_s <= (uint64_t)now_s &&
-		cert.before_s > (uint64_t)now_s + LEFT_S;
+		cert.before_s > (uint64_t)now_s + CERT_LEFT_S;
 }
 
 void

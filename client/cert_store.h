@@ -9,6 +9,9 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 
+/* A certificate with less left than this is not good enough for a login. */
+#define CERT_LEFT_S 60
+
 /* All that decides which certificate it is. */
 struct cert_wanted {
 	const char *address, *mount, *role, *principals;
@@ -23,8 +26,8 @@ const char *cert_store_path(
 	struct arena *arena, const struct cert_wanted *wanted);
 
 /*
- * Whether the file at path holds a certificate of key that will be good for a
- * minute from now_s (since 1970) on.
+ * Whether the file at path holds a certificate of key that will be good for
+ * CERT_LEFT_S from now_s (since 1970) on.
  */
 bool cert_store_is_good(
 	const char *path, struct span key, int64_t now_s, struct arena *arena);

@@ -8,6 +8,7 @@ const struct command *const commands[] = {
 	&cmd_list,
 	&cmd_login,
 	&cmd_ssh,
+	&cmd_ssh_agent,
 	&cmd_status,
 	&cmd_server,
 	&cmd_path_help,

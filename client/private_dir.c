@@ -2,11 +2,13 @@
 #include "client/private_dir.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -73,28 +75,41 @@ path_in(const struct private_dir *dir, const char *name,
 }
 
 int
-private_dir_listen(const struct private_dir *dir, const char *name,
-	char ret_path[PRIVATE_PATH_MAX], int *ret_fd, struct err *err)
+private_listen(const char *path, int *ret_fd, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int rc = path_in(dir, name, ret_path, err);
-	int fd;
+	const size_t len = strlen(path);
+	mode_t before;
+	int fd, bound;
 
-	if (rc != 0)
-		return rc;
-	memcpy(address.sun_path, ret_path, strlen(ret_path) + 1);
+	if (len >= sizeof(address.sun_path))
+		return err_set(err, ERR_LIMIT, 0,
+			"the socket's path is too long: at most %zu bytes",
+			sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, len + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 &&
-		bind(fd, (const struct sockaddr *)&address, sizeof(address)) ==
-			0 &&
-		listen(fd, WAITING_MAX) == 0) {
+	before = umask(0177);
+	bound = fd < 0
+		? -1
+		: bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	(void)umask(before);
+	if (bound == 0 && listen(fd, WAITING_MAX) == 0) {
 		*ret_fd = fd;
 		return 0;
 	}
-	rc = err_set_errno(err, "socket");
+	(void)err_set(err, ERR_SYSTEM, 0, "%s: %s", path, strerror(errno));
 	if (fd >= 0)
 		(void)close(fd);
-	return rc;
+	return ERR_SYSTEM;
+}
+
+int
+private_dir_listen(const struct private_dir *dir, const char *name,
+	char ret_path[PRIVATE_PATH_MAX], int *ret_fd, struct err *err)
+{
+	int rc = path_in(dir, name, ret_path, err);
+
+	return rc != 0 ? rc : private_listen(ret_path, ret_fd, err);
 }
 
 int

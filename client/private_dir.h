@@ -24,6 +24,9 @@ void private_dir_close(struct private_dir *dir);
 int private_dir_listen(const struct private_dir *dir, const char *name,
 	char ret_path[PRIVATE_PATH_MAX], int *ret_fd, struct err *err);
 
+/* The same at a path of somebody's choice (0600); the caller removes it. */
+int private_listen(const char *path, int *ret_fd, struct err *err);
+
 /* A file (0600) in it with this text, and its path. */
 int private_dir_write(const struct private_dir *dir, const char *name,
 	struct span text, char ret_path[PRIVATE_PATH_MAX], struct err *err);

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "client/cert_store.h"
+#include "client/child.h"
 #include "client/output.h"
+#include "client/sign_key.h"
 #include "client/ssh_call.h"
 #include "lib/clock.h"
 #include "lib/fsutil.h"
@@ -135,49 +137,19 @@ choose_key(struct ca_session *session)
 
 /* ---- the certificate -------------------------------------------------- */
 
-/* The role's own extensions apply: none are asked for. */
 static int
-ask_for_signature(struct ca_session *session)
+get_signed(struct ca_session *session)
 {
 	const struct ssh_call *call = session->call;
-	struct cli *cli = call->cli;
-	struct value *body = value_object(cli->arena);
-	struct err err = { 0 };
+	const struct sign_wish wish = {
+		.mount = call->mount,
+		.role = call->role,
+		.principals = session->principals,
+		.public_line = session->public_line,
+		.path = session->public_path,
+	};
 
-	(void)value_set_str(
-		cli->arena, body, "public_key", session->public_line);
-	(void)value_set_str(
-		cli->arena, body, "valid_principals", session->principals);
-	(void)value_set_str(cli->arena, body, "cert_type", "user");
-	if (cli_call(cli, "PUT",
-		    arena_printf(
-			    cli->arena, "%s/sign/%s", call->mount, call->role),
-		    body, &err))
-		return EXIT_DONE;
-	return cli_fail(session->made != NULL
-			? "failed to sign public key"
-			: arena_printf(cli->arena,
-				  "failed to sign public key %s",
-				  session->public_path),
-		&err);
-}
-
-static int
-sign_key(struct ca_session *session)
-{
-	struct cli *cli = session->call->cli;
-	int rc = ask_for_signature(session);
-
-	if (rc != EXIT_DONE)
-		return rc;
-	session->signed_key = value_find_str(
-		value_find(cli->answer.json, "data"), "signed_key", NULL);
-	if (session->signed_key == NULL)
-		return fail("failed to sign public key", "missing signed key");
-	if (session->signed_key[0] == '\0')
-		return fail("failed to sign public key", "signed key is empty");
-	session->signed_key = arena_strdup(cli->arena, session->signed_key);
-	return session->signed_key != NULL ? EXIT_DONE : EXIT_SERVER;
+	return sign_key(call->cli, &wish, &session->signed_key);
 }
 
 /* A named key's certificate is used again while it is good. */
@@ -196,13 +168,13 @@ get_certificate(struct ca_session *session)
 	int rc;
 
 	if (session->made != NULL)
-		return sign_key(session);
+		return get_signed(session);
 	session->stored_path = cert_store_path(arena, &wanted);
 	if (session->stored_path != NULL &&
 		cert_store_is_good(session->stored_path, session->public_blob,
 			clock_wall_ns(clock_system()) / CLOCK_NS_PER_S, arena))
 		return EXIT_DONE;
-	rc = sign_key(session);
+	rc = get_signed(session);
 	if (rc == EXIT_DONE && session->stored_path != NULL)
 		cert_store_keep(session->stored_path, session->signed_key);
 	return rc;
@@ -292,18 +264,19 @@ static int
 show_agent(struct ca_session *session, struct err *err)
 {
 	struct arena *arena = session->call->cli->arena;
+	char path[PRIVATE_PATH_MAX];
 	struct span certificate;
+	int fd;
 
 	if (sshkey_parse_line(
 		    span_str(session->signed_key), arena, &certificate) != 0)
 		return err_set(err, ERR_PEER, 0,
 			"the server's certificate cannot be read");
-	if (agent_server_new(&session->dir, session->made, certificate,
-		    &session->agent, err) != 0)
+	if (private_dir_listen(&session->dir, "agent", path, &fd, err) != 0 ||
+		agent_server_new(fd, session->made, &session->agent, err) != 0)
 		return ERR_SYSTEM;
-	add_option(session,
-		arena_printf(arena, "-oIdentityAgent=%s",
-			agent_server_path(session->agent)));
+	agent_server_certify(session->agent, certificate);
+	add_option(session, arena_printf(arena, "-oIdentityAgent=%s", path));
 	add_option(session, "-oIdentitiesOnly=no");
 	return 0;
 }
@@ -338,7 +311,7 @@ run_session(struct ca_session *session)
 	struct err err = { 0 };
 	int status;
 
-	sshrun_hold_signals(&run);
+	child_hold_signals(&run.old_mask);
 	if (prepare(session, &run, &err) != 0)
 		return cli_fail("failed to prepare the session", &err);
 	status = sshrun_session(
@@ -363,7 +336,7 @@ static int
 print_certificate(struct ca_session *session)
 {
 	struct cli *cli = session->call->cli;
-	const int rc = sign_key(session);
+	const int rc = get_signed(session);
 
 	return rc == EXIT_DONE ? output_secret(cli, cli->answer.json) : rc;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/child.h"
 #include "client/output.h"
 #include "client/say.h"
 #include "client/ssh_call.h"
@@ -132,6 +133,6 @@ ssh_otp_run(struct ssh_call *call)
 		return EXIT_SERVER;
 	if (options->no_exec)
 		return output_secret(call->cli, call->cli->answer.json);
-	sshrun_hold_signals(&run);
+	child_hold_signals(&run.old_mask);
 	return run_session(call, &run);
 }

@@ -6,22 +6,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/askpass.h"
+#include "client/child.h"
 #include "client/say.h"
 #include "lib/fsutil.h"
 
 #define OUTPUT_MAX 65536
 #define WORDS_MAX 16
-#define NOT_STARTED 127
-#define POLLS 2 /* signals and askpass; an agent's stand behind them */
 
 /* ---- asking ssh about itself -------------------------------------------- */
 
@@ -42,14 +39,15 @@ collect_output(const struct sshrun *run, char *const *words, struct buf *out,
 		(void)sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 		if (dup2(fds[1], 1) >= 0 && dup2(fds[1], 2) >= 0)
 			(void)execvp(words[0], words);
-		_exit(NOT_STARTED);
+		_exit(CHILD_NOT_STARTED);
 	}
 	(void)close(fds[1]);
 	rc = pid < 0 ? ERR_SYSTEM : fd_read_all(fds[0], out, NULL);
 	(void)close(fds[0]);
 	if (pid > 0 && waitpid(pid, &status, 0) != pid)
 		rc = ERR_SYSTEM;
-	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : NOT_STARTED;
+	*ret_status =
+		WIFEXITED(status) ? WEXITSTATUS(status) : CHILD_NOT_STARTED;
 	return rc;
 }
 
@@ -239,10 +237,6 @@ struct session {
 	struct askpass askpass;
 	bool with_askpass, use_sshpass;
 	struct secret_view password;
-	const struct sshrun *run;
-	pid_t pid;
-	int signals;   /* signalfd */
-	int failed[2]; /* says by one byte that ssh could not be started */
 };
 
 /* As the peer writes it: "no such file or directory". */
@@ -253,14 +247,15 @@ reason(int number)
 				: strerror(number);
 }
 
-static void __attribute__((noreturn))
-become_ssh(const struct session *session, char *const *words)
+/* In the process that becomes ssh. */
+static void
+set_environment(const void *ctx)
 {
+	const struct session *session = ctx;
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char otp[256];
 
-	(void)sigprocmask(SIG_SETMASK, &session->run->old_mask, NULL);
 	if (session->use_sshpass) {
 		const size_t n = session->password.len < sizeof(otp)
 			? session->password.len
@@ -275,122 +270,42 @@ become_ssh(const struct session *session, char *const *words)
 		(void)setenv("SSH_ASKPASS_REQUIRE", "force", 1);
 		(void)setenv(ASKPASS_VARIABLE, session->askpass.path, 1);
 	}
-	(void)execvp(words[0], words);
-	fprintf(stderr, "failed to run ssh command: fork/exec %s: %s\n",
-		words[0], reason(errno));
-	(void)!write(session->failed[1], "", 1);
-	_exit(NOT_STARTED);
 }
 
-/* A signal to us is a signal to ssh; SIGCHLD: has it ended? */
-static bool
-take_signal(const struct session *session, int *ret_status)
+static size_t
+askpass_polls(const void *ctx, struct pollfd *fds)
 {
-	struct signalfd_siginfo info;
+	const struct session *session = ctx;
 
-	if (read(session->signals, &info, sizeof(info)) !=
-		(ssize_t)sizeof(info))
-		return false;
-	if (info.ssi_signo == SIGCHLD)
-		return waitpid(session->pid, ret_status, WNOHANG) ==
-			session->pid;
-	/* A terminal's SIGINT reached ssh by itself. */
-	if (info.ssi_signo != SIGINT || info.ssi_code != SI_KERNEL)
-		(void)kill(session->pid, (int)info.ssi_signo);
-	return false;
-}
-
-static int
-wait_for_ssh(struct session *session)
-{
-	int status = 0;
-
-	for (;;) {
-		struct pollfd fds[POLLS + AGENT_SERVER_POLLS] = {
-			{ .fd = session->signals, .events = POLLIN },
-			{ .fd = session->askpass.fd, .events = POLLIN },
-		};
-		struct agent_server *agent = session->run->agent;
-		const size_t n_agent = agent != NULL
-			? agent_server_polls(agent, fds + POLLS)
-			: 0;
-
-		if (poll(fds, POLLS + n_agent, -1) < 0 && errno != EINTR)
-			return NOT_STARTED;
-		if ((fds[0].revents & POLLIN) != 0 &&
-			take_signal(session, &status))
-			break;
-		if ((fds[1].revents & POLLIN) != 0)
-			(void)askpass_serve(
-				&session->askpass, session->password);
-		if (agent != NULL)
-			agent_server_serve(agent, fds + POLLS, n_agent);
-	}
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	return WEXITSTATUS(status);
-}
-
-static sigset_t
-session_signals(void)
-{
-	sigset_t mask;
-
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGHUP);
-	return mask;
-}
-
-void
-sshrun_hold_signals(struct sshrun *run)
-{
-	const sigset_t mask = session_signals();
-
-	(void)sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
-}
-
-/* Signals arrive as bytes, so that every end of ours cleans up. */
-static int
-open_signals(struct session *session)
-{
-	const sigset_t mask = session_signals();
-
-	session->signals = signalfd(-1, &mask, SFD_CLOEXEC);
-	if (session->signals < 0 || pipe2(session->failed, O_CLOEXEC) != 0)
-		return ERR_SYSTEM;
-	return 0;
-}
-
-static bool
-was_started(struct session *session)
-{
-	char byte;
-
-	(void)close(session->failed[1]);
-	session->failed[1] = -1;
-	return read(session->failed[0], &byte, 1) == 0;
+	fds[0] = (struct pollfd){ .fd = session->askpass.fd, .events = POLLIN };
+	return 1;
 }
 
 static void
-close_session(struct session *session)
+serve_askpass(void *ctx, const struct pollfd *fds, size_t n)
 {
-	const int fds[] = { session->signals, session->failed[0],
-		session->failed[1] };
+	struct session *session = ctx;
 
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-		if (fds[i] >= 0)
-			(void)close(fds[i]);
-	}
-	askpass_close(&session->askpass);
+	if (n > 0 && (fds[0].revents & POLLIN) != 0)
+		(void)askpass_serve(&session->askpass, session->password);
 }
 
 /* The exit status of ssh; false where it never ran. */
 static bool
-run_session(struct session *session, char *const *words, int *ret_status)
+run_session(struct session *session, const struct sshrun *run,
+	char *const *words, int *ret_status)
 {
+	struct child_service services[CHILD_SERVICES_MAX] = {
+		{ askpass_polls, serve_askpass, session },
+	};
+	struct child child = {
+		.words = words,
+		.prepare = set_environment,
+		.ctx = session,
+		.services = services,
+		.n_services = 1,
+		.old_mask = run->old_mask,
+	};
 	struct err err = { 0 };
 
 	if (session->with_askpass &&
@@ -399,17 +314,13 @@ run_session(struct session *session, char *const *words, int *ret_status)
 			err.detail);
 		return false;
 	}
-	if (open_signals(session) != 0) {
-		(void)cli_usage("failed to prepare the session");
-		return false;
-	}
-	session->pid = fork();
-	if (session->pid == 0)
-		become_ssh(session, words);
-	if (session->pid < 0)
-		return false;
-	*ret_status = wait_for_ssh(session);
-	return was_started(session);
+	if (run->agent != NULL)
+		services[child.n_services++] = agent_server_service(run->agent);
+	if (child_run(&child, ret_status))
+		return true;
+	(void)cli_usage("failed to run ssh command: fork/exec %s: %s", words[0],
+		reason(*ret_status));
+	return false;
 }
 
 int
@@ -419,10 +330,7 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 	struct session session = { .askpass = { .fd = -1 },
 		.with_askpass = with_askpass && !use_sshpass,
 		.use_sshpass = use_sshpass,
-		.password = password,
-		.run = run,
-		.signals = -1,
-		.failed = { -1, -1 } };
+		.password = password };
 	const char *const typed[] = { "sshpass", "-e", run->executable };
 	const char *const asked[] = { run->executable,
 		"-o NumberOfPasswordPrompts=1" };
@@ -434,8 +342,8 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 
 	if (words == NULL)
 		return EXIT_SERVER;
-	ran = run_session(&session, words, &status);
-	close_session(&session);
+	ran = run_session(&session, run, words, &status);
+	askpass_close(&session.askpass);
 	if (!ran)
 		return EXIT_SERVER;
 	if (status != 0)

@@ -18,14 +18,8 @@ struct sshrun {
 	const char *const *options; /* more of ours, in front of the others */
 	size_t n_options;
 	struct agent_server *agent; /* served while ssh runs; or NULL */
-	sigset_t old_mask;          /* set by sshrun_hold_signals */
+	sigset_t old_mask;          /* as of child_hold_signals */
 };
-
-/*
- * From here on a signal waits for the session: whoever has a credential must
- * live to revoke it.
- */
-void sshrun_hold_signals(struct sshrun *run);
 
 /* ssh 8.4 and later can be told to use askpass even on a terminal. */
 bool sshrun_has_askpass(struct cli *cli, const struct sshrun *run);

@@ -24,16 +24,22 @@
 static struct private_dir dir;
 static struct sshkeypair *pair;
 static struct agent_server *agent;
+static char path[PRIVATE_PATH_MAX];
 static struct err err;
 
 static int
 start_with(const char *type, unsigned bits)
 {
+	int fd;
+
 	if (sshkeypair_generate(type, bits, &pair, &err) != 0)
 		return -1;
-	if (private_dir_open(&dir, &err) != 0)
+	if (private_dir_open(&dir, &err) != 0 ||
+		private_dir_listen(&dir, "agent", path, &fd, &err) != 0 ||
+		agent_server_new(fd, pair, &agent, &err) != 0)
 		return -1;
-	return agent_server_new(&dir, pair, CERTIFICATE, &agent, &err);
+	agent_server_certify(agent, CERTIFICATE);
+	return 0;
 }
 
 static int
@@ -93,6 +99,31 @@ its_one_identity_is_the_certificate(void **state)
 	assert_int_equal(sshwire_u32(&in), 1);
 	assert_true(span_equal(sshwire_string(&in), CERTIFICATE));
 	(void)sshwire_string(&in);
+	assert_true(sshwire_end(&in));
+	buf_clear(&answer);
+}
+
+static void
+withdraw(void *ctx, struct agent_server *of)
+{
+	(*(int *)ctx)++;
+	agent_server_certify(of, SPAN_NONE);
+}
+
+static void
+before_it_lists_the_certificate_may_change(void **state)
+{
+	const uint8_t request = IDENTITIES;
+	struct sshwire in;
+	struct buf answer;
+	int asked = 0;
+
+	(void)state;
+	agent_server_on_list(agent, withdraw, &asked);
+	assert_int_equal(
+		ask(span_of(&request, 1), &answer, &in), IDENTITIES_ANSWER);
+	assert_int_equal(asked, 1);
+	assert_int_equal(sshwire_u32(&in), 0);
 	assert_true(sshwire_end(&in));
 	buf_clear(&answer);
 }
@@ -181,7 +212,6 @@ static int
 connect_to_it(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *path = agent_server_path(agent);
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	memcpy(address.sun_path, path, strlen(path) + 1);
@@ -195,15 +225,16 @@ connect_to_it(void)
 static void
 serve_all(void)
 {
+	const struct child_service service = agent_server_service(agent);
 	struct pollfd fds[AGENT_SERVER_POLLS];
 
 	for (;;) {
-		const size_t n = agent_server_polls(agent, fds);
+		const size_t n = service.polls(service.ctx, fds);
 
 		assert_true(n <= AGENT_SERVER_POLLS);
 		if (poll(fds, n, 0) <= 0)
 			return;
-		agent_server_serve(agent, fds, n);
+		service.serve(service.ctx, fds, n);
 	}
 }
 
@@ -289,6 +320,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(its_one_identity_is_the_certificate, start),
+		WITH(before_it_lists_the_certificate_may_change, start),
 		WITH(it_signs_by_certificate_and_by_key, start),
 		WITH(an_rsa_key_signs_as_ssh_asks, start_rsa),
 		WITH(other_keys_and_requests_are_refused, start),
