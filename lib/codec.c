@@ -112,46 +112,44 @@ base64url_encode(struct span data, struct buf *out)
 	return rc;
 }
 
-/* The six bits of a digit of one of the two alphabets; -1: it is none. */
-typedef int digit_fn(uint8_t c);
+/* Six bits of a digit, and of which alphabet it is one; 0: of none. */
+#define PLAIN 0x40
+#define URL 0x80
+#define TWO(c, v) [c] = PLAIN | URL | (v), [(c) + 1] = PLAIN | URL | ((v) + 1)
+#define TEN(c, v)                                                              \
+	TWO(c, v), TWO((c) + 2, (v) + 2), TWO((c) + 4, (v) + 4),               \
+		TWO((c) + 6, (v) + 6), TWO((c) + 8, (v) + 8)
+#define SIX(c, v) TWO(c, v), TWO((c) + 2, (v) + 2), TWO((c) + 4, (v) + 4)
 
-static int
-base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
-
-static int
-base64url_value(uint8_t c)
-{
-	if (c == '-')
-		return 62;
-	if (c == '_')
-		return 63;
-	return c == '+' || c == '/' ? -1 : base64_value(c);
-}
+static const uint8_t values[256] = {
+	TEN('A', 0),
+	TEN('K', 10),
+	SIX('U', 20),
+	TEN('a', 26),
+	TEN('k', 36),
+	SIX('u', 46),
+	TEN('0', 52),
+	['+'] = PLAIN | 62,
+	['/'] = PLAIN | 63,
+	['-'] = URL | 62,
+	['_'] = URL | 63,
+};
 
 /* One group of n digits, two to four, which stand for n - 1 bytes. */
 static int
-decode_group(const uint8_t *in, size_t n, digit_fn *value_of, uint8_t out[3])
+decode_group(const uint8_t *in, size_t n, uint8_t alphabet, uint8_t out[3])
 {
 	uint32_t group = 0;
+	uint8_t all = alphabet;
 
 	for (size_t i = 0; i < 4; i++) {
-		int value = i < n ? value_of(in[i]) : 0;
+		uint8_t value = i < n ? values[in[i]] : alphabet;
 
-		if (value < 0)
-			return ERR_INPUT;
-		group = group << 6 | (uint32_t)value;
+		all &= value;
+		group = group << 6 | (value & 63);
 	}
+	if (all == 0)
+		return ERR_INPUT;
 	/* Spare bits must be zero, so that each text has one meaning. */
 	if ((group & ((1U << (8 * (4 - n))) - 1)) != 0)
 		return ERR_INPUT;
@@ -163,7 +161,7 @@ decode_group(const uint8_t *in, size_t n, digit_fn *value_of, uint8_t out[3])
 
 /* Digits alone, without padding. */
 static int
-decode_digits(struct span digits, digit_fn *value_of, struct buf *out)
+decode_digits(struct span digits, uint8_t alphabet, struct buf *out)
 {
 	size_t len = digits.len / 4 * 3, rest = digits.len % 4;
 	uint8_t group[3], *room = NULL;
@@ -177,7 +175,7 @@ decode_digits(struct span digits, digit_fn *value_of, struct buf *out)
 	for (size_t i = 0; i < digits.len; i += 4) {
 		size_t n = digits.len - i < 4 ? digits.len - i : 4;
 
-		if (decode_group(digits.data + i, n, value_of, group) != 0) {
+		if (decode_group(digits.data + i, n, alphabet, group) != 0) {
 			secret_wipe(out->data + out->len, len);
 			return ERR_INPUT;
 		}
@@ -202,12 +200,12 @@ base64_decode(struct span text, struct buf *out)
 {
 	if (text.len % 4 != 0)
 		return ERR_INPUT;
-	return decode_digits(span_of(text.data, text.len - count_padding(text)),
-		base64_value, out);
+	return decode_digits(
+		span_of(text.data, text.len - count_padding(text)), PLAIN, out);
 }
 
 int
 base64url_decode(struct span text, struct buf *out)
 {
-	return decode_digits(text, base64url_value, out);
+	return decode_digits(text, URL, out);
 }
