@@ -16,6 +16,7 @@
 #include "lib/codec.h"
 #include "lib/sha256.h"
 #include "lib/sshkey_own.h"
+#include "lib/sshkey_ready.h"
 
 #define ED25519_SIGNATURE 64
 #define SIGNED_MAX (1024 * (size_t)1024)
@@ -374,6 +375,26 @@ rsa_key(const struct sshkey *key)
 	return made;
 }
 
+/* As OpenSSL has it, made or still there; the caller frees it. */
+static EVP_PKEY *
+openssl_key(const struct sshkey *key)
+{
+	EVP_PKEY *found = NULL;
+	struct buf blob;
+
+	buf_init(&blob, SSHKEY_BLOB_MAX);
+	if (sshkey_build(key, &blob) == 0)
+		found = sshkey_ready_find(buf_span(&blob));
+	if (found == NULL && blob.rc == 0) {
+		found = key->kind->family == FAMILY_RSA ? rsa_key(key)
+							: ecdsa_key(key);
+		if (found != NULL)
+			sshkey_ready_keep(buf_span(&blob), found);
+	}
+	buf_clear(&blob);
+	return found;
+}
+
 /* One digest and one signature; RSA's padding is PKCS #1 by default. */
 static bool
 openssl_verify(EVP_PKEY *key, const char *digest, struct span signature,
@@ -434,7 +455,7 @@ verify_ecdsa(const struct sshkey *key, struct span signature, struct span data)
 	bool good;
 
 	if (len > 0)
-		made = ecdsa_key(key);
+		made = openssl_key(key);
 	good = made != NULL &&
 		openssl_verify(made, key->kind->digest,
 			span_of(der, (size_t)len), data);
@@ -456,7 +477,7 @@ verify_rsa(const struct sshkey *key, const char *digest, struct span signature,
 	if (signature.len == 0 || signature.len > len)
 		return false;
 	memcpy(padded + len - signature.len, signature.data, signature.len);
-	made = rsa_key(key);
+	made = openssl_key(key);
 	good = made != NULL &&
 		openssl_verify(made, digest, span_of(padded, len), data);
 	EVP_PKEY_free(made);

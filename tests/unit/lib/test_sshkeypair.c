@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "lib/sshkey.h"
+#include "lib/sshkey_ready.h"
 #include "tests/support/in_arena.h"
 #include "tests/unit/lib/sshkeypair_vectors.h"
 
@@ -447,10 +448,64 @@ a_buffer_that_is_full_says_so(void **state)
 	sshkeypair_free(&pair);
 }
 
+/* Which of the keys a signature is good under, of all that come in turn. */
+static unsigned
+count_good(struct sshkeypair *const pairs[], size_t n, struct span signature)
+{
+	unsigned good = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct sshkey key;
+		uint8_t flags;
+
+		assert_int_equal(
+			sshkey_parse(sshkeypair_public(pairs[i]), &key), 0);
+		good += sshkey_verify(&key, signature, span_str(MESSAGE),
+				&flags) == 0;
+	}
+	return good;
+}
+
+/* More keys than stay ready: each is good for its own signatures alone. */
+static void
+a_key_that_stays_ready_is_the_right_one(void **state)
+{
+	struct sshkeypair *pairs[SSHKEY_READY_MAX + 2] = { NULL };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		assert_int_equal(
+			sshkeypair_generate("ec", 256, &pairs[i], NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		struct sshkey key;
+		uint8_t flags;
+
+		buf_reset(&out);
+		assert_int_equal(sshkeypair_sign(pairs[i], "", false,
+					 span_str(MESSAGE), &out, NULL),
+			0);
+		assert_int_equal(
+			count_good(pairs, ARRAY_LEN(pairs), buf_span(&out)), 1);
+		assert_int_equal(
+			sshkey_parse(sshkeypair_public(pairs[i]), &key), 0);
+		/* Now it is the one that was used last. */
+		for (int again = 0; again < 2; again++)
+			assert_int_equal(sshkey_verify(&key, buf_span(&out),
+						 span_str(MESSAGE), &flags),
+				0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		sshkeypair_free(&pairs[i]);
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_key_that_stays_ready_is_the_right_one),
 		cmocka_unit_test(every_form_is_read_and_signs),
 		cmocka_unit_test(
 			what_cannot_be_used_is_refused_with_its_reason),
