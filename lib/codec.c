@@ -139,16 +139,14 @@ static const uint8_t values[256] = {
 static int
 decode_group(const uint8_t *in, size_t n, uint8_t alphabet, uint8_t out[3])
 {
-	uint32_t group = 0;
-	uint8_t all = alphabet;
+	const uint8_t first = values[in[0]], second = values[in[1]];
+	const uint8_t third = n > 2 ? values[in[2]] : alphabet;
+	const uint8_t last = n > 3 ? values[in[3]] : alphabet;
+	const uint32_t group = (uint32_t)(first & 63) << 18 |
+		(uint32_t)(second & 63) << 12 | (uint32_t)(third & 63) << 6 |
+		(uint32_t)(last & 63);
 
-	for (size_t i = 0; i < 4; i++) {
-		uint8_t value = i < n ? values[in[i]] : alphabet;
-
-		all &= value;
-		group = group << 6 | (value & 63);
-	}
-	if (all == 0)
+	if ((first & second & third & last & alphabet) == 0)
 		return ERR_INPUT;
 	/* Spare bits must be zero, so that each text has one meaning. */
 	if ((group & ((1U << (8 * (4 - n))) - 1)) != 0)
