@@ -283,21 +283,54 @@ arena_strlower(struct arena *arena, const char *str)
 	return copy;
 }
 
+static void
+wipe_rest(struct chunk *chunk)
+{
+	uint8_t *at = chunk->data + chunk->used;
+	const size_t room = chunk->cap - chunk->used;
+
+	UNPOISON(at, room);
+	secret_wipe(at, room);
+	POISON(at, room);
+}
+
+/* Into what the chunk has left; what is cut short there leaves no trace. */
+static int PRINTF_LIKE(2, 0)
+	chunk_printf(struct chunk *chunk, const char *fmt, va_list args)
+{
+	char *at = (char *)chunk->data + chunk->used;
+	const size_t room = chunk->cap - chunk->used;
+	int len;
+
+	UNPOISON(at, room);
+	len = vsnprintf(at, room, fmt, args);
+	POISON(at, room);
+	if (len < 0 || (size_t)len >= room)
+		wipe_rest(chunk);
+	return len;
+}
+
 char *
 arena_printf(struct arena *arena, const char *fmt, ...)
 {
+	struct chunk *chunk = arena->chunks;
+	char *there = (char *)chunk->data + chunk->used, *text = NULL;
 	va_list args;
-	char *text = NULL;
 	int len;
 
 	va_start(args, fmt);
-	len = vsnprintf(NULL, 0, fmt, args);
+	len = chunk_printf(chunk, fmt, args);
 	va_end(args);
 	if (len < 0)
 		return NULL;
 	text = take(arena, (size_t)len + 1, 1);
-	if (text == NULL)
+	if (text == there)
+		return text;
+	/* The limit may be lower than what the chunk had room for. */
+	if (text == NULL) {
+		wipe_rest(chunk);
 		return NULL;
+	}
 	va_start(args, fmt);
 	vsnprintf(text, (size_t)len + 1, fmt, args);
 	va_end(args);

@@ -72,6 +72,28 @@ strings_are_copied(void **state)
 	arena_free(&arena);
 }
 
+/* What had no place where it was tried first is not met there later. */
+static void
+a_text_that_does_not_fit_leaves_no_trace(void **state)
+{
+	static const uint8_t nothing[100];
+	struct arena *small = arena_new(sizeof(nothing));
+	struct arena *large = arena_new(SIZE_MAX);
+	const char *text;
+
+	(void)state;
+	assert_null(arena_printf(small, "%0200d", 7));
+	assert_memory_equal(arena_alloc(small, 1, sizeof(nothing)), nothing,
+		sizeof(nothing));
+	text = arena_printf(large, "%0*d", 2 * ARENA_CHUNK, 7);
+	assert_non_null(text);
+	assert_int_equal(strlen(text), 2 * ARENA_CHUNK);
+	assert_memory_equal(arena_alloc(large, 1, sizeof(nothing)), nothing,
+		sizeof(nothing));
+	arena_free(&small);
+	arena_free(&large);
+}
+
 static void
 small_things_still_fit_behind_a_large_one(void **state)
 {
@@ -156,6 +178,7 @@ main(void)
 		cmocka_unit_test(the_cap_is_exact),
 		cmocka_unit_test(an_overflowing_product_is_refused),
 		cmocka_unit_test(strings_are_copied),
+		cmocka_unit_test(a_text_that_does_not_fit_leaves_no_trace),
 		cmocka_unit_test(small_things_still_fit_behind_a_large_one),
 		cmocka_unit_test(a_returned_chunk_comes_back_wiped),
 		cmocka_unit_test(threads_share_the_pool),
