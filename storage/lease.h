@@ -12,12 +12,18 @@
 #include "storage/rowid.h"
 #include "storage/store.h"
 
-/* Stored; never reuse a number. A nonce's row is made by its one use. */
+/*
+ * Stored; never reuse a number. A nonce's row is made by its one use. A
+ * certificate cannot be taken back by its row going: the row is what is known
+ * of it, the other kind what a revocation list says.
+ */
 enum lease_kind {
 	LEASE_TOKEN = 1,
 	LEASE_OTP = 2,
 	LEASE_SECRET_ID = 3,
-	LEASE_NONCE = 5
+	LEASE_NONCE = 5,
+	LEASE_CERT = 6,
+	LEASE_REVOKED_CERT = 7
 };
 
 enum lease_state {

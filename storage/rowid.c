@@ -47,6 +47,7 @@ static const struct {
 	[ROWID_SECRET_ID] = { "rowid secret id", "rowid secret id mac", NULL },
 	[ROWID_SECRET_ACCESSOR] = { "rowid secret accessor",
 		"rowid secret accessor mac", NULL },
+	[ROWID_CERT] = { "rowid cert", "rowid cert mac", NULL },
 };
 
 static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;

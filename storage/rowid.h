@@ -18,7 +18,8 @@ enum rowid_kind {
 	ROWID_TOKEN,
 	ROWID_ACCESSOR,
 	ROWID_SECRET_ID,
-	ROWID_SECRET_ACCESSOR
+	ROWID_SECRET_ACCESSOR,
+	ROWID_CERT /* only rowid_mac, of a serial */
 };
 
 #define ROWID_SALT 6

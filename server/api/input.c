@@ -5,6 +5,7 @@
 
 #include "lib/codec.h"
 #include "lib/json.h"
+#include "server/api/bind.h"
 
 #define FORM_PAIRS_MAX 1000
 
@@ -193,13 +194,23 @@ put_query_pair(struct req *req, const struct req_pair *pair)
 		value_set(arena, req->data, pair->name, list);
 }
 
-/* Whether a query parameter is data of this request. */
+/* Whether a query parameter is data of this request: of a list its fields. */
 static bool
 takes_param(const struct req *req, const char *name)
 {
-	if (req->verb == OP_LIST)
-		return strcmp(name, "after") == 0 || strcmp(name, "limit") == 0;
-	return strcmp(name, "help") != 0 && strcmp(name, "list") != 0;
+	const struct field *field = NULL;
+	size_t size;
+
+	if (req->verb != OP_LIST)
+		return strcmp(name, "help") != 0 && strcmp(name, "list") != 0;
+	if (req->op == NULL)
+		return false;
+	for (field = bind_fields(req->op, &size);
+		field != NULL && field->name != NULL; field++) {
+		if (strcmp(name, field->name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int

@@ -215,20 +215,39 @@ has_tag(const char *list, const char *tag)
 }
 
 void
-reply_tagged(struct reply *reply, const char *content_type, struct span bytes)
+reply_tag_of(struct span bytes, char out[REPLY_TAG_MAX])
 {
-	const char *asked = reply->req->if_none_match;
 	uint8_t hash[SHA256_BYTES];
 	char text[2 * ETAG_BYTES + 1];
 
 	sha256(bytes, hash);
 	hex_encode(hash, ETAG_BYTES, text);
+	(void)snprintf(out, REPLY_TAG_MAX, "\"%s\"", text);
+}
+
+void
+reply_tagged_as(struct reply *reply, const char *content_type,
+	struct span bytes, const char *tag)
+{
+	const char *asked = reply->req->if_none_match;
+
 	reply_raw(reply, content_type, bytes);
-	reply->etag = arena_printf(reply->req->arena, "\"%s\"", text);
-	if (reply->etag == NULL)
-		reply->out_of_memory = true;
-	else if (asked != NULL && has_tag(asked, reply->etag))
+	reply->etag = tag;
+	if (asked != NULL && has_tag(asked, tag))
 		reply->status = 304;
+}
+
+void
+reply_tagged(struct reply *reply, const char *content_type, struct span bytes)
+{
+	char *tag = arena_alloc(reply->req->arena, REPLY_TAG_MAX, 1);
+
+	if (tag == NULL) {
+		reply->out_of_memory = true;
+		return;
+	}
+	reply_tag_of(bytes, tag);
+	reply_tagged_as(reply, content_type, bytes, tag);
 }
 
 void

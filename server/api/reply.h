@@ -92,4 +92,13 @@ void reply_raw(
 void reply_tagged(
 	struct reply *reply, const char *content_type, struct span bytes);
 
+/*
+ * The same of bytes whose tag is known, by reply_tag_of: a caller who has them
+ * costs no more than the comparison. tag lives as long as the request.
+ */
+#define REPLY_TAG_MAX 35
+void reply_tag_of(struct span bytes, char out[REPLY_TAG_MAX]);
+void reply_tagged_as(struct reply *reply, const char *content_type,
+	struct span bytes, const char *tag);
+
 #endif

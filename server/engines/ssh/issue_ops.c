@@ -3,6 +3,7 @@
 #include "server/engines/ssh/cert_issue.h"
 #include "server/engines/ssh/cert_key.h"
 #include "server/engines/ssh/options.h"
+#include "server/engines/ssh/register.h"
 #include "server/engines/ssh/tables.h"
 
 #define KEY_TYPE_DEFAULT "rsa"
@@ -37,48 +38,73 @@ check_wrapping(struct req *req, const struct ssh_role *role, struct err *err)
 		"issue_requires_wrapping is set: ask for a wrapped answer (X-Vault-Wrap-TTL)");
 }
 
-/* The private half as PEM, in the answer alone. */
+/* A pair and its certificate, on their way into the register. */
+struct issuing {
+	struct cert_issued issued;
+	struct span private_key; /* PEM */
+	const char *key_type;
+};
+
+/* The private half, in the request's arena and in the answer alone. */
 static int
-reply_private_key(
-	struct reply *reply, const struct sshkeypair *pair, struct err *err)
+keep_private_key(struct req *req, const struct sshkeypair *pair,
+	struct issuing *issuing, struct err *err)
 {
 	struct buf text;
 	int rc;
 
 	buf_init(&text, SSHKEYPAIR_TEXT_MAX);
 	rc = sshkeypair_write(pair, SSHKEYPAIR_TRADITIONAL, "", &text, err);
-	if (rc == 0)
-		reply_span(reply, "private_key", buf_span(&text));
+	if (rc == 0) {
+		issuing->private_key = arena_dup(req->arena, buf_span(&text));
+		if (issuing->private_key.data == NULL)
+			rc = err_set_memory(err);
+	}
 	buf_clear(&text);
 	return rc;
 }
 
 static int
-issue_pair(struct req *req, const struct ssh_role *role, const char *key_type,
-	struct reply *reply, struct err *err)
+show_issued(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
+	UNUSED struct err *err)
 {
+	const struct issuing *issuing = ctx;
+
+	if (rc != 0)
+		return rc;
+	reply_span(reply, "private_key", issuing->private_key);
+	cert_reply(reply, &issuing->issued);
+	reply_str(reply, "private_key_type", issuing->key_type);
+	return 0;
+}
+
+static int
+issue_pair(struct req *req, const struct ssh_role *role, const char *key_type,
+	struct err *err)
+{
+	struct issuing *issuing = ARENA_NEW(req->arena, struct issuing);
 	const struct issue_in *in = req->in;
 	struct sshkeypair *pair = NULL;
-	struct cert_issued issued;
-	int rc = sshkeypair_generate(
-		key_type, (unsigned)in->key_bits, &pair, err);
+	int rc;
 
+	if (issuing == NULL)
+		return err_set_memory(err);
+	issuing->key_type = key_type;
+	rc = sshkeypair_generate(key_type, (unsigned)in->key_bits, &pair, err);
 	if (rc == 0)
 		rc = cert_issue(req, role, sshkeypair_public(pair), &in->wish,
-			&issued, err);
+			&issuing->issued, err);
 	if (rc == 0)
-		rc = reply_private_key(reply, pair, err);
-	if (rc == 0) {
-		cert_reply(reply, &issued);
-		reply_str(reply, "private_key_type", key_type);
-	}
+		rc = keep_private_key(req, pair, issuing, err);
+	if (rc == 0)
+		rc = ssh_register(
+			req, &issuing->issued, show_issued, issuing, err);
 	sshkeypair_free(&pair);
 	return rc;
 }
 
 static int
-issue_under(struct req *req, const struct ssh_role *role, struct reply *reply,
-	struct err *err)
+issue_under(struct req *req, const struct ssh_role *role, struct err *err)
 {
 	const struct issue_in *in = req->in;
 	const char *key_type =
@@ -93,19 +119,19 @@ issue_under(struct req *req, const struct ssh_role *role, struct reply *reply,
 	if (rc == 0)
 		rc = cert_key_check_new(role, key_type, in->key_bits, err);
 	if (rc == 0)
-		rc = issue_pair(req, role, key_type, reply, err);
+		rc = issue_pair(req, role, key_type, err);
 	return rc;
 }
 
 static int
-issue_key(struct req *req, struct reply *reply, struct err *err)
+issue_key(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
 	const struct ssh_role *role = NULL;
 	struct compiled *ref = NULL;
 	int rc = cert_find_role(req, "unknown role: ", &ref, &role, err);
 
 	if (rc == 0)
-		rc = issue_under(req, role, reply, err);
+		rc = issue_under(req, role, err);
 	compiled_unref(&ref);
 	return rc;
 }
@@ -114,7 +140,7 @@ const struct op ssh_issue_ops[] = {
 	{
 		.path = "issue/:role",
 		.verb = OP_UPDATE,
-		.flags = OP_SLOW,
+		.flags = OP_SLOW | OP_ONE_WRITE,
 		.in_size = sizeof(struct issue_in),
 		.fields = issue_fields,
 		.handler = issue_key,

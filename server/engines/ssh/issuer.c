@@ -406,3 +406,64 @@ ssh_issuer_find_deleted(struct store_tx *tx, struct req *req, const char *id,
 	return get_issuer(
 		tx, req, &ssh_issuer_deleted_record, id, ret_issuer, err);
 }
+
+struct kept {
+	struct req *req;
+	const char *id;
+	struct ssh_issuer issuer;
+};
+
+static int
+find_deleted(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct kept *kept = ctx;
+
+	return ssh_issuer_find_deleted(
+		tx, kept->req, kept->id, &kept->issuer, err);
+}
+
+int
+ssh_issuer_find_kept(struct req *req, const char *ref,
+	struct ssh_issuer *ret_issuer, struct err *err)
+{
+	struct kept kept = { .req = req, .id = ref };
+	struct err ignored = { 0 };
+	int rc = ssh_issuer_find(req, ref, ret_issuer, err);
+
+	if (rc != ERR_INPUT ||
+		req_read(req, find_deleted, &kept, &ignored) != 0)
+		return rc;
+	err_clear(err);
+	*ret_issuer = kept.issuer;
+	return 0;
+}
+
+struct key_search {
+	struct req *req;
+	const char *name;
+	bool found;
+};
+
+static int
+look_for_key(struct store_tx *tx, void *ctx, UNUSED struct err *err)
+{
+	struct key_search *search = ctx;
+
+	search->found = kv_exists(tx, &search->req->mount->kv, search->name);
+	return 0;
+}
+
+int
+ssh_issuer_has_key(struct req *req, struct span public_blob, bool *ret_has,
+	struct err *err)
+{
+	struct key_search search = { .req = req,
+		.name = ssh_issuer_key_record(req, public_blob) };
+	int rc = search.name == NULL
+		? err_set_memory(err)
+		: req_read(req, look_for_key, &search, err);
+
+	if (rc == 0)
+		*ret_has = search.found;
+	return rc;
+}

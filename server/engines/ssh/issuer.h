@@ -47,6 +47,14 @@ int ssh_issuer_find_tx(struct store_tx *tx, struct req *req, const char *ref,
 int ssh_issuer_find_deleted(struct store_tx *tx, struct req *req,
 	const char *id, struct ssh_issuer *ret_issuer, struct err *err);
 
+/* As ssh_issuer_find, and by its id one that was deleted and is kept. */
+int ssh_issuer_find_kept(struct req *req, const char *ref,
+	struct ssh_issuer *ret_issuer, struct err *err);
+
+/* Whether an issuer of the mount (no deleted one) has this key. */
+int ssh_issuer_has_key(struct req *req, struct span public_blob, bool *ret_has,
+	struct err *err);
+
 /* Where no default was ever set: "" and an empty list. */
 int ssh_issuers_get(struct store_tx *tx, struct req *req,
 	struct ssh_issuers *ret_issuers, struct err *err);
@@ -70,6 +78,7 @@ bool ssh_issuer_is_listed(const struct ssh_issuer *issuer, int64_t now_s);
 #define SSH_ISSUERS_RECORD "config/issuers"
 #define SSH_ISSUER_PREFIX "config/issuer/"
 #define SSH_ISSUER_DELETED_PREFIX "config/issuer-deleted/"
+#define SSH_ISSUER_GONE_PREFIX "config/issuer-gone/" /* its blob alone */
 const char *ssh_issuer_name_record(struct req *req, const char *name);
 const char *ssh_issuer_key_record(struct req *req, struct span public_blob);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/engines/ssh/revocation.h"
 #include "server/engines/ssh/tables.h"
 
 #define NAME_MAX_LEN 255
@@ -190,10 +191,39 @@ note_expired(
 }
 
 static int
-destroy(struct store_tx *tx, struct req *req, const char *id, struct err *err)
+drop_deleted(
+	struct store_tx *tx, struct req *req, const char *id, struct err *err)
 {
 	return drop(
 		tx, req, record_of(req, SSH_ISSUER_DELETED_PREFIX, id), err);
+}
+
+/*
+ * The private key goes for good. Hosts may go on to trust the public one, so
+ * that revocation lists still need to name it.
+ */
+static int
+destroy(struct store_tx *tx, struct req *req, const char *id, struct err *err)
+{
+	struct value *gone = value_object(req->arena);
+	struct value *record = NULL;
+	const char *name = record_of(req, SSH_ISSUER_DELETED_PREFIX, id);
+	int rc = name == NULL
+		? err_set_memory(err)
+		: kv_get(tx, &req->mount->kv, name, req->arena, &record, err);
+
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	if (!value_set_str(req->arena, gone, "blob",
+		    value_find_str(record, "blob", "")))
+		return err_set_memory(err);
+	rc = put(
+		tx, req, record_of(req, SSH_ISSUER_GONE_PREFIX, id), gone, err);
+	return rc != 0 ? rc : drop_deleted(tx, req, id, err);
 }
 
 /* Every change lets go for good of what was deleted long ago. */
@@ -368,6 +398,9 @@ add_new(struct store_tx *tx, struct ssh_issuer_add *add,
 	rc = put_pointers(tx, req, &add->added, err);
 	if (rc == 0)
 		rc = place_issuer(tx, add, issuers, err);
+	/* Key ids that are revoked are so for its certificates too. */
+	if (rc == 0)
+		rc = ssh_revocations_touch(tx, req, err);
 	return rc != 0 ? rc : drop_expired(tx, req, err);
 }
 
@@ -573,7 +606,7 @@ ssh_issuer_restore(struct store_tx *tx, void *ctx, struct err *err)
 	if (rc == 0)
 		rc = check_name_free(tx, change->req, change->issuer.name, err);
 	if (rc == 0)
-		rc = destroy(tx, change->req, change->issuer.id, err);
+		rc = drop_deleted(tx, change->req, change->issuer.id, err);
 	if (rc != 0)
 		return rc;
 	change->issuer.deleted_s = 0;

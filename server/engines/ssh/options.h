@@ -11,6 +11,7 @@ struct ssh_options {
 	bool strict_extensions;
 	bool allow_commas_in_identity_templates;
 	bool issue_requires_wrapping;
+	int64_t cert_retention; /* s that a certificate is known past its end */
 };
 
 /* The mount's switches; defaults where none were stored. */

@@ -1,10 +1,15 @@
-/* config/options: the switches of a mount, all off until set. */
+/* config/options: the switches of a mount, off until set. */
 #include "server/engines/ssh/options.h"
 
 #include "server/engines/ssh/tables.h"
 
 #define RECORD_NAME "options"
 #define RECORD_KEY "config/" RECORD_NAME
+
+/* How long a certificate is known past its end, where nobody says. */
+#define CERT_RETENTION_TEXT "720h"
+#define CERT_RETENTION_S (720 * INT64_C(3600))
+#define CERT_RETENTION_MAX_S (100 * 365 * INT64_C(86400))
 
 static const struct field options_fields[] = {
 	FIELD_BOOL(struct ssh_options, lookup_filter_by_policy,
@@ -17,6 +22,9 @@ static const struct field options_fields[] = {
 		.doc = "Values of templates may have commas, in every ca role."),
 	FIELD_BOOL(struct ssh_options, issue_requires_wrapping,
 		.doc = "issue answers only where the caller asked for a wrapped answer, in every ca role."),
+	FIELD_DURATION(struct ssh_options, cert_retention,
+		.initial = CERT_RETENTION_TEXT, .max = CERT_RETENTION_MAX_S,
+		.doc = "How long the register knows a certificate past its end."),
 	FIELD_END,
 };
 
@@ -38,7 +46,8 @@ ssh_options_get(
 		RECORD_NAME, &ref, &found, err);
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
-		*ret_options = (struct ssh_options){ 0 };
+		*ret_options = (struct ssh_options){ .cert_retention =
+							     CERT_RETENTION_S };
 		return 0;
 	}
 	if (rc != 0)
@@ -106,7 +115,7 @@ const struct op ssh_options_ops[] = {
 		.fields = options_fields,
 		.handler = write_options,
 		.summary = "Replace the switches of this mount.",
-		.text = "Switches that are left out go back to off.",
+		.text = "Switches that are left out go back to off, or to their default.",
 	},
 	OP_END,
 };

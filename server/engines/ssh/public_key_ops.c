@@ -82,38 +82,17 @@ read_public_key(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
-struct deleted {
-	struct req *req;
-	const char *id;
-	struct ssh_issuer issuer;
-};
-
-static int
-find_deleted(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct deleted *deleted = ctx;
-
-	return ssh_issuer_find_deleted(
-		tx, deleted->req, deleted->id, &deleted->issuer, err);
-}
-
 /* Of one that was deleted too, by its id, as long as it is kept. */
 static int
 read_issuer_public_key(struct req *req, struct reply *reply, struct err *err)
 {
-	struct deleted deleted = { .req = req,
-		.id = req_capture(req, "issuer_ref") };
-	struct err ignored = { 0 };
-	int rc = ssh_issuer_find(req, deleted.id, &deleted.issuer, err);
+	struct ssh_issuer issuer;
+	int rc = ssh_issuer_find_kept(
+		req, req_capture(req, "issuer_ref"), &issuer, err);
 
-	if (rc == ERR_INPUT &&
-		req_read(req, find_deleted, &deleted, &ignored) == 0) {
-		err_clear(err);
-		rc = 0;
-	}
-	return rc != 0 ? rc
-		       : answer_text(req, reply,
-				 span_str(deleted.issuer.public_key), err);
+	return rc != 0
+		? rc
+		: answer_text(req, reply, span_str(issuer.public_key), err);
 }
 
 const struct op ssh_public_key_ops[] = {

@@ -1,6 +1,7 @@
 /* sign/:role: a certificate for a key that the caller has. */
 #include "server/engines/ssh/cert_issue.h"
 #include "server/engines/ssh/cert_key.h"
+#include "server/engines/ssh/register.h"
 #include "server/engines/ssh/tables.h"
 
 #define PUBLIC_KEY_MAX 32768
@@ -17,37 +18,46 @@ static const struct field sign_fields[] = {
 	FIELD_END,
 };
 
+static int
+show_signed(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
+	UNUSED struct err *err)
+{
+	if (rc == 0)
+		cert_reply(reply, ctx);
+	return rc;
+}
+
 /* Steps 2 to 4 of spec/ssh-engine.md 8.2, then the rest. */
 static int
-sign_under(struct req *req, const struct ssh_role *role, struct reply *reply,
-	struct err *err)
+sign_under(struct req *req, const struct ssh_role *role, struct err *err)
 {
+	struct cert_issued *issued = ARENA_NEW(req->arena, struct cert_issued);
 	const struct sign_in *in = req->in;
-	struct cert_issued issued;
 	struct cert_key key;
 	int rc;
 
+	if (issued == NULL)
+		return err_set_memory(err);
 	if (in->public_key[0] == '\0')
 		return err_set(err, ERR_INPUT, 400, "missing public_key");
 	rc = cert_key_parse(in->public_key, req->arena, &key, err);
 	if (rc == 0)
 		rc = cert_key_check(role, &key, err);
 	if (rc == 0)
-		rc = cert_issue(req, role, key.blob, &in->wish, &issued, err);
-	if (rc == 0)
-		cert_reply(reply, &issued);
-	return rc;
+		rc = cert_issue(req, role, key.blob, &in->wish, issued, err);
+	return rc != 0 ? rc
+		       : ssh_register(req, issued, show_signed, issued, err);
 }
 
 static int
-sign_key(struct req *req, struct reply *reply, struct err *err)
+sign_key(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
 	const struct ssh_role *role = NULL;
 	struct compiled *ref = NULL;
 	int rc = cert_find_role(req, "Unknown role: ", &ref, &role, err);
 
 	if (rc == 0)
-		rc = sign_under(req, role, reply, err);
+		rc = sign_under(req, role, err);
 	compiled_unref(&ref);
 	return rc;
 }
@@ -56,6 +66,7 @@ const struct op ssh_sign_ops[] = {
 	{
 		.path = "sign/:role",
 		.verb = OP_UPDATE,
+		.flags = OP_ONE_WRITE,
 		.in_size = sizeof(struct sign_in),
 		.fields = sign_fields,
 		.handler = sign_key,

@@ -18,6 +18,10 @@ extern const struct op ssh_ca_ops[];
 extern const struct op ssh_issuer_ops[];
 extern const struct op ssh_public_key_ops[];
 
+extern const struct op ssh_certs_ops[];
+extern const struct op ssh_revoke_ops[];
+extern const struct op ssh_krl_ops[];
+
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 extern const struct record_type ssh_issuer_record;
 extern const struct record_type ssh_issuer_deleted_record;

@@ -10,7 +10,7 @@ from support.server import Server
 # The only operations that no line tells of.
 UNAUDITED = {'GET sys/health', 'GET sys/leader', 'GET sys/seal-status'}
 # Whoever asks whatever, these answer.
-NEVER_REFUSED = UNAUDITED | {'GET ssh/public_key', 'GET sys/init', 'GET sys/internal/ui/mounts', 'GET sys/internal/specs/openapi', 'GET sys/wrapping/lookup'}
+NEVER_REFUSED = UNAUDITED | {'GET ssh/public_key', 'GET ssh/krl', 'GET sys/init', 'GET sys/internal/ui/mounts', 'GET sys/internal/specs/openapi', 'GET sys/wrapping/lookup'}
 PAIR = ['request', 'response']
 
 

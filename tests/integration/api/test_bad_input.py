@@ -73,6 +73,7 @@ def state(wire):
             'group aliases': data('LIST', 'identity/group-alias/id'), 'leases': leases, 'accessors': accessors,
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'), 'ca': data('GET', 'ssh/config/ca'),
             'issuers': data('LIST', 'ssh/issuers'), 'gone': data('LIST', 'ssh/issuers/deleted'),
+            'signed': data('LIST', 'ssh/certs'), 'revoked': data('LIST', 'ssh/revoked'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
 
@@ -473,6 +474,11 @@ ROWS = {
         ({'default': 'default'}, 'invalid issuer specification'), ({}, 'invalid issuer specification')],
     'POST ssh/issuers/import': [({'issuer_name': one}, 'issuer name ') for one in ('a/b', '..', '-', 'a\nb')] + [
         ({'key_type': 'ed25519', 'issuer_name': 'default'}, 'reserved keyword')],
+    'POST ssh/revoke': [({'serial_number': one}, 'not a serial number') for one in ('x', '0', '1' * 17, '-1', '1 2')] + [
+        ({'serial_number': 'abc'}, 'certificate with serial abc not found'), ({}, 'give one of serial_number'),
+        ({'serial_number': 'abc', 'key_id': 'a'}, 'give one of serial_number'), ({'public_key': MARK}, 'failed to parse public_key'),
+        ({'key_id': 'a', 'issuer_ref': MARK}, 'unable to find issuer'), ({'key_id': 'a', 'role': 'a'}, 'role goes with'),
+        ({'entity_id': MARK}, 'no live certificate of entity')],
     'POST ssh/verify': [({'otp': one}, 'OTP not found') for one in (
         'x', '', '0' * 36, '00000000-0000-0000-0000-000000000000', 'verify-echo-reques', 'VERIFY-ECHO-REQUEST', 5)],
     'POST ssh/lookup': [({}, 'Missing ip'), ({'ip': MARK * 10}, 'Invalid IP'), ({'ip': '10.0.0.1/8'}, 'Invalid IP')],

@@ -19,7 +19,8 @@ from support.server import Server
 # What a field or a name in a path stands for, by name alone where that is unmistakable.
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
-       'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'mount_accessor': 'mount_accessor', 'nonce': 'nonce', 'signature': 'signature'}
+       'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'mount_accessor': 'mount_accessor',
+       'serial': 'serial', 'serial_number': 'serial', 'entity_id': 'entity', 'nonce': 'nonce', 'signature': 'signature'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -31,7 +32,7 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'auth/token/roles/{role_name}': {'role_name': 'token_role'},
           'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
           'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
-          'config/issuers': {'default': 'issuer'},
+          'config/issuers': {'default': 'issuer'}, 'revoked/{id}': {'id': 'revoked'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
@@ -67,6 +68,7 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'allow_user_key_ids', 'key_id_format', 'allowed_user_key_lengths', 'algorithm_signer', 'not_before_duration',
          'issue_requires_wrapping', 'strict_extensions', 'valid_principals', 'cert_type', 'key_id', 'critical_options', 'extensions',
          'issuer_name', 'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
+         'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
@@ -110,6 +112,7 @@ class Tenant:
         server.write_role('same', mount=name, default_user=self.mark)
         made = self.root.post(f'{name}/issuers/import/{self.mark}Ca', {'key_type': 'ed25519'}).data
         self.issuers = [made['issuer_id'], made['issuer_name']]
+        self.serial, self.revoked = self.new_certificate()
         server.mount_auth('userpass', name)
         self.mount_accessor = self.root.get('sys/auth').data[f'{name}/']['accessor']
         self.who = self.new_identity()
@@ -148,6 +151,14 @@ class Tenant:
         asked = self.root.post(f'auth/ssh-{name}/challenge', {'public_key': key.public}).data
         self.nonce, self.signature = asked['nonce'], key.sign(asked['namespace'], asked['message'])
 
+    def new_certificate(self):
+        """Its serial number, and the name of a revoked key id."""
+        signs = {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': self.mark, 'default_user': self.mark}
+        assert self.root.post(f'{self.name}/roles/{self.mark}Signs', signs).status == 204
+        made = self.root.post(f'{self.name}/issue/{self.mark}Signs', {'key_type': 'ed25519'}).data['serial_number']
+        assert self.root.post(f'{self.name}/revoke', {'key_id': self.mark}).status == 200
+        return made, self.root.list(f'{self.name}/revoked').data['keys'][0]
+
     def new_identity(self):
         """An entity and a group, each with an alias in the tenant's userpass mount: {what: its id}."""
         made = {}
@@ -171,7 +182,7 @@ class Tenant:
         return {'mount_accessor': [self.mount_accessor], 'locked': [f'{self.mark}locked'.lower()], 'nonce': [self.nonce], 'signature': [self.signature],
                 'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
-                'role': [self.role], 'issuer': self.issuers, 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
+                'role': [self.role], 'issuer': self.issuers, 'serial': [self.serial], 'revoked': [self.revoked], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
                 'token_role': [self.token_role], 'user': [self.user], 'password': [self.password], 'role_id': [self.role_id],
                 'secret_id': [self.secret_id], 'secret_accessor': [self.secret_accessor]}[kind]
@@ -187,6 +198,7 @@ class Tenant:
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
                 'issuers': root.list(f'{name}/issuers').body.partition('"data"')[2],
+                'signed': root.list(f'{name}/certs').data, 'revoked': root.list(f'{name}/revoked').data,
                 'trusted': root.get(f'{name}/public_key').body, 'gone': root.list(f'{name}/issuers/deleted').status,
                 'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
                 'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,
@@ -246,7 +258,7 @@ def test_every_field_is_classified(tenants):
 def test_a_new_field_would_be_seen(tenants):
     route = next(one for one in tenants[3] if str(one) == 'POST red/creds/{role}')
     with pytest.raises(KeyError):
-        kinds_of(type(route)(route.method, route.template, {**route.fields, 'serial': {'type': 'string'}}))
+        kinds_of(type(route)(route.method, route.template, {**route.fields, 'volume': {'type': 'string'}}))
 
 
 # What answers well whoever asks, and tells nothing of anybody.

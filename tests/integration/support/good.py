@@ -75,6 +75,19 @@ class World:
         assert self.api.post(f'{self.mount}/roles/{name}', {**CA_ROLE, 'issuer_ref': issuer}).status == 204
         return name
 
+    def signed(self):
+        """The serial number of a certificate of the root token's."""
+        made = self.api.post(f'{self.mount}/sign/{self.ca_role()}', {'public_key': self.ssh_key().public})
+        assert made.status == 200, made
+        return made.data['serial_number']
+
+    def revoked(self):
+        """The name of a revoked key id."""
+        key_id = fresh('keyid')
+        assert self.api.post(f'{self.mount}/revoke', {'key_id': key_id}).status == 200
+        there = self.api.list(f'{self.mount}/revoked').data['key_info']
+        return next(name for name, one in there.items() if one.get('key_id') == key_id)
+
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
         assert made.status == 200, made
@@ -426,6 +439,14 @@ GOOD = {
     'GET {ssh}/public_key': body(lambda world: world.ca()),
     'POST {ssh}/sign/{role}': lambda world: ({'role': world.ca_role()}, {'public_key': world.ssh_key().public}),
     'POST {ssh}/issue/{role}': lambda world: ({'role': world.ca_role()}, ED25519),
+    'LIST {ssh}/certs': lambda world: world.signed() and ({}, None),
+    'GET {ssh}/cert/{serial}': named('serial', 'signed'),
+    'POST {ssh}/revoke': body(lambda world: {'serial_number': world.signed()}),
+    'LIST {ssh}/revoked': lambda world: world.revoked() and ({}, None),
+    'GET {ssh}/revoked/{id}': named('id', 'revoked'),
+    'DELETE {ssh}/revoked/{id}': named('id', 'revoked'),
+    'GET {ssh}/krl': body(lambda world: world.ca()),
+    'GET {ssh}/issuer/{issuer_ref}/krl': named('issuer_ref', 'issuer'),
     'POST {ssh}/creds/{role}': named('role', 'role', ADDRESS),
     'POST {ssh}/lookup': body(lambda world: ADDRESS),
     'POST {ssh}/verify': body(lambda world: {'otp': world.otp()['data']['key']}),

@@ -1,0 +1,575 @@
+/*
+ * Building and keeping revocation lists. The version's record is read first,
+ * what is revoked after it: of that version or of a later one, so that nothing
+ * is missing that was revoked when the version was counted up.
+ */
+#include "server/engines/ssh/krl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/codec.h"
+#include "lib/json.h"
+#include "lib/lock.h"
+#include "lib/sshkrl.h"
+#include "server/core/records.h"
+#include "server/engines/ssh/issuer.h"
+#include "server/engines/ssh/tables.h"
+
+#define CONTENT_TYPE "application/octet-stream"
+#define KRL_MAX ((size_t)256 * 1024 * 1024)
+#define ENTRIES_MAX ((size_t)512 * 1024 * 1024)
+#define PAGE 500
+#define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)
+#define CA_BLOB_MAX 65536
+#define STALE_TRIES 5
+#define EPOCH_FIRST 1 /* of a store that was never put back */
+
+static struct guard built_guard;
+
+/* A list as it is served. */
+struct built {
+	struct built *next;
+	char issuer_id[37]; /* "": of all issuers */
+	char tag[REPLY_TAG_MAX];
+	struct buf bytes;
+};
+
+/* What hangs on the version's record. */
+struct lists {
+	struct ssh_revocations of;
+	pthread_mutex_t lock; /* one builds, the others wait for it */
+	struct built *first GUARDED_BY(built_guard);
+};
+
+/* ---- what is revoked ------------------------------------------------------
+ */
+
+/* A serial number, under the place of its issuer in the list of ids. */
+struct entry {
+	uint64_t serial;
+	size_t issuer;
+};
+
+struct content {
+	struct req *req;
+	struct arena *arena; /* of ids, key ids and keys */
+	const char *only;    /* "": all issuers */
+	struct buf entries;  /* struct entry */
+	struct str_list ids; /* issuers that have entries */
+	struct value *records;
+	struct value *cas; /* object: id to blob in base64 */
+	uint32_t path;
+	uint64_t after; /* the last row seen */
+	size_t n_seen;  /* in this page */
+	struct arena *page;
+};
+
+static int
+place_of(struct content *content, const char *id, size_t *ret_place,
+	struct err *err)
+{
+	struct str_list *ids = &content->ids;
+	size_t at = 0;
+
+	while (at < ids->n && strcmp(ids->items[at], id) != 0)
+		at++;
+	if (at == ids->n) {
+		id = arena_strdup(content->arena, id);
+		if (id == NULL || !str_list_add(content->arena, ids, id))
+			return err_set_memory(err);
+	}
+	*ret_place = at;
+	return 0;
+}
+
+static int
+note_row(void *ctx, const struct lease *lease, struct err *err)
+{
+	struct content *content = ctx;
+	struct entry entry;
+	char id[37];
+	int rc;
+
+	content->n_seen++;
+	content->after = lease->ref.row;
+	rc = ssh_revoked_row_decode(lease, &entry.serial, id, err);
+	if (rc == 0)
+		rc = place_of(content, id, &entry.issuer, err);
+	if (rc == 0 && buf_add(&content->entries, &entry, sizeof(entry)) != 0)
+		rc = buf_check(&content->entries, err);
+	return rc;
+}
+
+static int
+read_rows(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct content *content = ctx;
+
+	content->n_seen = 0;
+	return lease_rows(tx, content->path, content->after, PAGE,
+		content->page, note_row, content, err);
+}
+
+static int
+read_all_rows(struct content *content, struct err *err)
+{
+	int rc;
+
+	do {
+		content->page = arena_new(PAGE_MEMORY_MAX);
+		if (content->page == NULL)
+			return err_set_memory(err);
+		rc = req_read(content->req, read_rows, content, err);
+		arena_free(&content->page);
+	} while (rc == 0 && content->n_seen == PAGE);
+	return rc;
+}
+
+static int
+note_record(
+	void *ctx, const char *name, const struct value *value, struct err *err)
+{
+	struct content *content = ctx;
+
+	return value_append(content->arena, content->records, name,
+		       value_copy(content->arena, value))
+		? 0
+		: err_set_memory(err);
+}
+
+static int
+note_ca(void *ctx, const char *id, const struct value *value, struct err *err)
+{
+	struct content *content = ctx;
+
+	return value_set_str(content->arena, content->cas, id,
+		       value_find_str(value, "blob", ""))
+		? 0
+		: err_set_memory(err);
+}
+
+/*
+ * All issuers that there are and were: hosts may go on to trust those. In one
+ * snapshot, since they move from one prefix to the other.
+ */
+static int
+read_cas(struct store_tx *tx, void *ctx, struct err *err)
+{
+	static const char *const prefixes[] = { SSH_ISSUER_PREFIX,
+		SSH_ISSUER_DELETED_PREFIX, SSH_ISSUER_GONE_PREFIX };
+	struct content *content = ctx;
+	int rc = 0;
+
+	content->cas = value_object(content->arena);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(prefixes); i++)
+		rc = kv_scan(tx, &content->req->mount->kv, prefixes[i], NULL, 0,
+			content->arena, note_ca, content, err);
+	return rc;
+}
+
+/* An issuer's key is read after its rows, so that it is there. */
+static int
+gather(struct content *content, struct err *err)
+{
+	struct req *req = content->req;
+	struct ssh_cert_paths paths;
+	int rc = ssh_cert_paths_get(req, &paths, err);
+
+	content->records = value_object(content->arena);
+	if (rc != 0)
+		return rc;
+	content->path = paths.revoked;
+	rc = read_all_rows(content, err);
+	if (rc == 0)
+		rc = records_each(req->server->store, &req->mount->kv,
+			ssh_revoked_record.prefix, note_record, content, err);
+	return rc != 0 ? rc : req_read(req, read_cas, content, err);
+}
+
+/* ---- writing it -----------------------------------------------------------
+ */
+
+static int
+compare_entries(const void *one, const void *other)
+{
+	const struct entry *a = one, *b = other;
+
+	if (a->issuer != b->issuer)
+		return a->issuer < b->issuer ? -1 : 1;
+	return a->serial < b->serial ? -1 : a->serial > b->serial;
+}
+
+static int
+decode_blob(struct arena *arena, const char *text, struct span *ret,
+	struct err *err)
+{
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, CA_BLOB_MAX);
+	rc = base64_decode(span_str(text), &bytes);
+	if (rc == 0)
+		*ret = arena_dup(arena, buf_span(&bytes));
+	buf_clear(&bytes);
+	if (rc != 0)
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	return ret->data != NULL ? 0 : err_set_memory(err);
+}
+
+/* Entries lie in order: those of one issuer behind each other. */
+static void
+add_serials(struct sshkrl_writer *writer, const struct content *content,
+	const char *id)
+{
+	const struct entry *entries = (const void *)content->entries.data;
+	const size_t n = content->entries.len / sizeof(*entries);
+	size_t i = 0;
+
+	while (i < n && strcmp(content->ids.items[entries[i].issuer], id) != 0)
+		i++;
+	for (size_t issuer = i < n ? entries[i].issuer : 0;
+		i < n && entries[i].issuer == issuer; i++)
+		sshkrl_add_serial(writer, entries[i].serial);
+}
+
+static void
+add_key_ids(struct sshkrl_writer *writer, const struct content *content,
+	const char *id)
+{
+	VALUE_EACH (record, content->records) {
+		const char *issuer = value_find_str(record, "issuer_id", "");
+		const char *key_id = value_find_str(record, "key_id", "");
+
+		if (key_id[0] != '\0' &&
+			(issuer[0] == '\0' || strcmp(issuer, id) == 0))
+			sshkrl_add_key_id(writer, span_str(key_id));
+	}
+}
+
+static int
+add_keys(struct sshkrl_writer *writer, const struct content *content,
+	struct err *err)
+{
+	int rc = 0;
+
+	VALUE_EACH (record, content->records) {
+		const char *line = value_find_str(record, "public_key", "");
+		struct span blob;
+
+		if (line[0] == '\0')
+			continue;
+		rc = sshkey_parse_line(span_str(line), content->arena, &blob);
+		if (rc != 0)
+			return err_set(err, rc, 500, "internal error");
+		sshkrl_add_key(writer, blob);
+	}
+	return 0;
+}
+
+/* Nothing may be left out for want of its CA's key. */
+static int
+check_cas(const struct content *content, struct err *err)
+{
+	for (size_t i = 0; i < content->ids.n; i++) {
+		if (value_find(content->cas, content->ids.items[i]) != NULL)
+			continue;
+		(void)err_set(err, ERR_INTERNAL, 500, "internal error");
+		return err_wrap(err, "a revoked certificate's issuer is gone");
+	}
+	return 0;
+}
+
+static int
+add_cas(struct sshkrl_writer *writer, const struct content *content,
+	struct err *err)
+{
+	VALUE_EACH (ca, content->cas) {
+		struct span blob;
+		int rc;
+
+		if (content->only[0] != '\0' &&
+			strcmp(content->only, ca->key) != 0)
+			continue;
+		rc = decode_blob(content->arena, ca->str, &blob, err);
+		if (rc != 0)
+			return rc;
+		sshkrl_begin_ca(writer, blob);
+		add_serials(writer, content, ca->key);
+		add_key_ids(writer, content, ca->key);
+	}
+	return 0;
+}
+
+static int
+write_list(struct content *content, const struct ssh_revocations *of,
+	struct buf *out, struct err *err)
+{
+	struct buf *entries = &content->entries;
+	struct sshkrl_writer *writer = malloc(sizeof(*writer));
+	int rc = writer == NULL ? err_set_memory(err) : check_cas(content, err);
+
+	if (rc == 0) {
+		if (entries->len > 0)
+			qsort(entries->data,
+				entries->len / sizeof(struct entry),
+				sizeof(struct entry), compare_entries);
+		sshkrl_begin(writer, out, (uint64_t)of->version,
+			(uint64_t)of->changed_s, content->req->mount->accessor);
+		rc = add_cas(writer, content, err);
+		if (rc == 0)
+			rc = add_keys(writer, content, err);
+		if (rc == 0 && sshkrl_end(writer) != 0)
+			rc = err_set(err, ERR_INTERNAL, 500, "internal error");
+	}
+	free(writer);
+	return rc;
+}
+
+static int
+build(struct req *req, const char *only, const struct ssh_revocations *of,
+	struct buf *out, struct err *err)
+{
+	struct content content = {
+		.req = req, .arena = arena_new(KRL_MAX), .only = only
+	};
+	int rc = content.arena == NULL ? err_set_memory(err) : 0;
+
+	buf_init(&content.entries, ENTRIES_MAX);
+	if (rc == 0)
+		rc = gather(&content, err);
+	if (rc == 0)
+		rc = write_list(&content, of, out, err);
+	buf_clear(&content.entries);
+	arena_free(&content.arena);
+	return rc;
+}
+
+/* ---- keeping it -----------------------------------------------------------
+ */
+
+static int
+compile_lists(UNUSED const void *ctx, UNUSED struct span key, struct span value,
+	void **ret_object, size_t *ret_size, struct err *err)
+{
+	struct arena *arena = arena_new(ARENA_CHUNK);
+	struct lists *lists = calloc(1, sizeof(*lists));
+	struct value *tree = NULL;
+	void *record = NULL;
+	int rc = arena == NULL || lists == NULL ? err_set_memory(err) : 0;
+
+	if (rc == 0)
+		rc = json_parse(value, &json_limits_trusted, arena, &tree, err);
+	if (rc == 0)
+		rc = record_decode(ssh_revocations_record.fields,
+			ssh_revocations_record.size, tree, arena, &record, err);
+	if (rc == 0) {
+		lists->of = *(const struct ssh_revocations *)record;
+		if (pthread_mutex_init(&lists->lock, NULL) != 0)
+			rc = err_set_memory(err);
+	}
+	arena_free(&arena);
+	if (rc != 0) {
+		free(lists);
+		return rc;
+	}
+	*ret_object = lists;
+	*ret_size = sizeof(*lists);
+	return 0;
+}
+
+static void
+free_built(struct built *built)
+{
+	buf_clear(&built->bytes);
+	free(built);
+}
+
+static void
+free_lists(void *object)
+{
+	struct lists *lists = object;
+	struct built *next = NULL;
+
+	guard_unshared(&built_guard);
+	for (struct built *built = lists->first; built != NULL; built = next) {
+		next = built->next;
+		free_built(built);
+	}
+	(void)pthread_mutex_destroy(&lists->lock);
+	free(lists);
+}
+
+static const struct compiled_type lists_type = {
+	.name = "revocation lists",
+	.compile = compile_lists,
+	.free = free_lists,
+};
+
+/* The one of an issuer; NULL: not built yet. */
+static const struct built *
+find_built(const struct lists *lists, const char *issuer_id)
+	REQUIRES(built_guard)
+{
+	const struct built *built = lists->first;
+
+	while (built != NULL && strcmp(built->issuer_id, issuer_id) != 0)
+		built = built->next;
+	return built;
+}
+
+static int
+build_one(struct req *req, struct lists *lists, const char *issuer_id,
+	const struct built **ret_built, struct err *err) REQUIRES(built_guard)
+{
+	struct built *built = calloc(1, sizeof(*built));
+	int rc;
+
+	if (built == NULL)
+		return err_set_memory(err);
+	buf_init(&built->bytes, KRL_MAX);
+	rc = build(req, issuer_id, &lists->of, &built->bytes, err);
+	if (rc != 0) {
+		free_built(built);
+		return rc;
+	}
+	(void)snprintf(
+		built->issuer_id, sizeof(built->issuer_id), "%s", issuer_id);
+	reply_tag_of(buf_span(&built->bytes), built->tag);
+	built->next = lists->first;
+	lists->first = built;
+	*ret_built = built;
+	return 0;
+}
+
+/* The bytes move to the request, unless it has them already. */
+static int
+answer(struct req *req, struct span bytes, const char *tag, struct reply *reply,
+	struct err *err)
+{
+	struct span copy = SPAN_NONE;
+
+	tag = arena_strdup(req->arena, tag);
+	if (tag == NULL)
+		return err_set_memory(err);
+	reply_tagged_as(reply, CONTENT_TYPE, SPAN_NONE, tag);
+	if (reply->status == 304)
+		return 0;
+	copy = arena_dup(req->arena, bytes);
+	if (copy.data == NULL)
+		return err_set_memory(err);
+	reply_tagged_as(reply, CONTENT_TYPE, copy, tag);
+	return 0;
+}
+
+static int
+answer_built(struct req *req, struct lists *lists, const char *issuer_id,
+	struct reply *reply, struct err *err)
+{
+	const struct built *built;
+	int rc = 0;
+
+	lock_take(&lists->lock, &built_guard);
+	built = find_built(lists, issuer_id);
+	if (built == NULL)
+		rc = build_one(req, lists, issuer_id, &built, err);
+	if (built != NULL)
+		rc = answer(
+			req, buf_span(&built->bytes), built->tag, reply, err);
+	lock_give(&lists->lock, &built_guard);
+	return rc;
+}
+
+/* Nothing was ever revoked: a valid list of nothing. */
+static int
+answer_empty(struct req *req, const char *issuer_id, struct reply *reply,
+	struct err *err)
+{
+	const struct ssh_revocations none = { 0 };
+	char tag[REPLY_TAG_MAX];
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, KRL_MAX);
+	rc = build(req, issuer_id, &none, &bytes, err);
+	if (rc == 0) {
+		reply_tag_of(buf_span(&bytes), tag);
+		rc = answer(req, buf_span(&bytes), tag, reply, err);
+	}
+	buf_clear(&bytes);
+	return rc;
+}
+
+static int
+touch(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct req *req = ctx;
+
+	if (atomic_load(&req->mount->is_going))
+		return err_set(err, ERR_ABSENT, 404, "%s", "");
+	return ssh_revocations_touch(tx, req, err);
+}
+
+/*
+ * A store that was put back may have forgotten versions that hosts have seen:
+ * what it has gets a version past them.
+ */
+static bool
+is_of_now(const struct req *req, const struct lists *lists)
+{
+	return lists->of.epoch == (int64_t)atomic_load(&req->server->epoch);
+}
+
+/* Where nothing was ever revoked there is no record, and no need of one. */
+static int
+try_empty(struct req *req, const char *issuer_id, struct reply *reply,
+	bool *ret_stale, struct err *err)
+{
+	*ret_stale = atomic_load(&req->server->epoch) > EPOCH_FIRST;
+	return *ret_stale ? 0 : answer_empty(req, issuer_id, reply, err);
+}
+
+static int
+try_reply(struct req *req, const char *issuer_id, struct reply *reply,
+	bool *ret_stale, struct err *err)
+{
+	struct compiled *ref = NULL;
+	struct lists *lists = NULL;
+	char key[KV_KEY_MAX];
+	int rc = kv_key(&req->mount->kv, SSH_REVOCATIONS_RECORD, key, err);
+
+	if (rc == 0)
+		rc = store_compiled(req->server->store, span_str(key),
+			&lists_type, &ref, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return try_empty(req, issuer_id, reply, ret_stale, err);
+	}
+	if (rc != 0)
+		return rc;
+	/* All but the version is guarded by the object's own lock. */
+	lists = (struct lists *)(uintptr_t)compiled_object(ref);
+	*ret_stale = !is_of_now(req, lists);
+	if (!*ret_stale)
+		rc = answer_built(req, lists, issuer_id, reply, err);
+	compiled_unref(&ref);
+	return rc;
+}
+
+int
+ssh_krl_reply(struct req *req, const char *issuer_id, struct reply *reply,
+	struct err *err)
+{
+	bool stale = false;
+	int rc = try_reply(req, issuer_id, reply, &stale, err);
+
+	for (int tries = 0; rc == 0 && stale && tries < STALE_TRIES; tries++) {
+		rc = store_write(req->server->store, touch, req, err);
+		if (rc == 0)
+			rc = try_reply(req, issuer_id, reply, &stale, err);
+	}
+	if (rc == 0 && stale)
+		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
+	return rc;
+}
