@@ -17,16 +17,20 @@ int
 frame_add(struct buf *out, uint32_t id, struct span body)
 {
 	const size_t len = out->len;
+	const int rc_before = out->rc;
+	int rc;
 
 	if (body.len > KEEPER_MESSAGE_MAX)
 		return ERR_LIMIT;
-	if (buf_add_u32be(out, FIRST_WORD) == 0 &&
-		buf_add_u32be(out, id) == 0 &&
-		buf_add_u32be(out, (uint32_t)body.len) == 0 &&
-		buf_add_span(out, body) == 0)
-		return 0;
-	out->len = len;
-	return out->rc;
+	(void)buf_add_u32be(out, FIRST_WORD);
+	(void)buf_add_u32be(out, id);
+	(void)buf_add_u32be(out, (uint32_t)body.len);
+	rc = buf_add_span(out, body);
+	if (rc != 0) {
+		out->len = len;
+		out->rc = rc_before;
+	}
+	return rc;
 }
 
 void

@@ -19,7 +19,10 @@ struct frame {
 	struct span body; /* in the inbox, until the next call on it */
 };
 
-/* Append a message. ERR_LIMIT for one that is too long. */
+/*
+ * Append a message. ERR_LIMIT for one that is too long, ERR_MEMORY: others may
+ * still fit.
+ */
 int frame_add(struct buf *out, uint32_t id, struct span body);
 
 /* What came in and was not taken yet; embedded. */

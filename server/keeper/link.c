@@ -138,13 +138,14 @@ take_waiter(struct link *link, uint32_t id) REQUIRES(link_guard)
 	return found;
 }
 
-/* All that wait shall see it. */
+/* All that wait shall see it, and the other side: nobody hears it any more. */
 static void
 end_link(struct link *link) REQUIRES(link_guard)
 {
 	struct waiter *at = link->first;
 
 	link->ended = true;
+	(void)shutdown(link->fd, SHUT_RDWR);
 	link->first = link->last = NULL;
 	while (at != NULL) {
 		struct waiter *next = at->next;

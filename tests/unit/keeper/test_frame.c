@@ -81,13 +81,13 @@ what_was_taken_is_wiped(void **state)
 	arrive(&inbox, buf_span(&stream));
 	expect(&inbox, 1, "a secret");
 	assert_null(memmem(inbox.buf.data, inbox.buf.cap, "secret", 6));
-	/* So too where more follows. */
-	assert_int_equal(frame_add(&stream, 2, span_str("more")), 0);
+	/* So too where more follows, too short to come to lie over it. */
+	assert_int_equal(frame_add(&stream, 2, SPAN_NONE), 0);
 	arrive(&inbox, buf_span(&stream));
 	expect(&inbox, 1, "a secret");
 	assert_non_null(inbox_reserve(&inbox, 1));
 	assert_null(memmem(inbox.buf.data, inbox.buf.cap, "secret", 6));
-	expect(&inbox, 2, "more");
+	expect(&inbox, 2, "");
 	inbox_clear(&inbox);
 	buf_clear(&stream);
 }
@@ -131,6 +131,26 @@ a_message_that_is_too_long_is_not_written(void **state)
 	buf_clear(&stream);
 }
 
+/* A stream without room for one message has room for the next. */
+static void
+what_does_not_fit_leaves_nothing_behind(void **state)
+{
+	struct inbox inbox;
+	struct buf stream;
+
+	(void)state;
+	inbox_init(&inbox);
+	buf_init(&stream, 2 * FRAME_HEAD);
+	assert_int_equal(
+		frame_add(&stream, 1, span_str("thirteen long")), ERR_LIMIT);
+	assert_int_equal(frame_add(&stream, 2, span_str("short")), 0);
+	arrive(&inbox, buf_span(&stream));
+	expect(&inbox, 2, "short");
+	assert_int_equal(inbox.buf.len, 0);
+	inbox_clear(&inbox);
+	buf_clear(&stream);
+}
+
 int
 main(void)
 {
@@ -140,6 +160,7 @@ main(void)
 		cmocka_unit_test(what_was_taken_is_wiped),
 		cmocka_unit_test(a_header_that_is_none_is_refused),
 		cmocka_unit_test(a_message_that_is_too_long_is_not_written),
+		cmocka_unit_test(what_does_not_fit_leaves_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
