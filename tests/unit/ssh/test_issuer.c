@@ -143,6 +143,40 @@ a_former_default_is_listed_until_it_retires(void **state)
 	assert_int_equal(lines_of_public_key(), 1);
 }
 
+/* Whether reading this issuer tells when it retires. */
+static bool
+tells_when_it_retires(const char *id)
+{
+	api_call(fixture, OP_READ,
+		arena_printf(fixture->arena, "ssh/issuer/%s", id), NULL,
+		&reply);
+	assert_int_equal(reply.status, 200);
+	return value_find(reply.data, "retire_after") != NULL;
+}
+
+static void
+what_comes_back_does_not_retire(void **state)
+{
+	const char *one = make("ssh/issuers/import/one", GENERATE);
+
+	(void)state;
+	(void)make("ssh/config/ca/rotate", "{\"issuer_name\":\"two\"}");
+	assert_true(tells_when_it_retires(one));
+	api_call(fixture, OP_UPDATE, "ssh/config/issuers",
+		"{\"default\":\"one\"}", &reply);
+	assert_int_equal(reply.status, 200);
+	assert_false(tells_when_it_retires(one));
+	api_call(fixture, OP_UPDATE, "ssh/config/issuers",
+		"{\"default\":\"two\"}", &reply);
+	assert_true(tells_when_it_retires(one));
+	api_call(fixture, OP_DELETE, "ssh/issuer/one", NULL, &reply);
+	assert_int_equal(reply.status, 204);
+	(void)make(arena_printf(fixture->arena,
+			   "ssh/issuers/deleted/%s/restore", one),
+		NULL);
+	assert_false(tells_when_it_retires(one));
+}
+
 /* Until it is the default, however long that takes; then as any other. */
 static void
 an_announced_issuer_is_listed_until_it_is_the_default(void **state)
@@ -239,6 +273,7 @@ main(void)
 		MOUNTED(a_reference_is_default_an_id_or_a_name),
 		MOUNTED(a_reference_follows_what_changes),
 		MOUNTED(a_former_default_is_listed_until_it_retires),
+		MOUNTED(what_comes_back_does_not_retire),
 		MOUNTED(an_announced_issuer_is_listed_until_it_is_the_default),
 		MOUNTED(a_deleted_issuer_is_kept_for_thirty_days),
 		MOUNTED(names_are_words_and_no_ids),
