@@ -28,7 +28,7 @@ cert_find_role(struct req *req, const char *unknown, struct compiled **ret_ref,
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
-		return err_set(err, ERR_INPUT, 400, "%s%.256s", unknown, name);
+		return err_set(err, ERR_INPUT, 400, "%s%.64s", unknown, name);
 	}
 	if (rc == 0)
 		*ret_role = role;

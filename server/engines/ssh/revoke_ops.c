@@ -76,11 +76,11 @@ check_cert(const struct revoking *revoking, const struct ssh_cert *cert,
 
 	if (issuer_id[0] != '\0' && strcmp(issuer_id, cert->issuer_id) != 0)
 		return err_set(err, ERR_INPUT, 400,
-			"certificate with serial %s was not signed by issuer %.255s",
+			"certificate with serial %s was not signed by issuer %.64s",
 			cert->serial, in->issuer_ref);
 	if (in->role[0] != '\0' && strcmp(in->role, cert->role) != 0)
 		return err_set(err, ERR_INPUT, 400,
-			"certificate with serial %s was not signed under role %.255s",
+			"certificate with serial %s was not signed under role %.64s",
 			cert->serial, in->role);
 	return 0;
 }

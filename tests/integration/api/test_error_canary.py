@@ -86,6 +86,22 @@ def test_no_error_shows_over_64_bytes_of_a_path_or_header(walked):
     assert wrong == []
 
 
+def test_no_error_shows_over_64_bytes_of_a_name_in_the_path_of_a_write(walked):
+    server, routes = walked
+    wrong, tries = [], 0
+    name = (MARK * 34)[:200]
+    for route, (method, _, data, _) in routes:
+        if method != 'POST' or not route.captures:
+            continue
+        status, text = told(server, method, route.path(usual=name), server.token, data)
+        tries += 1
+        if shown(text) > SHOWN_MAX or status >= 500 or INSIDE.search(text):
+            wrong.append((str(route), status, text[:300]))
+    figure('L32', tries, len(wrong), 'names in paths of writes')
+    assert tries > 40
+    assert wrong == []
+
+
 def test_no_error_shows_over_64_bytes_of_what_lies_deeper(walked):
     server, _ = walked
     for length in (100, 3000):
