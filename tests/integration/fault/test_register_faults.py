@@ -46,3 +46,33 @@ def test_a_commit_that_fails_gives_nothing_away(call, tmp_path):
             server.clean()
     figure('G-11', TRIES, len(wrong), f'commits that failed under {call}')
     assert wrong == []
+
+
+@pytest.fixture(scope='module')
+def full():
+    """A server whose disk is full when told."""
+    server = Server(dev=False)
+    server.faults = Faults(server.directory)
+    server.faults.prepare(server)
+    server.start().mount_ssh()
+    Ca(server).role('ops')
+    yield server, SshKey(server.directory, 'user')
+    server.clean()
+
+
+@pytest.mark.parametrize('call', CALLS)
+def test_a_full_disk_gives_nothing_away(call, full):
+    """The server goes on, and knows nothing of what it refused."""
+    server, key = full
+    wrong = []
+    for _ in range(TRIES):
+        serial = server.api().post('ssh/sign/ops', {'public_key': key.public}).data['serial_number']
+        known, before = server.api().list('ssh/certs').data, krl.fetch(server)[2]
+        with server.faults.on('write', errno.ENOSPC, f'{server.store}-wal', server.store):
+            got = CALLS[call](server.api(), key, serial)
+        if got.status != 503 or got.json.get('data'):
+            wrong.append(('answered', got))
+        if (server.api().list('ssh/certs').data, krl.fetch(server)[2]) != (known, before):
+            wrong.append('something is known of it')
+    figure('G-11', TRIES, len(wrong), f'{call} on a full disk')
+    assert wrong == []
