@@ -28,7 +28,8 @@ class Route:
 
     @property
     def is_bare(self):
-        return 'bare' in self.flags
+        """Its answer has no envelope, or is no JSON at all."""
+        return bool({'bare', 'raw'} & self.flags)
 
     @property
     def is_audited(self):
