@@ -28,8 +28,11 @@ class Route:
 
     @property
     def is_bare(self):
-        """Its answer has no envelope, or is no JSON at all."""
-        return bool({'bare', 'raw'} & self.flags)
+        return 'bare' in self.flags
+
+    @property
+    def has_envelope(self):
+        return not {'bare', 'raw'} & self.flags
 
     @property
     def is_audited(self):
