@@ -29,8 +29,7 @@ token_is_batch_text(struct secret_view text)
 		span_of(text.data, text.len), span_str(TOKEN_BATCH_PREFIX));
 }
 
-/* ---- to text --------------------------------------------------------------
- */
+/* ---- to text ------------------------------------------------------------ */
 
 static int
 encode(const struct token *token, struct buf *out, struct err *err)
@@ -90,8 +89,7 @@ token_batch_seal(struct barrier *barrier, const char *tokens,
 	return rc;
 }
 
-/* ---- from text ------------------------------------------------------------
- */
+/* ---- from text ---------------------------------------------------------- */
 
 static int
 decode(struct span bytes, struct arena *arena, struct token *ret_token,

@@ -17,8 +17,7 @@ token_is_wrapping(const struct token *token)
 		strcmp(token->policies.items[0], WRAPPING_POLICY) == 0;
 }
 
-/* ---- the answer -----------------------------------------------------------
- */
+/* ---- the answer --------------------------------------------------------- */
 
 static int
 put_answer(struct store_tx *tx, struct rowref ref,
@@ -73,8 +72,7 @@ get_answer(struct store_tx *tx, struct rowref ref, struct arena *arena,
 	return rc;
 }
 
-/* ---- the token ------------------------------------------------------------
- */
+/* ---- the token ---------------------------------------------------------- */
 
 int
 wrapping_insert(struct store_tx *tx, const struct token_draft *draft,

@@ -97,8 +97,7 @@ show(struct req *req, const struct wrapping *made, struct reply *reply,
 	return 0;
 }
 
-/* ---- an answer is wrapped -------------------------------------------------
- */
+/* ---- an answer is wrapped ----------------------------------------------- */
 
 struct wrap_ctx {
 	struct req *req;
@@ -161,8 +160,7 @@ wrap_answer(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
-/* ---- a token is handed in -------------------------------------------------
- */
+/* ---- a token is handed in ----------------------------------------------- */
 
 int
 wrap_refuse(struct req *req, bool used, struct err *err)

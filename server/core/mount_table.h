@@ -40,8 +40,7 @@ bool mount_record_set(struct arena *arena, struct value *record,
 /* "mounts/<uuid>", in the key space of sys/. */
 void mount_record_name(const char *uuid, char out[MOUNT_RECORD_NAME_MAX]);
 
-/* ---- mount.c: the table ----------------------------------------------------
- */
+/* ---- mount.c: the table ------------------------------------------------- */
 
 /* Whether a mount's path is an auth method's. */
 bool mounts_is_auth(const char *path);
@@ -56,8 +55,7 @@ void mounts_table_drop(struct mounts *mounts, const char *uuid);
 /* The entry with exactly this path, live or not, held; or NULL. */
 struct mount *mounts_find_entry(struct mounts *mounts, const char *path);
 
-/* ---- mount_change.c: what alters it -----------------------------------------
- */
+/* ---- mount_change.c: what alters it ------------------------------------- */
 
 /* The record of a new mount at a clean path; NULL: no memory. */
 struct value *mounts_wanted_record(struct arena *arena,

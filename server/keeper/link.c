@@ -102,8 +102,7 @@ link_free(struct link **link, unsigned timeout_s)
 	*link = NULL;
 }
 
-/* ---- who waits ------------------------------------------------------------
- */
+/* ---- who waits ---------------------------------------------------------- */
 
 static void
 add_waiter(struct link *link, struct waiter *waiter) REQUIRES(link_guard)
@@ -155,8 +154,7 @@ end_link(struct link *link) REQUIRES(link_guard)
 	}
 }
 
-/* ---- there ----------------------------------------------------------------
- */
+/* ---- there -------------------------------------------------------------- */
 
 /*
  * Whether somebody else sends from now on: the one that called last, which is
@@ -194,8 +192,7 @@ send_for_all(struct link *link, const struct waiter *self) REQUIRES(link_guard)
 	link->sender = NULL;
 }
 
-/* ---- and back -------------------------------------------------------------
- */
+/* ---- and back ----------------------------------------------------------- */
 
 static void
 pass_on_reading(struct link *link) REQUIRES(link_guard)
@@ -272,8 +269,7 @@ read_for_all(struct link *link, const struct waiter *self) REQUIRES(link_guard)
 	}
 }
 
-/* ---- a call ---------------------------------------------------------------
- */
+/* ---- a call ------------------------------------------------------------- */
 
 static int
 queue_call(struct link *link, struct waiter *waiter, struct span in)

@@ -65,8 +65,7 @@ signer_free(struct signer **signer)
 	*signer = NULL;
 }
 
-/* ---- opened keys ----------------------------------------------------------
- */
+/* ---- opened keys -------------------------------------------------------- */
 
 static void
 drop(struct opened *opened) REQUIRES(signer_guard)
@@ -213,8 +212,7 @@ copy_key(struct signer *signer, struct secret **ret_key, uint64_t *ret_n_opens,
 	return 0;
 }
 
-/* ---- from a sealed blob ---------------------------------------------------
- */
+/* ---- from a sealed blob ------------------------------------------------- */
 
 static int
 refuse_blob(struct err *err)
@@ -299,8 +297,7 @@ get_opened(struct signer *signer, struct span sealed,
 	return 0;
 }
 
-/* ---- messages -------------------------------------------------------------
- */
+/* ---- messages ----------------------------------------------------------- */
 
 /* The plain form of a sealed key. */
 static int

@@ -33,8 +33,7 @@ begin(struct req *req, struct call *ret_call, struct err *err)
 	return 0;
 }
 
-/* ---- read -----------------------------------------------------------------
- */
+/* ---- read --------------------------------------------------------------- */
 
 /* The answer that a wrapping token stands for, as text: it is spent by that. */
 static int
@@ -74,8 +73,7 @@ read_value(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
-/* ---- list -----------------------------------------------------------------
- */
+/* ---- list --------------------------------------------------------------- */
 
 struct listing {
 	struct call call;
@@ -141,8 +139,7 @@ list_values(struct req *req, struct reply *reply, struct err *err)
 	return rc;
 }
 
-/* ---- write, delete --------------------------------------------------------
- */
+/* ---- write, delete ------------------------------------------------------ */
 
 /*
  * Nothing is put beside a token that is gone: it would stay for ever. One that

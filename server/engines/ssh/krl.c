@@ -43,8 +43,7 @@ struct lists {
 	struct built *first GUARDED_BY(built_guard);
 };
 
-/* ---- what is revoked ------------------------------------------------------
- */
+/* ---- what is revoked ---------------------------------------------------- */
 
 /* A serial number, under the place of its issuer in the list of ids. */
 struct entry {
@@ -188,8 +187,7 @@ gather(struct content *content, struct err *err)
 	return rc != 0 ? rc : req_read(req, read_cas, content, err);
 }
 
-/* ---- writing it -----------------------------------------------------------
- */
+/* ---- writing it --------------------------------------------------------- */
 
 static int
 compare_entries(const void *one, const void *other)
@@ -346,8 +344,7 @@ build(struct req *req, const char *only, const struct ssh_revocations *of,
 	return rc;
 }
 
-/* ---- keeping it -----------------------------------------------------------
- */
+/* ---- keeping it --------------------------------------------------------- */
 
 static int
 compile_lists(UNUSED const void *ctx, UNUSED struct span key, struct span value,

@@ -122,8 +122,7 @@ by_serial(struct revoking *revoking, struct reply *reply, struct err *err)
 	return rc;
 }
 
-/* ---- a key id, a key ------------------------------------------------------
- */
+/* ---- a key id, a key ---------------------------------------------------- */
 
 static int
 revoke_record(struct store_tx *tx, void *ctx, struct err *err)
@@ -212,8 +211,7 @@ by_public_key(struct revoking *revoking, struct reply *reply, struct err *err)
 					  : store_record(revoking, reply, err);
 }
 
-/* ---- all of an entity -----------------------------------------------------
- */
+/* ---- all of an entity --------------------------------------------------- */
 
 static bool
 is_of_entity(const struct revoking *revoking, const struct ssh_cert *cert,
@@ -330,8 +328,7 @@ by_entity(struct revoking *revoking, struct reply *reply, struct err *err)
 	return 0;
 }
 
-/* ---- revoke ----------------------------------------------------------------
- */
+/* ---- revoke ------------------------------------------------------------- */
 
 static int
 find_issuer(struct revoking *revoking, struct err *err)

@@ -105,8 +105,7 @@ start(const char *service)
 	return pamh;
 }
 
-/* ---- what it does to itself ------------------------------------------------
- */
+/* ---- what it does to itself --------------------------------------------- */
 
 static void
 count_signal(int number)
@@ -394,8 +393,7 @@ obey(const char *word)
 	fflush(stdout);
 }
 
-/* ---- what is left ----------------------------------------------------------
- */
+/* ---- what is left ------------------------------------------------------- */
 
 static int
 count_entries(const char *path)
