@@ -9,6 +9,7 @@ const struct command *const commands[] = {
 	&cmd_login,
 	&cmd_ssh,
 	&cmd_ssh_agent,
+	&cmd_ssh_config,
 	&cmd_status,
 	&cmd_server,
 	&cmd_path_help,

@@ -20,7 +20,7 @@ extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list,
 extern const struct command cmd_secrets_disable, cmd_secrets_enable,
 	cmd_secrets_list, cmd_secrets_move, cmd_secrets_tune, cmd_mount;
 extern const struct command cmd_server, cmd_status, cmd_version, cmd_path_help;
-extern const struct command cmd_ssh, cmd_ssh_agent;
+extern const struct command cmd_ssh, cmd_ssh_agent, cmd_ssh_config;
 extern const struct command cmd_token_capabilities, cmd_token_create,
 	cmd_token_lookup, cmd_token_renew, cmd_token_revoke;
 

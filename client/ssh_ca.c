@@ -9,6 +9,7 @@
 
 #include "client/cert_store.h"
 #include "client/child.h"
+#include "client/host_authority.h"
 #include "client/output.h"
 #include "client/sign_key.h"
 #include "client/ssh_call.h"
@@ -37,16 +38,6 @@ struct ca_session {
 	const char *options[OPTIONS_MAX]; /* for ssh */
 	size_t n_options;
 };
-
-/* "<what>: <why>" on standard error; EXIT_SERVER. */
-static int
-fail(const char *what, const char *why)
-{
-	struct err err = { 0 };
-
-	(void)err_set(&err, ERR_PEER, 0, "%s", why);
-	return cli_fail(what, &err);
-}
 
 /* ---- the key ---------------------------------------------------------- */
 
@@ -180,53 +171,18 @@ get_certificate(struct ca_session *session)
 	return rc;
 }
 
-/* ---- the CA of hosts -------------------------------------------------- */
-
-/* A line of known_hosts for each key: there are two while a CA changes. */
-static const char *
-authority_lines(struct arena *arena, const char *names, const char *keys)
-{
-	const char *lines = "";
-
-	while (*keys != '\0' && lines != NULL) {
-		const size_t len = strcspn(keys, "\n");
-
-		if (len > 0)
-			lines = arena_printf(arena,
-				"%s@cert-authority %s %.*s\n", lines, names,
-				(int)len, keys);
-		keys += len + (keys[len] == '\n');
-	}
-	return lines;
-}
+/* ---- the CA of hosts ------------------------------------------------- */
 
 static int
 get_host_authority(struct ca_session *session)
 {
-	const struct ssh_call *call = session->call;
-	struct cli *cli = call->cli;
-	const char *mount;
-	const char *key;
-	struct err err = { 0 };
+	const struct ssh_options *options = session->call->options;
 
-	if (call->options->host_key_mount_point[0] == '\0')
+	if (options->host_key_mount_point[0] == '\0')
 		return EXIT_DONE;
-	mount = cli_clean_path(cli, call->options->host_key_mount_point);
-	if (!cli_call(cli, "GET",
-		    arena_printf(cli->arena, "%s/config/ca", mount), NULL,
-		    &err))
-		return cli_fail("failed to get host signing key", &err);
-	key = value_find_str(
-		value_find(cli->answer.json, "data"), "public_key", NULL);
-	if (key == NULL)
-		return fail("failed to get host signing key",
-			"missing host signing key");
-	if (key[0] == '\0')
-		return fail("failed to get host signing key",
-			"host signing key is empty");
-	session->known_hosts = authority_lines(
-		cli->arena, call->options->host_key_hostnames, key);
-	return session->known_hosts != NULL ? EXIT_DONE : EXIT_SERVER;
+	return host_authority_lines(session->call->cli,
+		options->host_key_mount_point, options->host_key_hostnames, "",
+		&session->known_hosts);
 }
 
 /* ---- the session ------------------------------------------------------ */
