@@ -82,7 +82,7 @@ static const char name_chars[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%";
 static const char user_chars[] =
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%"
-	"#$&'()+/;<=>@[]^`{|}~";
+	"#$&()+/;<=>@[]^`{|}~";
 static const char text_chars[] =
 	"abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ,0123456789"
 	"\\\"*?!\t\x01\x7f\x80\xff\xc3\xa9";

@@ -48,9 +48,9 @@ def refused(answer, status, text):
 # ---- logins -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('token, secret', [(pod_token(), ''), (secret_token(), 'web-token-x')], ids=['pod', 'secret'])
-def test_a_confirmed_account_logs_in(mount, cluster, token, secret):
-    auth = log_in(mount, cluster.knows(token), 'WEB').json['auth']
+@pytest.mark.parametrize('make_token, secret', [(pod_token, ''), (secret_token, 'web-token-x')], ids=['pod', 'secret'])
+def test_a_confirmed_account_logs_in(mount, cluster, make_token, secret):
+    auth = log_in(mount, cluster.knows(make_token()), 'WEB').json['auth']
     assert auth['policies'] == ['default', 'pods']
     assert auth['metadata'] == {'role': 'web', 'service_account_name': 'web', 'service_account_namespace': 'prod',
                                 'service_account_secret_name': secret, 'service_account_uid': 'u-1'}
@@ -141,17 +141,22 @@ def test_configured_keys_must_have_signed(mount, cluster):
     assert len(cluster.requests) == 1
 
 
-BAD_TOKENS = [('x', 'malformed jwt: it has not three parts'), (CLUSTER_KEY.sign(b'[]'), 'the claims of the jwt are not strict JSON'),
-              (CLUSTER_KEY.sign({}), 'the jwt is of no service account'),
-              (CLUSTER_KEY.sign(claims(**{'kubernetes.io': {'namespace': 'prod'}})), 'the jwt is of no service account'),
-              (CLUSTER_KEY.sign(claims(**{'kubernetes.io': {'namespace': 'prod', 'serviceaccount': {'name': 'web\0x', 'uid': 'u'}}})),
-               'the jwt is of no service account'),
-              (pod_token(exp=1), 'error validating token: invalid expiration time (exp) claim: token is expired')]
+def pod_claims(**members):
+    return lambda: CLUSTER_KEY.sign(claims(**{'kubernetes.io': {'namespace': 'prod', **members}}))
 
 
-@pytest.mark.parametrize('token, text', BAD_TOKENS, ids=range(len(BAD_TOKENS)))
-def test_a_bad_token_is_refused_unasked(mount, cluster, token, text):
-    refused(log_in(mount, cluster.knows(token)), 400, text)
+# Made when they are tried: their times are those of the test.
+BAD_TOKENS = [(lambda: 'x', 'malformed jwt: it has not three parts'),
+              (lambda: CLUSTER_KEY.sign(b'[]'), 'the claims of the jwt are not strict JSON'),
+              (lambda: CLUSTER_KEY.sign({}), 'the jwt is of no service account'),
+              (pod_claims(), 'the jwt is of no service account'),
+              (pod_claims(serviceaccount={'name': 'web\0x', 'uid': 'u'}), 'the jwt is of no service account'),
+              (lambda: pod_token(exp=1), 'error validating token: invalid expiration time (exp) claim: token is expired')]
+
+
+@pytest.mark.parametrize('make_token, text', BAD_TOKENS, ids=range(len(BAD_TOKENS)))
+def test_a_bad_token_is_refused_unasked(mount, cluster, make_token, text):
+    refused(log_in(mount, cluster.knows(make_token())), 400, text)
     assert cluster.requests == []
 
 
