@@ -442,21 +442,25 @@ static void
 a_begun_write_finds_a_full_queue_at_once(void **state)
 {
 	struct fixture *fixture = *state;
-	static struct begun begun[5000];
+	/* A queue that the writer has taken whole, one that is full, and more.
+	 */
+	static struct begun begun[2 * 4096 + 1000];
 	struct begun holder = { .change.rc = 0 };
 	size_t i, refused = 0;
 	sem_t gate;
+	int was_done;
 
 	hold_writer(fixture, &holder, &gate);
 	for (i = 0; i < ARRAY_LEN(begun); i++)
 		begin(fixture, &begun[i], i);
 	/* The last ones were refused before anything was done. */
-	assert_int_equal(sem_trywait(&begun[i - 1].done), 0);
+	was_done = sem_trywait(&begun[i - 1].done);
+	sem_post(&gate);
+	sem_wait(&holder.done);
+	assert_int_equal(was_done, 0);
 	assert_int_equal(begun[i - 1].job.rc, ERR_BUSY);
 	assert_int_equal(begun[i - 1].err.status, 503);
 	sem_post(&begun[i - 1].done);
-	sem_post(&gate);
-	sem_wait(&holder.done);
 	for (i = 0; i < ARRAY_LEN(begun); i++) {
 		sem_wait(&begun[i].done);
 		refused += begun[i].job.rc != 0;
