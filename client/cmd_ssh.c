@@ -7,6 +7,7 @@
 
 #include "client/commands.h"
 #include "client/flags.h"
+#include "client/home.h"
 #include "client/say.h"
 #include "client/ssh_call.h"
 
@@ -57,25 +58,14 @@ local_user(void)
 	return entry != NULL ? entry->pw_name : "";
 }
 
-const char *
-ssh_call_path(const struct ssh_call *call, const char *path)
-{
-	const char *home = getenv("HOME");
-	const char *whole = path;
-
-	if (path[0] == '~' && (path[1] == '/' || path[1] == '\0') &&
-		home != NULL)
-		whole = arena_printf(call->cli->arena, "%s%s", home, path + 1);
-	return whole != NULL ? whole : path;
-}
-
 struct sshrun
 ssh_call_sshrun(const struct ssh_call *call)
 {
 	const struct ssh_options *options = call->options;
 	struct sshrun run = { .executable = options->executable,
 		.strict = options->strict,
-		.known_hosts = ssh_call_path(call, options->known_hosts),
+		.known_hosts =
+			home_expand(call->cli->arena, options->known_hosts),
 		.port = "",
 		.words = call->args.words,
 		.n_words = call->args.n_words };

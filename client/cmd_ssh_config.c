@@ -6,6 +6,7 @@
 
 #include "client/commands.h"
 #include "client/flags.h"
+#include "client/home.h"
 #include "client/host_authority.h"
 #include "lib/fsutil.h"
 
@@ -35,15 +36,15 @@ static const struct flag config_flags[] = {
 static const char *
 known_hosts_path(struct arena *arena, const char *wanted)
 {
-	const char *home = getenv("HOME");
-	const char *path = wanted;
+	const char *path = home_expand(arena, wanted);
+	const char *directory = home_path(arena, ".ssh");
 	char real[PATH_MAX];
 
 	if (wanted[0] == '\0') {
-		if (home == NULL)
+		if (directory == NULL)
 			return NULL;
-		(void)mkdir(arena_printf(arena, "%s/.ssh", home), 0700);
-		path = arena_printf(arena, "%s/.ssh/known_hosts", home);
+		(void)mkdir(directory, 0700);
+		path = home_path(arena, ".ssh/known_hosts");
 	}
 	if (path != NULL && realpath(path, real) != NULL)
 		return arena_strdup(arena, real);

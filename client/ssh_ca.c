@@ -9,6 +9,7 @@
 
 #include "client/cert_store.h"
 #include "client/child.h"
+#include "client/home.h"
 #include "client/host_authority.h"
 #include "client/output.h"
 #include "client/sign_key.h"
@@ -48,10 +49,8 @@ find_halves(struct ca_session *session)
 	const struct ssh_options *options = session->call->options;
 	struct arena *arena = session->call->cli->arena;
 	const size_t ending = strlen(PUBLIC_ENDING);
-	const char *pub =
-		ssh_call_path(session->call, options->public_key_path);
-	const char *key =
-		ssh_call_path(session->call, options->private_key_path);
+	const char *pub = home_expand(arena, options->public_key_path);
+	const char *key = home_expand(arena, options->private_key_path);
 	const size_t len = strlen(pub);
 
 	if (key[0] == '\0') {

@@ -24,9 +24,6 @@ struct ssh_call {
 	const char *role;
 };
 
-/* A path of the options with "~/" in front as a whole one, in the arena. */
-const char *ssh_call_path(const struct ssh_call *call, const char *path);
-
 /* What ssh is to be run with, by the options and the user's words alone. */
 struct sshrun ssh_call_sshrun(const struct ssh_call *call);
 

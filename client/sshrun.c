@@ -14,6 +14,7 @@
 
 #include "client/askpass.h"
 #include "client/child.h"
+#include "client/home.h"
 #include "client/say.h"
 #include "lib/fsutil.h"
 
@@ -139,23 +140,13 @@ effective(struct cli *cli, const char *config, const char *name)
 	return NULL;
 }
 
-static char *
-home_expanded(struct cli *cli, const char *path)
-{
-	const char *home = getenv("HOME");
-
-	if (strncmp(path, "~/", 2) == 0 && home != NULL)
-		return arena_printf(cli->arena, "%s/%s", home, path + 2);
-	return copy(cli, path);
-}
-
 static bool
 file_knows(struct cli *cli, const struct sshrun *run, const char *path,
 	const char *name)
 {
 	char *const words[] = { copy(cli, "ssh-keygen"), copy(cli, "-F"),
-		copy(cli, name), copy(cli, "-f"), home_expanded(cli, path),
-		NULL };
+		copy(cli, name), copy(cli, "-f"),
+		copy(cli, home_expand(cli->arena, path)), NULL };
 	struct buf out;
 	int status = 0;
 	bool known;

@@ -14,19 +14,12 @@
 #include <unistd.h>
 
 #include "client/flags.h"
+#include "client/home.h"
 #include "lib/fsutil.h"
 #include "lib/hcl.h"
 
 #define TOKEN_MAX 4096
 #define CONFIG_MAX 65536
-
-static char *
-home_path(struct arena *arena, const char *name)
-{
-	const char *home = getenv("HOME");
-
-	return home == NULL ? NULL : arena_printf(arena, "%s/%s", home, name);
-}
 
 /* The one key that the file may have. */
 static int
@@ -45,13 +38,6 @@ check_config(const struct value *document, struct err *err)
 	return 0;
 }
 
-/* "~/x" is below the home directory; others stay. */
-static const char *
-expand_home(struct arena *arena, const char *path)
-{
-	return strncmp(path, "~/", 2) == 0 ? home_path(arena, path + 2) : path;
-}
-
 /* The program that keeps the token, or NULL. */
 static int
 helper_program(struct arena *arena, const char **ret_program, struct err *err)
@@ -63,7 +49,7 @@ helper_program(struct arena *arena, const char **ret_program, struct err *err)
 	int rc = 0;
 
 	*ret_program = NULL;
-	path = path != NULL ? expand_home(arena, path)
+	path = path != NULL ? home_expand(arena, path)
 			    : home_path(arena, ".vault");
 	if (path == NULL || access(path, F_OK) != 0)
 		return 0;
