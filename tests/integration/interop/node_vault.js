@@ -95,6 +95,26 @@ const steps = {
 		await fails(root.list('sys/leases/lookup/ssh/creds/web'), 404, 'Status 404');
 	},
 
+	async sshCertificates(plain, root) {
+		const made = await root.write('ssh/config/ca', { generate_signing_key: true, key_type: 'ed25519' });
+		assert.strictEqual((await root.read('ssh/config/ca')).data.public_key, made.data.public_key);
+		assert.strictEqual(await plain.read('ssh/public_key'), made.data.public_key);
+		await root.write('ssh/roles/sign', { key_type: 'ca', allow_user_certificates: true, allowed_users: 'ubuntu,ops',
+			default_user: 'ubuntu', default_extensions: { 'permit-pty': '' }, ttl: '10m' });
+		const signed = await root.write('ssh/sign/sign', { public_key: tour.ssh, valid_principals: 'ops' });
+		// ssh-keygen reads it later.
+		fs.writeFileSync(tour.certificate, signed.data.signed_key);
+		const pair = (await root.write('ssh/issue/sign', { key_type: 'ed25519' })).data;
+		assert.ok(pair.private_key.startsWith('-----BEGIN OPENSSH PRIVATE KEY-----'));
+		await fails(root.write('ssh/sign/sign', { public_key: tour.ssh, valid_principals: 'root' }), 400,
+			'root is not a valid value for valid_principals');
+		await fails(plain.write('ssh/sign/sign', { public_key: tour.ssh }), 400, 'missing client token');
+		const serial = signed.data.serial_number;
+		assert.ok((await root.list('ssh/certs')).data.keys.includes(serial));
+		await root.write('ssh/revoke', { serial_number: serial });
+		assert.strictEqual((await root.read(`ssh/cert/${serial}`)).data.revoked, true);
+	},
+
 	async wrapping(plain, root) {
 		const wrap = { headers: { 'X-Vault-Wrap-TTL': '2m' } };
 		const wrapped = await root.read('ssh/roles/web', wrap);

@@ -6,29 +6,10 @@ import subprocess
 
 import pytest
 
-from support.build import BUILD
-from support.patience import PATIENCE_S
+from support import ansible
 
 STEPS = pathlib.Path(__file__).with_name('ansible_tour.yml')
-INSTALLED = pathlib.Path('/usr/lib/python3/dist-packages')
-COLLECTION = 'ansible_collections/community/hashi_vault'
 POLICY = 'path "ssh/+/web" { capabilities = ["create", "read", "update"] }'
-
-
-def collections():
-    """Where the collection is. Debian has it in the package `ansible`: 17 MB, of which it is less than one; taken out of it once."""
-    if (INSTALLED / COLLECTION).is_dir():
-        return INSTALLED
-    kept = BUILD / 'clients'
-    if not (kept / COLLECTION).is_dir():
-        kept.mkdir(parents=True, exist_ok=True)
-        subprocess.run(['apt-get', '-q', 'download', 'ansible'], cwd=kept, check=True, timeout=PATIENCE_S)
-        package, = kept.glob('ansible_*.deb')
-        read = subprocess.Popen(['dpkg-deb', '--fsys-tarfile', package], stdout=subprocess.PIPE)
-        subprocess.run(['tar', '-x', '-C', kept, '--strip-components=5', f'.{INSTALLED}/{COLLECTION}'], stdin=read.stdout, check=True)
-        assert read.wait() == 0
-        package.unlink()
-    return kept
 
 
 @pytest.fixture(scope='module')
@@ -70,13 +51,9 @@ def openssl_id(cert):
 
 
 def test_ansible_from_login_to_refusal(started, prepared):
-    home = started.directory
     settings = started.file('ansible.json', json.dumps(prepared))
-    environment = {'PATH': '/usr/bin:/bin', 'HOME': str(home), 'LANG': 'C.UTF-8', 'VAULT_ADDR': started.address, 'VAULT_CACERT': started.tls.ca,
-                   'ANSIBLE_HASHI_VAULT_TIMEOUT': str(PATIENCE_S), 'ANSIBLE_HOME': str(home / 'ansible'), 'ANSIBLE_LOCALHOST_WARNING': 'False',
-                   'ANSIBLE_INVENTORY_UNPARSED_WARNING': 'False', 'ANSIBLE_NOCOLOR': '1', 'ANSIBLE_COLLECTIONS_PATH': str(collections())}
-    done = subprocess.run(['ansible-playbook', '-e', f'@{settings}', str(STEPS)], cwd=home, capture_output=True, text=True,
-                          timeout=PATIENCE_S, env=environment)
+    done = ansible.run(['ansible-playbook', '-e', f'@{settings}', STEPS], started.directory, VAULT_ADDR=started.address,
+                       VAULT_CACERT=started.tls.ca)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert '"msg": "all of it"' in done.stdout
     assert re.search(r'failed=0 +skipped=0', done.stdout), done.stdout

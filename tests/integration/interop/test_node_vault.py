@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from support import ca
 from support.patience import PATIENCE_S
 
 PACKAGE = 'node-vault@0.10.2'
@@ -26,10 +27,14 @@ def test_node_vault_from_init_to_seal(package, tour):
     tour.server.start(unseal=False)
     settings = {'address': tour.address, 'ca': tour.tls.ca, 'cert': tour.alice_cert, 'key': tour.alice_key,
                 'authority': tour.authority.pem, 'issuer': tour.issuer.pem, 'job': tour.job(), 'kubernetes': tour.kubernetes(),
-                'pod': tour.pod, 'audit': str(tour.server.audit_directory / 'node.log')}
+                'pod': tour.pod, 'audit': str(tour.server.audit_directory / 'node.log'), 'ssh': tour.ssh_key.public,
+                'certificate': str(tour.directory / 'node-cert.pub')}
     tour.file('settings.json', json.dumps(settings))
     # Where it lies it finds its packages.
     (package / 'tour.js').write_text(STEPS.read_text())
     done = subprocess.run(['node', 'tour.js', str(tour.directory / 'settings.json')], cwd=package, capture_output=True, text=True,
                           timeout=PATIENCE_S, env={'PATH': '/usr/bin:/bin:/usr/local/bin', 'HOME': str(package)})
     assert (done.returncode, done.stdout) == (0, 'all of it\n'), done.stdout + done.stderr
+    seen = ca.read(settings['certificate'])
+    assert (seen['Principals'], seen['Extensions']) == (['ops'], ['permit-pty'])
+    assert seen['Public key'].endswith(tour.ssh_key.fingerprint)

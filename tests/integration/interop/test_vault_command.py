@@ -118,6 +118,40 @@ PASSWORDS = [
     ('PUT sys/leases/revoke-force/ssh/creds', NOTHING, 204, None),
 ]
 
+KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f alice@laptop'
+FIVE = {f'permit-{name}': '' for name in ('X11-forwarding', 'agent-forwarding', 'port-forwarding', 'pty', 'user-rc')}
+SIGNED = {'data.serial_number': str, 'data.signed_key': lambda key: key.startswith('ssh-ed25519-cert-v01@openssh.com ') and key.endswith('\n'),
+          'lease_id': '', 'renewable': False, 'lease_duration': 0, 'wrap_info': None, 'warnings': None, 'auth': None}
+
+SIGNING = [
+    # write ssh/config/ca generate_signing_key=true; read -field=public_key ssh/config/ca
+    ('PUT ssh/config/ca', {'generate_signing_key': 'true', 'key_type': 'ed25519'}, 200, {'data.public_key': str}, {'ca': 'data.public_key'}),
+    ('GET ssh/config/ca', NOTHING, 200, {'data.public_key': '@ca'}),
+    # write ssh/roles/ca -<<EOF with a JSON document; read it
+    ('PUT ssh/roles/ca', {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': '*', 'default_user': 'ubuntu', 'ttl': '30m0s',
+                          'allowed_extensions': ','.join(FIVE), 'default_extensions': [{'permit-pty': ''}]}, 204, None),
+    ('GET ssh/roles/ca', NOTHING, 200, {'data.key_type': 'ca', 'data.ttl': 1800, 'data.default_extensions': {'permit-pty': ''}}),
+    # write -field=signed_key ssh/sign/ca public_key=@id.pub, as -format=json too; the second has what K=V words make of it
+    ('PUT ssh/sign/ca', {'public_key': KEY + '\n'}, 200, SIGNED),
+    ('PUT ssh/sign/ca', {'public_key': KEY + '\n', 'valid_principals': 'ubuntu,ops', 'ttl': '5m', 'cert_type': 'user',
+                         'extensions': {'permit-pty': ''}}, 200, SIGNED, {'serial': 'data.serial_number'}),
+    # ssh -mode=ca -role=ca -host-key-mount-point=ssh ubuntu@web1
+    ('PUT ssh/sign/ca', {'public_key': KEY, 'valid_principals': 'ubuntu', 'cert_type': 'user', 'extensions': FIVE}, 200, SIGNED),
+    ('GET ssh/public_key' + NO_TOKEN, NOTHING, 200, None),
+    # ssh -mode=ca under a role that is strict, or that there is not, or for a user who may not
+    ('PUT ssh/roles/strict', {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': 'ubuntu', 'allowed_extensions': 'permit-pty'}, 204,
+     None),
+    ('PUT ssh/sign/strict', {'public_key': KEY, 'valid_principals': 'ubuntu', 'cert_type': 'user', 'extensions': FIVE}, 400, {'errors': list}),
+    ('PUT ssh/sign/strict', {'public_key': KEY, 'valid_principals': 'root', 'cert_type': 'user'}, 400,
+     {'errors': ['root is not a valid value for valid_principals']}),
+    ('PUT ssh/sign/none', {'public_key': KEY}, 400, {'errors': ['Unknown role: none']}),
+    # write -wrap-ttl=60s ssh/sign/ca …; unwrap
+    ('PUT ssh/sign/ca X-Vault-Wrap-TTL: 1m0s', {'public_key': KEY}, 200, {'wrap_info.ttl': 60, 'wrap_info.creation_path': 'ssh/sign/ca', 'data': None},
+     {'parcel': 'wrap_info.token'}),
+    ('PUT sys/wrapping/unwrap', {'token': '@parcel'}, 200, SIGNED),
+    ('DELETE ssh/config/ca', NOTHING, 204, None),
+]
+
 TOKENS = [
     # token create, lookup, renew, capabilities, revoke; each also by accessor
     ('POST auth/token/create', token_input(policies=['web'], meta={'for': 'tour'}, ttl='1h0m0s', display_name='a b'), 200,
@@ -231,7 +265,7 @@ END = [
     ('GET ssh/roles/web', NOTHING, 503, {'errors': ['error performing token check: Vault is sealed']}),
 ]
 
-PARTS = {'engines': ENGINES, 'read and write': READ_AND_WRITE, 'policies': POLICIES, 'passwords': PASSWORDS, 'tokens': TOKENS, 'wrapping': WRAPPING,
+PARTS = {'engines': ENGINES, 'read and write': READ_AND_WRITE, 'policies': POLICIES, 'passwords': PASSWORDS, 'signing': SIGNING, 'tokens': TOKENS, 'wrapping': WRAPPING,
          'logins': LOGINS, 'identity': IDENTITY, 'end': END}
 
 
