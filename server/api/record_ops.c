@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/json.h"
+#include "lib/jsonw.h"
 #include "lib/lock.h"
 #include "server/api/bind.h"
 
@@ -88,6 +89,42 @@ record_encode(
 	return object;
 }
 
+int
+record_unpack(const struct field *fields, size_t size, struct span bytes,
+	struct arena *arena, void **ret_record, struct err *err)
+{
+	struct value *tree = NULL;
+	int rc = json_parse(bytes, &json_limits_trusted, arena, &tree, err);
+
+	return rc != 0
+		? rc
+		: record_decode(fields, size, tree, arena, ret_record, err);
+}
+
+int
+record_pack(const struct field *fields, const void *record, size_t len_max,
+	struct arena *arena, struct span *ret_bytes, struct err *err)
+{
+	struct value *value = record_encode(fields, record, arena);
+	struct span bytes = SPAN_NONE;
+	struct buf text;
+	int rc;
+
+	if (value == NULL)
+		return err_set_memory(err);
+	buf_init(&text, len_max);
+	jsonw_value(&text, value, 0);
+	rc = buf_check(&text, err);
+	if (rc == 0)
+		bytes = arena_dup(arena, buf_span(&text));
+	if (rc == 0 && bytes.data == NULL)
+		rc = err_set_memory(err);
+	buf_clear(&text);
+	if (rc == 0)
+		*ret_bytes = bytes;
+	return rc;
+}
+
 /* ---- stored records as structs --------------------------------------- */
 
 /* The record's name below its space; NULL: no memory. */
@@ -131,18 +168,14 @@ compile_record(const void *ctx, UNUSED struct span key, struct span value,
 	const struct record_type *type = ctx;
 	struct arena *arena = arena_new(OBJECT_BYTES_MAX);
 	struct cached *cached = NULL;
-	struct value *tree = NULL;
 	int rc;
 
 	if (arena == NULL)
 		return err_set_memory(err);
 	cached = ARENA_NEW(arena, struct cached);
-	rc = cached == NULL
-		? err_set_memory(err)
-		: json_parse(value, &json_limits_trusted, arena, &tree, err);
-	if (rc == 0)
-		rc = record_decode(type->fields, type->size, tree, arena,
-			&cached->record, err);
+	rc = cached == NULL ? err_set_memory(err)
+			    : record_unpack(type->fields, type->size, value,
+				      arena, &cached->record, err);
 	if (rc != 0) {
 		arena_free(&arena);
 		return rc;

@@ -106,4 +106,13 @@ int record_decode(const struct field *fields, size_t size,
 struct value *record_encode(
 	const struct field *fields, const void *record, struct arena *arena);
 
+/*
+ * The same from and to bytes, as the store has them: for rows that keep a
+ * struct as their data. ERR_LIMIT past len_max.
+ */
+int record_unpack(const struct field *fields, size_t size, struct span bytes,
+	struct arena *arena, void **ret_record, struct err *err);
+int record_pack(const struct field *fields, const void *record, size_t len_max,
+	struct arena *arena, struct span *ret_bytes, struct err *err);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "lib/json.h"
 #include "server/auth/cidr_list.h"
 #include "server/auth/new_token.h"
 
@@ -48,14 +47,10 @@ static int
 decode(struct req *req, const struct record_type *type, struct login_record *by,
 	struct err *err)
 {
-	struct value *tree = NULL;
 	void *record = NULL;
-	int rc = json_parse(
-		by->seen, &json_limits_trusted, req->arena, &tree, err);
+	int rc = record_unpack(
+		type->fields, type->size, by->seen, req->arena, &record, err);
 
-	if (rc == 0)
-		rc = record_decode(type->fields, type->size, tree, req->arena,
-			&record, err);
 	by->record = record;
 	return rc;
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "lib/json.h"
-#include "lib/jsonw.h"
 #include "lib/random.h"
 #include "server/core/seal.h"
 
@@ -174,21 +172,7 @@ static int
 encode(const struct approle_secret_id *secret, struct arena *arena,
 	struct span *ret_data, struct err *err)
 {
-	struct value *value = record_encode(data_fields, secret, arena);
-	struct buf text;
-	int rc;
-
-	if (value == NULL)
-		return err_set_memory(err);
-	buf_init(&text, DATA_MAX);
-	jsonw_value(&text, value, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0)
-		*ret_data = arena_dup(arena, buf_span(&text));
-	if (rc == 0 && ret_data->data == NULL)
-		rc = err_set_memory(err);
-	buf_clear(&text);
-	return rc;
+	return record_pack(data_fields, secret, DATA_MAX, arena, ret_data, err);
 }
 
 int
@@ -220,20 +204,14 @@ static int
 decode(const struct lease *lease, struct arena *arena,
 	struct approle_secret_id *ret_secret, struct err *err)
 {
-	struct approle_secret_id *secret;
-	struct value *tree = NULL;
 	void *record = NULL;
-	int rc = json_parse(
-		lease->data, &json_limits_trusted, arena, &tree, err);
+	int rc = record_unpack(data_fields, sizeof(*ret_secret), lease->data,
+		arena, &record, err);
 
-	if (rc == 0)
-		rc = record_decode(data_fields, sizeof(*secret), tree, arena,
-			&record, err);
 	if (rc != 0)
 		return rc;
-	secret = record;
-	secret->lease = *lease;
-	*ret_secret = *secret;
+	*ret_secret = *(const struct approle_secret_id *)record;
+	ret_secret->lease = *lease;
 	return 0;
 }
 

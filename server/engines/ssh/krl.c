@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "lib/codec.h"
-#include "lib/json.h"
 #include "lib/lock.h"
 #include "lib/sshkrl.h"
 #include "server/core/records.h"
@@ -352,15 +351,13 @@ compile_lists(UNUSED const void *ctx, UNUSED struct span key, struct span value,
 {
 	struct arena *arena = arena_new(ARENA_CHUNK);
 	struct lists *lists = calloc(1, sizeof(*lists));
-	struct value *tree = NULL;
 	void *record = NULL;
 	int rc = arena == NULL || lists == NULL ? err_set_memory(err) : 0;
 
 	if (rc == 0)
-		rc = json_parse(value, &json_limits_trusted, arena, &tree, err);
-	if (rc == 0)
-		rc = record_decode(ssh_revocations_record.fields,
-			ssh_revocations_record.size, tree, arena, &record, err);
+		rc = record_unpack(ssh_revocations_record.fields,
+			ssh_revocations_record.size, value, arena, &record,
+			err);
 	if (rc == 0) {
 		lists->of = *(const struct ssh_revocations *)record;
 		if (pthread_mutex_init(&lists->lock, NULL) != 0)

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/json.h"
-#include "lib/jsonw.h"
 #include "lib/random.h"
 #include "server/core/expire.h"
 #include "server/core/seal.h"
@@ -72,35 +70,18 @@ ssh_serial_parse(
 int
 ssh_cert_encode(struct ssh_cert *cert, struct arena *arena, struct err *err)
 {
-	struct value *value = record_encode(data_fields, cert, arena);
-	struct buf text;
-	int rc;
-
-	if (value == NULL)
-		return err_set_memory(err);
-	buf_init(&text, DATA_MAX);
-	jsonw_value(&text, value, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0)
-		cert->lease.data = arena_dup(arena, buf_span(&text));
-	if (rc == 0 && cert->lease.data.data == NULL)
-		rc = err_set_memory(err);
-	buf_clear(&text);
-	return rc;
+	return record_pack(
+		data_fields, cert, DATA_MAX, arena, &cert->lease.data, err);
 }
 
 int
 ssh_cert_decode(const struct lease *lease, struct arena *arena,
 	struct ssh_cert *ret_cert, struct err *err)
 {
-	struct value *tree = NULL;
 	void *record = NULL;
-	int rc = json_parse(
-		lease->data, &json_limits_trusted, arena, &tree, err);
+	int rc = record_unpack(data_fields, sizeof(*ret_cert), lease->data,
+		arena, &record, err);
 
-	if (rc == 0)
-		rc = record_decode(data_fields, sizeof(*ret_cert), tree, arena,
-			&record, err);
 	if (rc != 0)
 		return rc;
 	*ret_cert = *(const struct ssh_cert *)record;
