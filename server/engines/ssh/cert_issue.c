@@ -18,20 +18,22 @@
 #define SIGNATURE_MAX 3000 /* of it; the largest RSA key's is 2,048 */
 
 int
-cert_find_role(struct req *req, const char *unknown, struct compiled **ret_ref,
-	const struct ssh_role **ret_role, struct err *err)
+cert_under_role(
+	struct req *req, const char *unknown, cert_role_fn *fn, struct err *err)
 {
 	const char *name = req_capture(req, "role");
+	struct compiled *ref = NULL;
 	const void *role = NULL;
 	int rc = record_find(req->server->store, &req->mount->kv,
-		&ssh_role_record, name, ret_ref, &role, err);
+		&ssh_role_record, name, &ref, &role, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return err_set(err, ERR_INPUT, 400, "%s%.64s", unknown, name);
 	}
 	if (rc == 0)
-		*ret_role = role;
+		rc = fn(req, role, err);
+	compiled_unref(&ref);
 	return rc;
 }
 

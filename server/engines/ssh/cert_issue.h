@@ -47,11 +47,12 @@ struct cert_issued {
 };
 
 /*
- * The role in the request's path, held by *ret_ref. ERR_INPUT (400) with
- * unknown ("Unknown role: ") and its name.
+ * Run fn with the role in the request's path, held meanwhile. ERR_INPUT (400)
+ * with unknown ("Unknown role: ") and its name.
  */
-int cert_find_role(struct req *req, const char *unknown,
-	struct compiled **ret_ref, const struct ssh_role **ret_role,
+typedef int cert_role_fn(
+	struct req *req, const struct ssh_role *role, struct err *err);
+int cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
 	struct err *err);
 
 /*

@@ -126,14 +126,7 @@ issue_under(struct req *req, const struct ssh_role *role, struct err *err)
 static int
 issue_key(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
-	const struct ssh_role *role = NULL;
-	struct compiled *ref = NULL;
-	int rc = cert_find_role(req, "unknown role: ", &ref, &role, err);
-
-	if (rc == 0)
-		rc = issue_under(req, role, err);
-	compiled_unref(&ref);
-	return rc;
+	return cert_under_role(req, "unknown role: ", issue_under, err);
 }
 
 const struct op ssh_issue_ops[] = {

@@ -280,6 +280,9 @@ destroy_issuer(struct req *req, struct reply *reply, struct err *err)
 	"mount is the default in any case. Where the key is there already, that\n"  \
 	"issuer is answered, with a warning."
 
+#define IMPORT_ERRORS                                                          \
+	"one half is missing, the halves do not match, a key cannot be read, or the name is taken"
+
 const struct op ssh_issuer_ops[] = {
 	{
 		.path = "issuers",
@@ -298,8 +301,7 @@ const struct op ssh_issuer_ops[] = {
 		.handler = import_issuer,
 		.summary = "Generate or import the key of one more issuer.",
 		.text = IMPORT_TEXT,
-		.errors = { { 400,
-			"one half is missing, the halves do not match, a key cannot be read, or the name is taken" } },
+		.errors = { { 400, IMPORT_ERRORS } },
 	},
 	{
 		.path = "issuers/import/:issuer_name",
@@ -311,8 +313,7 @@ const struct op ssh_issuer_ops[] = {
 		.summary =
 			"Generate or import the key of one more issuer, by name.",
 		.text = IMPORT_TEXT,
-		.errors = { { 400,
-			"one half is missing, the halves do not match, a key cannot be read, or the name is taken" } },
+		.errors = { { 400, IMPORT_ERRORS } },
 	},
 	{
 		.path = "issuer/:issuer_ref",

@@ -52,14 +52,7 @@ sign_under(struct req *req, const struct ssh_role *role, struct err *err)
 static int
 sign_key(struct req *req, UNUSED struct reply *reply, struct err *err)
 {
-	const struct ssh_role *role = NULL;
-	struct compiled *ref = NULL;
-	int rc = cert_find_role(req, "Unknown role: ", &ref, &role, err);
-
-	if (rc == 0)
-		rc = sign_under(req, role, err);
-	compiled_unref(&ref);
-	return rc;
+	return cert_under_role(req, "Unknown role: ", sign_under, err);
 }
 
 const struct op ssh_sign_ops[] = {
