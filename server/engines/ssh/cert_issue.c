@@ -6,7 +6,6 @@
 
 #include "lib/random.h"
 #include "server/engines/ssh/cert_gate.h"
-#include "server/engines/ssh/issuer.h"
 #include "server/engines/ssh/options.h"
 #include "server/engines/ssh/tables.h"
 #include "server/keeper/keeper.h"
@@ -18,8 +17,8 @@
 #define SIGNATURE_MAX 3000 /* of it; the largest RSA key's is 2,048 */
 
 int
-cert_under_role(
-	struct req *req, const char *unknown, cert_role_fn *fn, struct err *err)
+cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
+	struct reply *reply, struct err *err)
 {
 	const char *name = req_capture(req, "role");
 	struct compiled *ref = NULL;
@@ -32,39 +31,9 @@ cert_under_role(
 		return err_set(err, ERR_INPUT, 400, "%s%.64s", unknown, name);
 	}
 	if (rc == 0)
-		rc = fn(req, role, err);
+		rc = fn(req, role, reply, err);
 	compiled_unref(&ref);
 	return rc;
-}
-
-static bool
-is_same_map(const struct str_map *a, const struct str_map *b)
-{
-	for (size_t i = 0; i < a->n; i++) {
-		size_t at = 0;
-
-		while (at < b->n && strcmp(a->keys[i], b->keys[at]) != 0)
-			at++;
-		if (at == b->n || strcmp(a->values[i], b->values[at]) != 0)
-			return false;
-	}
-	return a->n == b->n;
-}
-
-/* extensions under either of its names (requirements.md X11). */
-static int
-settle_extensions(const struct cert_wish *wish, struct cert_asked *ret_asked,
-	struct err *err)
-{
-	*ret_asked = wish->asked;
-	if (wish->extension.n == 0)
-		return 0;
-	if (wish->asked.extensions.n > 0 &&
-		!is_same_map(&wish->asked.extensions, &wish->extension))
-		return err_set(err, ERR_INPUT, 400,
-			"extension and extensions are both given, and differ: they are names of one field");
-	ret_asked->extensions = wish->extension;
-	return 0;
 }
 
 static int
@@ -168,18 +137,44 @@ show(struct span cert, const struct ssh_issuer *issuer, struct arena *arena,
 	return 0;
 }
 
-/*
- * A certificate of what the rules say, signed by the issuer. Every one passes
- * here, and where this ends well it is as good as out.
- */
-static int
-make(struct req *req, const struct cert_question *question,
-	const struct ssh_issuer *issuer, struct cert_issued *issued,
+int
+cert_decide(struct req *req, const struct ssh_role *role, struct span key,
+	const struct cert_wish *wish, struct cert_decision *decision,
 	struct err *err)
 {
-	struct cert_gate gate = { .role = question->role,
-		.caller = question->caller,
-		.key = question->key,
+	const struct cert_question question = { .role = role,
+		.asked = &wish->asked,
+		.caller = &decision->caller,
+		.key = key,
+		.arena = req->arena };
+	int rc = describe_caller(req, &decision->caller, err);
+
+	if (rc != 0)
+		return rc;
+	decision->key = key;
+	rc = cert_rules_apply(&question, &decision->answer, err);
+	decision->n_true = 1 + decision->answer.n_true;
+	if (decision->answer.skipped_extensions)
+		req_warn(req, "%s", SKIPPED);
+	if (rc == 0)
+		rc = ssh_issuer_find(
+			req, role->issuer_ref, &decision->issuer, err);
+	if (rc == 0)
+		decision->n_true++;
+	return rc;
+}
+
+/* Every certificate passes here; where this ends well it is as good as out. */
+int
+cert_issue(struct req *req, const struct ssh_role *role,
+	const struct cert_decision *decision, struct cert_issued *ret_issued,
+	struct err *err)
+{
+	const struct ssh_issuer *issuer = &decision->issuer;
+	struct cert_issued issued = { .parts = decision->answer.parts };
+	struct cert_gate gate = { .role = role,
+		.caller = &decision->caller,
+		.key = decision->key,
 		.ca = issuer->public_blob,
 		.allow_sha1 = req->server->settings->allow_sha1_signatures,
 		.arena = req->arena };
@@ -187,47 +182,15 @@ make(struct req *req, const struct cert_question *question,
 	int rc;
 
 	buf_init(&cert, CERT_MAX);
-	rc = build(&issued->parts, issuer, req->arena, &cert, err);
+	rc = build(&issued.parts, issuer, req->arena, &cert, err);
 	if (rc == 0)
-		rc = sign(req, question->role, issuer, &cert, err);
-	gate.serial = issued->parts.serial;
+		rc = sign(req, role, issuer, &cert, err);
+	gate.serial = issued.parts.serial;
 	if (rc == 0)
 		rc = cert_gate_check(&gate, buf_span(&cert), err);
 	if (rc == 0)
-		rc = show(buf_span(&cert), issuer, req->arena, issued, err);
+		rc = show(buf_span(&cert), issuer, req->arena, &issued, err);
 	buf_clear(&cert);
-	return rc;
-}
-
-int
-cert_issue(struct req *req, const struct ssh_role *role, struct span key,
-	const struct cert_wish *wish, struct cert_issued *ret_issued,
-	struct err *err)
-{
-	struct cert_asked asked;
-	struct cert_caller caller;
-	const struct cert_question question = { .role = role,
-		.asked = &asked,
-		.caller = &caller,
-		.key = key,
-		.arena = req->arena };
-	struct cert_answer answer;
-	struct ssh_issuer issuer;
-	struct cert_issued issued;
-	int rc = settle_extensions(wish, &asked, err);
-
-	if (rc == 0)
-		rc = describe_caller(req, &caller, err);
-	if (rc == 0)
-		rc = cert_rules_apply(&question, &answer, err);
-	if (rc == 0)
-		rc = ssh_issuer_find(req, role->issuer_ref, &issuer, err);
-	if (rc != 0)
-		return rc;
-	if (answer.skipped_extensions)
-		req_warn(req, "%s", SKIPPED);
-	issued.parts = answer.parts;
-	rc = make(req, &question, &issuer, &issued, err);
 	if (rc == 0)
 		*ret_issued = issued;
 	return rc;

@@ -7,11 +7,12 @@
 
 #include "server/api/reply.h"
 #include "server/engines/ssh/cert_rules.h"
+#include "server/engines/ssh/issuer.h"
 
 /* What both operations take, bound into their own structs. */
 struct cert_wish {
 	struct cert_asked asked;
-	struct str_map extension; /* another name of extensions */
+	bool explain; /* say what the rules say, and sign nothing */
 };
 
 #define CERT_OPTIONS_MAX 16384 /* bytes of names and values */
@@ -34,9 +35,20 @@ struct cert_wish {
 		FIELD_AS(MAP, record, member.asked.extensions, "extensions",                         \
 			.len_max = CERT_OPTIONS_MAX,                                                 \
 			.doc = "Extensions in the place of the role's defaults."),                   \
-		FIELD_AS(MAP, record, member.extension, "extension",                                 \
+		FIELD_AS(MAP, record, member.asked.extension, "extension",                           \
 			.flags = FIELD_HIDDEN, .len_max = CERT_OPTIONS_MAX,                          \
-			.doc = "Another name of extensions.")
+			.doc = "Another name of extensions."),                                       \
+		FIELD_AS(BOOL, record, member.explain, "explain",                                    \
+			.doc = "Answer which rules hold and which was the first that does not; nothing is signed.")
+
+/* What is made of a wish, or was before a rule did not hold. */
+struct cert_decision {
+	struct span key; /* blob */
+	struct cert_caller caller;
+	struct cert_answer answer;
+	struct ssh_issuer issuer;
+	size_t n_true; /* of the rules as cert_explain lists them */
+};
 
 /* A certificate that may leave; all of it in the request's arena. */
 struct cert_issued {
@@ -50,18 +62,26 @@ struct cert_issued {
  * Run fn with the role in the request's path, held meanwhile. ERR_INPUT (400)
  * with unknown ("Unknown role: ") and its name.
  */
-typedef int cert_role_fn(
-	struct req *req, const struct ssh_role *role, struct err *err);
+typedef int cert_role_fn(struct req *req, const struct ssh_role *role,
+	struct reply *reply, struct err *err);
 int cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
+	struct reply *reply, struct err *err);
+
+/*
+ * What role makes of a wish for the key of this blob, whose own rule holds:
+ * all but the signature. ERR_INPUT (400) with the texts of spec/ssh-engine.md
+ * 8.4 to 8.7 and 10.3; *decision is what was found until then.
+ */
+int cert_decide(struct req *req, const struct ssh_role *role, struct span key,
+	const struct cert_wish *wish, struct cert_decision *decision,
 	struct err *err);
 
 /*
- * Sign for the key of this blob what role allows of the wish. ERR_INPUT (400)
- * with the texts of spec/ssh-engine.md 8.4 to 8.9; ERR_INTERNAL where the gate
- * does not let it pass.
+ * Sign what was decided. ERR_INPUT (400) with the texts of 8.9; ERR_INTERNAL
+ * where the gate does not let it pass.
  */
-int cert_issue(struct req *req, const struct ssh_role *role, struct span key,
-	const struct cert_wish *wish, struct cert_issued *ret_issued,
+int cert_issue(struct req *req, const struct ssh_role *role,
+	const struct cert_decision *decision, struct cert_issued *ret_issued,
 	struct err *err);
 
 /* The members that both answers have. */

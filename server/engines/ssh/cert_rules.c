@@ -637,16 +637,39 @@ is_vault_command(const struct str_map *asked)
 	return asked->n == ARRAY_LEN(always);
 }
 
+static bool
+is_same_map(const struct str_map *a, const struct str_map *b)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const char *value = map_find(b, a->keys[i]);
+
+		if (value == NULL || strcmp(a->values[i], value) != 0)
+			return false;
+	}
+	return a->n == b->n;
+}
+
+/* Under either of the names that the field has (requirements.md X11). */
+static const struct str_map *
+asked_extensions(const struct cert_asked *asked)
+{
+	return asked->extension.n > 0 ? &asked->extension : &asked->extensions;
+}
+
 static int
 check_extension_names(const struct cert_question *question, struct err *err)
 {
-	const struct str_map *asked = &question->asked->extensions;
+	const struct str_map *asked = asked_extensions(question->asked);
 	struct arena *arena = question->arena;
 	struct str_list refused =
 		names_without(asked, may_ask_extension, question, arena);
 	struct str_list denied =
 		names_without(asked, is_not_denied, question->role, arena);
 
+	if (question->asked->extensions.n > 0 &&
+		!is_same_map(&question->asked->extensions, asked))
+		return err_set(err, ERR_INPUT, 400,
+			"extension and extensions are both given, and differ: they are names of one field");
 	if (asked->n > OPTIONS_MAX)
 		return err_set(err, ERR_INPUT, 400, "more than %d extensions",
 			OPTIONS_MAX);
@@ -697,11 +720,10 @@ static int
 set_extensions(const struct cert_question *question, struct cert_answer *answer,
 	struct err *err)
 {
-	const struct str_map *asked = &question->asked->extensions;
-	struct str_map extensions = *asked;
+	struct str_map extensions = *asked_extensions(question->asked);
 	int rc = check_extension_names(question, err);
 
-	if (rc == 0 && asked->n == 0) {
+	if (rc == 0 && extensions.n == 0) {
 		rc = map_new(question->arena,
 			question->role->default_extensions.n + 1, &extensions,
 			err);
@@ -718,25 +740,38 @@ set_extensions(const struct cert_question *question, struct cert_answer *answer,
 
 /* ---- all of it ---------------------------------------------------------- */
 
+const struct cert_rule cert_rules[] = {
+	{ "key_id",
+		"the role lets the caller choose the key id, or makes it itself",
+		set_key_id },
+	{ "cert_type", "the role signs certificates of this type, user or host",
+		set_type },
+	{ "principals",
+		"each principal is among those that the role allows, and there is one",
+		set_principals },
+	{ "ttl", "the lifetime is within the maximum of role and mount",
+		set_validity },
+	{ "critical_options",
+		"the role allows the critical options that were asked for, and its own hold",
+		set_critical_options },
+	{ "extensions",
+		"the role allows the extensions that were asked for, or gives its own",
+		set_extensions },
+	{ NULL, NULL, NULL },
+};
+
 int
 cert_rules_apply(const struct cert_question *question,
-	struct cert_answer *ret_answer, struct err *err)
+	struct cert_answer *answer, struct err *err)
 {
-	static int (*const steps[])(const struct cert_question *question,
-		struct cert_answer *answer, struct err *err) = {
-		set_key_id,
-		set_type,
-		set_principals,
-		set_validity,
-		set_critical_options,
-		set_extensions,
-	};
-	struct cert_answer answer = { .parts.key = question->key };
-	int rc = 0;
+	*answer = (struct cert_answer){ .parts.key = question->key };
+	for (const struct cert_rule *rule = cert_rules; rule->name != NULL;
+		rule++) {
+		int rc = rule->apply(question, answer, err);
 
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(steps); i++)
-		rc = steps[i](question, &answer, err);
-	if (rc == 0)
-		*ret_answer = answer;
-	return rc;
+		if (rc != 0)
+			return rc;
+		answer->n_true++;
+	}
+	return 0;
 }

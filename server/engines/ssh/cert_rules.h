@@ -20,6 +20,7 @@ struct cert_asked {
 	const char *key_id;
 	int64_t ttl; /* s */
 	struct str_map critical_options, extensions;
+	struct str_map extension; /* another name of extensions */
 };
 
 /* Who asks, where, and when. */
@@ -47,10 +48,24 @@ struct cert_answer {
 	/* All but nonce, serial and CA; options sorted by name. */
 	struct sshcert_parts parts;
 	bool skipped_extensions; /* some ask for an identity; there is none */
+	size_t n_true;           /* of cert_rules, from the first on */
 };
 
-/* ERR_INPUT (400) with the texts of spec/ssh-engine.md 8.4 to 8.7. */
+/* A rule: what it is about, what holds where it is true, and who asks it. */
+struct cert_rule {
+	const char *name, *text;
+	int (*apply)(const struct cert_question *question,
+		struct cert_answer *answer, struct err *err);
+};
+
+/* In the order in which they are asked; ends with a NULL name. */
+extern const struct cert_rule cert_rules[];
+
+/*
+ * Ask them up to the first that is not true: ERR_INPUT (400) with the texts of
+ * spec/ssh-engine.md 8.4 to 8.7. *answer holds what the rules before it gave.
+ */
 int cert_rules_apply(const struct cert_question *question,
-	struct cert_answer *ret_answer, struct err *err);
+	struct cert_answer *answer, struct err *err);
 
 #endif

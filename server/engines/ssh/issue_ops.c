@@ -2,6 +2,7 @@
 #include "lib/sshkeypair.h"
 #include "server/engines/ssh/cert_issue.h"
 #include "server/engines/ssh/cert_key.h"
+#include "server/engines/ssh/explain.h"
 #include "server/engines/ssh/options.h"
 #include "server/engines/ssh/register.h"
 #include "server/engines/ssh/tables.h"
@@ -22,6 +23,14 @@ static const struct field issue_fields[] = {
 	CERT_WISH_FIELDS(struct issue_in, wish),
 	FIELD_END,
 };
+
+static const char *
+wanted_type(const struct req *req)
+{
+	const struct issue_in *in = req->in;
+
+	return in->key_type[0] != '\0' ? in->key_type : KEY_TYPE_DEFAULT;
+}
 
 /* A private key may have to travel wrapped. */
 static int
@@ -79,36 +88,31 @@ show_issued(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
 }
 
 static int
-issue_pair(struct req *req, const struct ssh_role *role, const char *key_type,
+issue_for(struct req *req, const struct ssh_role *role,
+	const struct sshkeypair *pair, const struct cert_decision *decision,
 	struct err *err)
 {
 	struct issuing *issuing = ARENA_NEW(req->arena, struct issuing);
-	const struct issue_in *in = req->in;
-	struct sshkeypair *pair = NULL;
 	int rc;
 
 	if (issuing == NULL)
 		return err_set_memory(err);
-	issuing->key_type = key_type;
-	rc = sshkeypair_generate(key_type, (unsigned)in->key_bits, &pair, err);
-	if (rc == 0)
-		rc = cert_issue(req, role, sshkeypair_public(pair), &in->wish,
-			&issuing->issued, err);
+	issuing->key_type = wanted_type(req);
+	rc = cert_issue(req, role, decision, &issuing->issued, err);
 	if (rc == 0)
 		rc = keep_private_key(req, pair, issuing, err);
-	if (rc == 0)
-		rc = ssh_register(
-			req, &issuing->issued, show_issued, issuing, err);
-	sshkeypair_free(&pair);
-	return rc;
+	return rc != 0 ? rc
+		       : ssh_register(req, &issuing->issued, show_issued,
+				 issuing, err);
 }
 
+/* What stands in the way of any pair, and a pair. */
 static int
-issue_under(struct req *req, const struct ssh_role *role, struct err *err)
+make_pair(struct req *req, const struct ssh_role *role,
+	struct sshkeypair **ret_pair, struct err *err)
 {
 	const struct issue_in *in = req->in;
-	const char *key_type =
-		in->key_type[0] != '\0' ? in->key_type : KEY_TYPE_DEFAULT;
+	const char *type = wanted_type(req);
 	int rc;
 
 	if (!ssh_role_is_ca(role))
@@ -117,16 +121,36 @@ issue_under(struct req *req, const struct ssh_role *role, struct err *err)
 			role->key_type);
 	rc = check_wrapping(req, role, err);
 	if (rc == 0)
-		rc = cert_key_check_new(role, key_type, in->key_bits, err);
+		rc = cert_key_check_new(role, type, in->key_bits, err);
+	return rc != 0 ? rc
+		       : sshkeypair_generate(
+				 type, (unsigned)in->key_bits, ret_pair, err);
+}
+
+static int
+issue_under(struct req *req, const struct ssh_role *role, struct reply *reply,
+	struct err *err)
+{
+	const struct issue_in *in = req->in;
+	struct cert_decision decision = { .n_true = 0 };
+	struct sshkeypair *pair = NULL;
+	int rc = make_pair(req, role, &pair, err);
+
 	if (rc == 0)
-		rc = issue_pair(req, role, key_type, err);
+		rc = cert_decide(req, role, sshkeypair_public(pair), &in->wish,
+			&decision, err);
+	if (in->wish.explain)
+		rc = explain_cert(req, role, &decision, rc, reply, err);
+	else if (rc == 0)
+		rc = issue_for(req, role, pair, &decision, err);
+	sshkeypair_free(&pair);
 	return rc;
 }
 
 static int
-issue_key(struct req *req, UNUSED struct reply *reply, struct err *err)
+issue_key(struct req *req, struct reply *reply, struct err *err)
 {
-	return cert_under_role(req, "unknown role: ", issue_under, err);
+	return cert_under_role(req, "unknown role: ", issue_under, reply, err);
 }
 
 const struct op ssh_issue_ops[] = {
@@ -149,7 +173,7 @@ const struct op ssh_issue_ops[] = {
 				"The private key, PEM." },
 			{ "private_key_type", FIELD_TYPE_STR,
 				"key_type as asked." },
-			{ NULL, FIELD_TYPE_STR, NULL } },
+			EXPLAIN_CERT_OUT, { NULL, FIELD_TYPE_STR, NULL } },
 		.errors = { { 400,
 			"no such role, or it does not allow what was asked" } },
 	},

@@ -1,6 +1,7 @@
 /* sign/:role: a certificate for a key that the caller has. */
 #include "server/engines/ssh/cert_issue.h"
 #include "server/engines/ssh/cert_key.h"
+#include "server/engines/ssh/explain.h"
 #include "server/engines/ssh/register.h"
 #include "server/engines/ssh/tables.h"
 
@@ -27,32 +28,52 @@ show_signed(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
 	return rc;
 }
 
-/* Steps 2 to 4 of spec/ssh-engine.md 8.2, then the rest. */
+/* Steps 2 to 4 of spec/ssh-engine.md 8.2. */
 static int
-sign_under(struct req *req, const struct ssh_role *role, struct err *err)
+read_key(struct req *req, const struct ssh_role *role, struct span *ret_blob,
+	struct err *err)
 {
-	struct cert_issued *issued = ARENA_NEW(req->arena, struct cert_issued);
 	const struct sign_in *in = req->in;
 	struct cert_key key;
 	int rc;
 
-	if (issued == NULL)
-		return err_set_memory(err);
 	if (in->public_key[0] == '\0')
 		return err_set(err, ERR_INPUT, 400, "missing public_key");
 	rc = cert_key_parse(in->public_key, req->arena, &key, err);
 	if (rc == 0)
 		rc = cert_key_check(role, &key, err);
 	if (rc == 0)
-		rc = cert_issue(req, role, key.blob, &in->wish, issued, err);
+		*ret_blob = key.blob;
+	return rc;
+}
+
+static int
+sign_under(struct req *req, const struct ssh_role *role, struct reply *reply,
+	struct err *err)
+{
+	struct cert_issued *issued = ARENA_NEW(req->arena, struct cert_issued);
+	const struct sign_in *in = req->in;
+	struct cert_decision decision = { .n_true = 0 };
+	struct span key;
+	int rc;
+
+	if (issued == NULL)
+		return err_set_memory(err);
+	rc = read_key(req, role, &key, err);
+	if (rc == 0)
+		rc = cert_decide(req, role, key, &in->wish, &decision, err);
+	if (in->wish.explain)
+		return explain_cert(req, role, &decision, rc, reply, err);
+	if (rc == 0)
+		rc = cert_issue(req, role, &decision, issued, err);
 	return rc != 0 ? rc
 		       : ssh_register(req, issued, show_signed, issued, err);
 }
 
 static int
-sign_key(struct req *req, UNUSED struct reply *reply, struct err *err)
+sign_key(struct req *req, struct reply *reply, struct err *err)
 {
-	return cert_under_role(req, "Unknown role: ", sign_under, err);
+	return cert_under_role(req, "Unknown role: ", sign_under, reply, err);
 }
 
 const struct op ssh_sign_ops[] = {
@@ -72,7 +93,7 @@ const struct op ssh_sign_ops[] = {
 			{ "signed_key", FIELD_TYPE_STR,
 				"The certificate, a line as in *-cert.pub." },
 			{ "issuer_id", FIELD_TYPE_STR, "Who signed." },
-			{ NULL, FIELD_TYPE_STR, NULL } },
+			EXPLAIN_CERT_OUT, { NULL, FIELD_TYPE_STR, NULL } },
 		.errors = { { 400,
 			"no such role, or it does not allow what was asked" } },
 	},

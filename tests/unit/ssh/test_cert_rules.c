@@ -881,11 +881,50 @@ only_whole_labels_count(void **state)
 	assert_int_equal(failures, 0);
 }
 
+/* Whoever explains a refusal counts on it: the first rule that is not true. */
+static void
+a_refusal_counts_the_rules_before_it(void **state)
+{
+	static const struct {
+		const char *asked, *rule;
+	} cases[] = {
+		{ "\"key_id\":\"x\",\"cert_type\":\"host\"", "key_id" },
+		{ "\"cert_type\":\"host\",\"valid_principals\":\"a b\"",
+			"cert_type" },
+		{ "\"valid_principals\":\"a b\",\"ttl\":9999", "principals" },
+		{ "\"ttl\":9999,\"critical_options\":{\"a\":\"\"}", "ttl" },
+		{ "\"critical_options\":{\"a\":\"\"},\"extensions\":{\"b\":\"\"}",
+			"critical_options" },
+		{ "\"extensions\":{\"b\":\"\"}", "extensions" },
+		{ "", NULL },
+	};
+	const struct ssh_role *role = role_of(USER_ROLE ANY
+		",\"allowed_critical_options\":\"c\",\"allowed_extensions\":\"e\"",
+		somebody.arena);
+	const struct cert_caller caller = caller_of(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cert_answer answer;
+		struct err err = { 0 };
+		const int rc =
+			apply(role, asked_of(cases[i].asked, somebody.arena),
+				&caller, &answer, &err);
+
+		assert_int_equal(rc, cases[i].rule != NULL ? ERR_INPUT : 0);
+		assert_true(answer.n_true == i);
+		if (cases[i].rule != NULL)
+			assert_string_equal(cert_rules[i].name, cases[i].rule);
+	}
+	assert_null(cert_rules[ARRAY_LEN(cases) - 1].name);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_key_id_is_the_callers_or_the_formats),
+		cmocka_unit_test(a_refusal_counts_the_rules_before_it),
 		cmocka_unit_test(a_name_in_the_key_id_is_not_looked_at_again),
 		cmocka_unit_test(a_key_id_has_an_end),
 		cmocka_unit_test(the_type_must_be_allowed),
