@@ -123,12 +123,6 @@ sshkey_kind_cert_name(const struct sshkey_kind *kind)
 	return kind->cert_name;
 }
 
-bool
-sshkey_is_sk(const struct sshkey *key)
-{
-	return key->kind->is_sk;
-}
-
 /* Bits of a magnitude without leading zeros. */
 static size_t
 bits_of(struct span number)

@@ -35,7 +35,6 @@ struct sshkey {
 const struct sshkey_kind *sshkey_kind(struct span name, bool *ret_is_cert);
 const char *sshkey_kind_name(const struct sshkey_kind *kind);
 const char *sshkey_kind_cert_name(const struct sshkey_kind *kind);
-bool sshkey_is_sk(const struct sshkey *key);
 
 /* A whole key blob, "string name, …" to its end; no certificate. ERR_INPUT. */
 int sshkey_parse(struct span blob, struct sshkey *ret_key);

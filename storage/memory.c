@@ -102,7 +102,7 @@ map_holds(const struct map *map, size_t i, struct span key)
 	return i < map->n && span_equal(node_key(map->nodes[i]), key);
 }
 
-/* Put node where old stood; one may be NULL. There is room (map_grow). */
+/* Put node where old stood; one may be NULL. change has made room. */
 static void
 map_swap(struct map *map, struct node *old, struct node *node)
 {

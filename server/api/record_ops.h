@@ -88,9 +88,9 @@ int record_part_delete(struct req *req, struct reply *reply, struct err *err);
 	}
 
 /*
- * A stored record as its struct, for engines. In a transaction (into arena),
- * or compiled and cached (record_compiled gives the object; unref it).
- * ERR_ABSENT where there is none.
+ * A stored record as its struct, for engines: read in a transaction (into
+ * arena), or compiled and cached, there until *ret_ref is given back with
+ * compiled_unref. ERR_ABSENT where there is none.
  */
 int record_get(struct store_tx *tx, const struct kv *kv,
 	const struct record_type *type, const char *name, struct arena *arena,

@@ -36,12 +36,6 @@ find_braces(struct span text, const char *braces)
 				 : memmem(text.data, text.len, braces, BRACES);
 }
 
-bool
-template_has_directive(struct span text)
-{
-	return find_braces(text, OPEN) != NULL;
-}
-
 static struct span
 trim(struct span text)
 {

@@ -8,9 +8,6 @@
 
 #include "server/core/identity.h"
 
-/* Whether there is a directive in text. */
-bool template_has_directive(struct span text);
-
 /*
  * text with the values of identity (NULL: nobody) for its directives, in
  * arena. ERR_ABSENT, err untouched: a directive has no value, or its braces do

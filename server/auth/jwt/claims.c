@@ -68,8 +68,12 @@ list_item(const struct value *list, const char *step)
 	return NULL;
 }
 
-const struct value *
-claims_find(const struct value *claims, const char *name)
+/*
+ * The claim of this name; of a name that begins with '/', what that JSON
+ * pointer (RFC 6901) leads to. NULL: there is none.
+ */
+static const struct value *
+find_claim(const struct value *claims, const char *name)
 {
 	const struct value *at = claims;
 	char step[POINTER_STEP];
@@ -296,7 +300,7 @@ static int
 check_bound_claim(const struct value *wanted, const struct value *claims,
 	bool by_glob, struct err *err)
 {
-	const struct value *found = claims_find(claims, wanted->key);
+	const struct value *found = find_claim(claims, wanted->key);
 	bool good = false;
 
 	if (found == NULL || found->type == VALUE_NULL)
@@ -369,7 +373,7 @@ static int
 find_user(const struct jwt_role *role, const struct value *claims,
 	const char **ret_user, struct err *err)
 {
-	const struct value *claim = claims_find(claims, role->user_claim);
+	const struct value *claim = find_claim(claims, role->user_claim);
 	const char *user = text_of(claim);
 
 	if (claim == NULL)
@@ -396,7 +400,7 @@ map_claims(const struct jwt_role *role, const struct value *claims,
 		return err_set_memory(err);
 	for (size_t i = 0; i < mappings->n; i++) {
 		const struct value *claim =
-			claims_find(claims, mappings->keys[i]);
+			find_claim(claims, mappings->keys[i]);
 		const char *text = text_of(claim);
 
 		if (claim == NULL || claim->type == VALUE_NULL)
@@ -439,7 +443,7 @@ list_groups(const struct jwt_role *role, const struct value *claims,
 
 	if (role->groups_claim[0] == '\0')
 		return 0;
-	claim = claims_find(claims, role->groups_claim);
+	claim = find_claim(claims, role->groups_claim);
 	if (claim == NULL || claim->type == VALUE_NULL)
 		return err_set(err, ERR_INPUT, 400,
 			"\"%.64s\" claim not found in token",

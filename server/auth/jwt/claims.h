@@ -19,12 +19,6 @@ int claims_parse(struct span payload, struct arena *arena, const char *refusal,
 	const struct value **ret_claims, struct err *err);
 
 /*
- * The claim of this name; of a name that begins with '/', what that JSON
- * pointer (RFC 6901) leads to. NULL: there is none.
- */
-const struct value *claims_find(const struct value *claims, const char *name);
-
-/*
  * Times, issuer ("": any), subject, audience and bound claims. 400 "error
  * validating token: …" or "error validating claims: …".
  */
