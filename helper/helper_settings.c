@@ -12,6 +12,7 @@
 
 #define FILE_MAX (64 * 1024)
 #define LIST_MAX 8192
+#define PATH_LEN_MAX 1024
 #define PIN_LEN 32
 
 #define ROW_STR(member, most, text, ...)                                       \
@@ -50,6 +51,22 @@ const struct setting helper_settings_rows[] = {
 		.initial = ""),
 	SETTING_ROW_BOOL(struct helper_settings, allow_loopback,
 		.help = "Accept addresses that every host has; for tests."),
+	ROW_STR(ssh_directory, PATH_LEN_MAX, "Where sshd's files lie.",
+		.initial = "/etc/ssh"),
+	ROW_STR(state_directory, PATH_LEN_MAX, "What an enrolled host keeps.",
+		.initial = LOCALSTATEDIR "/lib/sallyport-helper"),
+	ROW_STR(host_secret_file, PATH_LEN_MAX,
+		"By what the server knows an enrolled host.",
+		.initial = SYSCONFDIR "/sallyport/host.secret"),
+	ROW_STR(sshd_program, PATH_LEN_MAX, "The daemon.",
+		.initial = "/usr/sbin/sshd"),
+	ROW_STR(sshd_config, PATH_LEN_MAX, "Its configuration.",
+		.initial = "/etc/ssh/sshd_config"),
+	ROW_STR(sshd_pid_file, PATH_LEN_MAX,
+		"Reload the process in this file, not systemd's unit.",
+		.initial = ""),
+	ROW_STR(pam_file, PATH_LEN_MAX, "PAM's lines for sshd.",
+		.initial = "/etc/pam.d/sshd"),
 	SETTING_END,
 };
 

@@ -16,6 +16,10 @@ struct helper_settings {
 	int64_t timeout_seconds;
 	const char *host_name;
 	bool allow_loopback;
+	/* Of an enrolled host: where its files lie, and its sshd. */
+	const char *ssh_directory, *state_directory, *host_secret_file;
+	const char *sshd_program, *sshd_config, *sshd_pid_file;
+	const char *pam_file;
 };
 
 extern const struct setting helper_settings_rows[];

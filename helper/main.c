@@ -1,9 +1,12 @@
 /*
  * sallyport-helper: under pam_exec it takes the place of vault-ssh-helper (a
  * password on standard input, an exit status); started by pam_sallyport.so it
- * reads a frame and answers with a line (helper/verdict.h).
+ * reads a frame and answers with a line (helper/verdict.h). A first word that
+ * names a command (helper/command.h) makes it that.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +19,7 @@
 
 #include <sodium.h>
 
-#include "helper/helper_settings.h"
+#include "helper/command.h"
 #include "helper/otp_form.h"
 #include "helper/verify.h"
 #include "lib/fsutil.h"
@@ -24,6 +27,9 @@
 #include "lib/log.h"
 
 #define ARENA_MAX (8 * 1024 * 1024)
+#define COMMAND_ARENA_MAX ((size_t)256 * 1024 * 1024) /* a list, some times */
+#define COMMAND_PATH "/usr/sbin:/usr/bin:/sbin:/bin"
+#define CONFIG SYSCONFDIR "/sallyport/helper.hcl"
 #define STDIN_MAX 4096
 #define MODULE_WORD "-module"
 
@@ -36,64 +42,28 @@ extern char **environ;
 
 /* ---- flags -------------------------------------------------------------- */
 
-static const struct flag {
-	const char *name;
-	bool is_text;
-	size_t offset;
-	const char *help;
-} flag_rows[] = {
-	{ "config", true, offsetof(struct flags, config),
-		"Path of the configuration file; required." },
-	{ "verify-only", false, offsetof(struct flags, verify_only),
-		"Ask the server for a sign of life, without a password." },
-	{ "dev", false, offsetof(struct flags, dev),
-		"Plain http:// only; drops ca_cert and ca_path." },
-	{ "log-level", true, offsetof(struct flags, log_level),
-		"off, trace, debug, info, warn or error." },
+static const struct flag flag_rows[] = {
+	FLAG_ROW_TEXT(struct flags, config, "config",
+		"Path of the configuration file; required."),
+	FLAG_ROW_BOOL(struct flags, verify_only, "verify-only",
+		"Ask the server for a sign of life, without a password."),
+	FLAG_ROW_BOOL(struct flags, dev, "dev",
+		"Plain http:// only; drops ca_cert and ca_path."),
+	FLAG_ROW_TEXT(struct flags, log_level, "log-level",
+		"off, trace, debug, info, warn or error."),
+	FLAG_END,
 };
 
 static void
 print_usage(void)
 {
-	printf("Usage: sallyport-helper [options]\n\n"
+	printf("Usage: sallyport-helper [options]\n"
+	       "       sallyport-helper command [options]\n\n"
 	       "Checks the one-time password on standard input for PAM.\n\n"
 	       "Options:\n\n");
-	for (size_t i = 0; i < ARRAY_LEN(flag_rows); i++)
-		printf("  -%-12s %s\n", flag_rows[i].name, flag_rows[i].help);
-}
-
-/* "-name" or "--name", and what stands behind '='. */
-static const struct flag *
-find_flag(const char *word, const char **ret_value)
-{
-	const char *name = word + (word[1] == '-' ? 2 : 1);
-	const size_t len = strcspn(name, "=");
-
-	*ret_value = name[len] == '=' ? name + len + 1 : NULL;
-	for (size_t i = 0; i < ARRAY_LEN(flag_rows); i++) {
-		if (strlen(flag_rows[i].name) == len &&
-			strncmp(flag_rows[i].name, name, len) == 0)
-			return &flag_rows[i];
-	}
-	return NULL;
-}
-
-static int
-set_flag(struct flags *flags, const struct flag *flag, const char *value)
-{
-	void *member = (char *)flags + flag->offset;
-	const char **text = member;
-	bool *on = member;
-
-	if (flag->is_text) {
-		*text = value;
-		return value != NULL ? 0 : ERR_INPUT;
-	}
-	*on = value == NULL || strcasecmp(value, "true") == 0 ||
-		strcmp(value, "1") == 0;
-	return *on || strcasecmp(value, "false") == 0 || strcmp(value, "0") == 0
-		? 0
-		: ERR_INPUT;
+	flags_print(flag_rows);
+	printf("\nCommands, each with -h for its options:\n\n");
+	command_print_all();
 }
 
 static bool
@@ -107,6 +77,8 @@ is_version_word(const char *word)
 static int
 parse_flags(int argc, char *const *argv, struct flags *flags)
 {
+	const char *word;
+
 	for (int i = 1; i < argc; i++)
 		flags->version = flags->version || is_version_word(argv[i]);
 	if (flags->version)
@@ -115,21 +87,7 @@ parse_flags(int argc, char *const *argv, struct flags *flags)
 		flags->module = true;
 		return 0;
 	}
-	for (int i = 1; i < argc; i++) {
-		const struct flag *flag;
-		const char *value;
-
-		if (argv[i][0] != '-')
-			continue;
-		flag = find_flag(argv[i], &value);
-		if (flag == NULL)
-			return ERR_INPUT;
-		if (flag->is_text && value == NULL && i + 1 < argc)
-			value = argv[++i];
-		if (set_flag(flags, flag, value) != 0)
-			return ERR_INPUT;
-	}
-	return 0;
+	return flags_parse(flag_rows, argc - 1, argv + 1, flags, &word);
 }
 
 /* ---- the process itself ------------------------------------------------- */
@@ -166,6 +124,27 @@ fail(const struct err *err)
 {
 	log_error(err->message);
 	return EXIT_FAILURE;
+}
+
+static bool
+set_up(void)
+{
+	harden();
+	if (sodium_init() < 0)
+		return false;
+	json_setup();
+	return true;
+}
+
+static int
+set_log_level(const char *name)
+{
+	enum log_level level = LOG_INFO;
+
+	if (name != NULL && log_level_parse(name, &level) != 0)
+		return ERR_INPUT;
+	log_set_level(level);
+	return 0;
 }
 
 /* ---- under pam_exec ------------------------------------------------------ */
@@ -328,15 +307,66 @@ run_for_module(struct arena *arena, struct err *err)
 	return rc;
 }
 
-static int
-set_log_level(const char *name)
-{
-	enum log_level level = LOG_INFO;
+/* ---- commands ---------------------------------------------------------- */
 
-	if (name != NULL && log_level_parse(name, &level) != 0)
-		return ERR_INPUT;
-	log_set_level(level);
-	return 0;
+static void
+print_command_usage(const struct command *command)
+{
+	printf("Usage: sallyport-helper %s [options]\n\n%s\n\nOptions:\n\n",
+		command->name, command->summary);
+	flags_print(command->flags);
+}
+
+/* sshd's own programs are found by this PATH, not by the caller's. */
+static int
+run_with(const struct command *command, const struct command_options *common,
+	const void *options, struct arena *arena, struct err *err)
+{
+	const char *named = common->config != NULL ? common->config : CONFIG;
+	struct helper_settings settings;
+	char config[PATH_MAX];
+	struct host host;
+	int rc;
+
+	if (setenv("PATH", COMMAND_PATH, 1) != 0)
+		return err_set_errno(err, "setenv");
+	if (realpath(named, config) == NULL)
+		return err_set(
+			err, ERR_INPUT, 400, "%s: %s", named, strerror(errno));
+	rc = helper_settings_load(config, common->dev, arena, &settings, err);
+	if (rc == 0)
+		rc = host_open(
+			&settings, config, common->dev, arena, &host, err);
+	return rc != 0 ? rc : command->run(&host, options, err);
+}
+
+/* A word on a PAM line must not let anyone in, whatever it finds good. */
+static int
+run_command(const struct command *command, int n, char *const *words)
+{
+	_Alignas(
+		max_align_t) unsigned char options[COMMAND_OPTIONS_MAX] = { 0 };
+	const struct command_options *common = (const void *)options;
+	const char *word = NULL;
+	struct arena *arena;
+	struct err err = { 0 };
+	int rc;
+
+	if (flags_parse(command->flags, n, words, options, &word) != 0 ||
+		word != NULL || set_log_level(common->log_level) != 0) {
+		print_command_usage(command);
+		return EXIT_FAILURE;
+	}
+	if (getenv("PAM_TYPE") != NULL || !set_up())
+		return EXIT_FAILURE;
+	arena = arena_new(COMMAND_ARENA_MAX);
+	if (arena == NULL)
+		return EXIT_FAILURE;
+	rc = run_with(command, common, options, arena, &err);
+	arena_free(&arena);
+	if (err.code != 0)
+		log_error(err.message);
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int
@@ -345,8 +375,11 @@ main(int argc, char **argv)
 	struct flags flags = { .config = NULL };
 	struct arena *arena = NULL;
 	struct err err = { 0 };
+	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
 	int rc;
 
+	if (command != NULL)
+		return run_command(command, argc - 2, argv + 2);
 	if (parse_flags(argc, argv, &flags) != 0 ||
 		set_log_level(flags.log_level) != 0) {
 		print_usage();
@@ -357,11 +390,7 @@ main(int argc, char **argv)
 		/* A stray word on a PAM line must not let anyone in. */
 		return getenv("PAM_TYPE") == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	harden();
-	if (sodium_init() < 0)
-		return EXIT_FAILURE;
-	json_setup();
-	arena = arena_new(ARENA_MAX);
+	arena = set_up() ? arena_new(ARENA_MAX) : NULL;
 	if (arena == NULL)
 		return EXIT_FAILURE;
 	rc = flags.module ? run_for_module(arena, &err)

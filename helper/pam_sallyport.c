@@ -19,6 +19,7 @@
 #include "helper/otp_form.h"
 #include "helper/pam_options.h"
 #include "helper/spawn.h"
+#include "helper/user.h"
 #include "helper/verdict.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -26,7 +27,6 @@
 #define ROLE_VARIABLE "SALLYPORT_ROLE"
 #define IP_VARIABLE "SALLYPORT_OTP_IP"
 #define CONFIG_MAX (64 * 1024)
-#define HELPER_USER "sallyport-helper"
 #define NOBODY "nobody"
 #define NAME_MAX_LEN 256
 

@@ -7,14 +7,10 @@
 #include <string.h>
 
 #include "helper/otp_form.h"
-#include "lib/apiclient.h"
-#include "lib/jsonw.h"
-#include "lib/log.h"
+#include "helper/request.h"
 #include "lib/netaddr.h"
 
-#define CONNECT_MS 3000
-#define BODY_MAX (64 * 1024)
-#define ADDRESSES_MAX 16
+#define METHOD "PUT"
 #define ECHO_REQUEST "verify-echo-request"
 #define ECHO_RESPONSE "verify-echo-response"
 #define NO_INTERFACE                                                           \
@@ -101,129 +97,27 @@ add_hints(const struct helper_settings *settings,
 	(void)value_set(arena, body, "ip", hint.list);
 }
 
-static struct span
-write_body(const struct helper_settings *settings,
-	const struct verify_login *login, struct arena *arena)
-{
-	struct value *body = value_object(arena);
-	struct span span = SPAN_NONE;
-	struct buf text;
-
-	buf_init(&text, BODY_MAX);
-	(void)value_set(arena, body, "otp",
-		value_span(arena, span_of(login->otp.data, login->otp.len)));
-	if (login->user != NULL)
-		add_hints(settings, login, arena, body);
-	jsonw_value(&text, body, 0);
-	if (buf_check(&text, NULL) == 0)
-		span = arena_dup(arena, buf_span(&text));
-	buf_clear(&text);
-	return span;
-}
-
-static size_t
-split_addresses(const char *list, struct arena *arena,
-	const char *addresses[ADDRESSES_MAX])
-{
-	struct span piece;
-	size_t pos = 0;
-	size_t n = 0;
-
-	while (n < ADDRESSES_MAX && comma_next(list, &pos, &piece)) {
-		addresses[n] = arena_strndup(arena, piece.data, piece.len);
-		if (addresses[n] == NULL)
-			return 0;
-		n++;
-	}
-	return n;
-}
-
-static int
-open_client(const struct helper_settings *settings, int64_t total_ms,
-	struct arena *arena, struct apiclient **ret_client, struct err *err)
-{
-	const char *addresses[ADDRESSES_MAX];
-	const struct apiclient_settings client = {
-		.addresses = addresses,
-		.n_addresses =
-			split_addresses(settings->vault_addr, arena, addresses),
-		.ca_cert = settings->ca_cert,
-		.ca_path = settings->ca_path,
-		.client_cert = settings->client_cert,
-		.client_key = settings->client_key,
-		.tls_server_name = settings->tls_server_name,
-		.spki_sha256 = settings->server_spki_sha256,
-		.name_space = settings->namespace,
-		.tls_skip_verify = settings->tls_skip_verify,
-		.connect_ms = CONNECT_MS,
-		.total_ms = total_ms,
-		.body_max = BODY_MAX,
-	};
-
-	if (settings->tls_skip_verify)
-		log_warn("tls_skip_verify is on: any server may say yes");
-	return apiclient_new(&client, ret_client, err);
-}
-
 static int
 ask(const struct helper_settings *settings, const struct verify_login *login,
 	struct arena *arena, struct apiclient_answer *ret_answer,
 	struct err *err)
 {
-	struct apiclient *client = NULL;
-	struct apiclient_request request = { .method = "PUT",
-		.wrap_ttl = "",
-		.body = write_body(settings, login, arena) };
-	const char *mount =
-		apiclient_escape_path(arena, settings->ssh_mount_point);
-	int rc;
+	struct value *body = value_object(arena);
+	const struct request request = { .method = METHOD,
+		.path = "verify",
+		.body = body,
+		.total_ms = login->total_ms };
 
-	request.path = mount == NULL
-		? NULL
-		: arena_printf(arena, "/v1/%s/verify", mount);
-	if (request.path == NULL || request.body.len == 0)
+	if (!value_set(arena, body, "otp",
+		    value_span(
+			    arena, span_of(login->otp.data, login->otp.len))))
 		return err_set_memory(err);
-	rc = open_client(settings, login->total_ms, arena, &client, err);
-	if (rc == 0)
-		rc = apiclient_call(client, &request, arena, ret_answer, err);
-	apiclient_free(&client);
-	return rc;
-}
-
-/* The peer's layout of a refusal, with the server's texts. */
-static int
-refusal(const struct apiclient_answer *answer, struct err *err)
-{
-	const struct value *errors = value_find(answer->json, "errors");
-	char text[512] = "";
-	size_t used = 0;
-
-	VALUE_EACH (item, errors) {
-		struct span one = value_text(item);
-		int n = snprintf(text + used, sizeof(text) - used, "\n* %.*s",
-			(int)(one.len > 200 ? 200 : one.len),
-			(const char *)one.data);
-
-		if (n < 0 || (size_t)n >= sizeof(text) - used)
-			break;
-		used += (size_t)n;
-	}
-	return err_set(err, ERR_PEER, answer->status,
-		"Error making API request.\n\nURL: PUT %s\nCode: %d. Errors:\n%s",
-		answer->url, answer->status, text);
+	if (login->user != NULL)
+		add_hints(settings, login, arena, body);
+	return request_send(settings, &request, arena, ret_answer, err);
 }
 
 /* ---- the answer -------------------------------------------------------- */
-
-/* Compared as it is, a NUL byte in it too; empty where there is no text. */
-static struct span
-find_text(const struct value *data, const char *name)
-{
-	const struct value *found = value_find(data, name);
-
-	return found != NULL && found->type == VALUE_STRING ? value_text(found)
-							    : SPAN_NONE;
-}
 
 static int
 check_address(
@@ -277,12 +171,12 @@ check_answer(const struct helper_settings *settings, const char *user,
 	if (data == NULL || data->type != VALUE_OBJECT)
 		return err_set(
 			err, ERR_PEER, 500, "unexpected response from server");
-	if (!span_equal(find_text(data, "username"), span_str(user)))
+	if (!span_equal(request_text(data, "username"), span_str(user)))
 		return err_set(err, ERR_DENIED, 400, "username mismatch");
-	rc = check_address(settings, find_text(data, "ip"), err);
+	rc = check_address(settings, request_text(data, "ip"), err);
 	return rc != 0
 		? rc
-		: check_role(settings, find_text(data, "role_name"), err);
+		: check_role(settings, request_text(data, "role_name"), err);
 }
 
 static int
@@ -299,7 +193,7 @@ ask_and_check(const struct helper_settings *settings,
 	(void)snprintf(line->request_id, sizeof(line->request_id), "%s",
 		value_find_str(answer.json, "request_id", ""));
 	if (answer.status != 200) {
-		rc = refusal(&answer, err);
+		rc = request_refusal(METHOD, &answer, err);
 		return answer.status == 400 ? ERR_DENIED : rc;
 	}
 	data = value_find(answer.json, "data");
@@ -350,7 +244,7 @@ verify_probe(const struct helper_settings *settings, int64_t total_ms,
 	if (rc != 0)
 		return rc;
 	if (answer.status != 200)
-		return refusal(&answer, err);
+		return request_refusal(METHOD, &answer, err);
 	data = value_find(answer.json, "data");
 	if (strcmp(value_find_str(data, "message", ""), ECHO_RESPONSE) != 0)
 		return err_set(err, ERR_PEER, 500, "invalid echo response");

@@ -669,6 +669,34 @@ left_ms(const struct call *call)
 	return (call->deadline_ns - now_ns()) / NS_PER_MS;
 }
 
+/* The value of a field of the answer, in libcurl's memory; or NULL. */
+static const char *
+find_field(struct call *call, const char *name)
+{
+	struct curl_header *field = NULL;
+
+	return curl_easy_header(call->client->curl, name, 0, CURLH_HEADER, -1,
+		       &field) == CURLHE_OK
+		? field->value
+		: NULL;
+}
+
+/* What a caller may want of the head of the answer. */
+static int
+keep_head(struct call *call, struct err *err)
+{
+	const char *etag = find_field(call, "ETag");
+	const char *date = find_field(call, "Date");
+	long status = 0;
+
+	(void)curl_easy_getinfo(
+		call->client->curl, CURLINFO_RESPONSE_CODE, &status);
+	call->answer.status = (int)status;
+	call->answer.date_s = date != NULL ? curl_getdate(date, NULL) : -1;
+	call->answer.etag = arena_strdup(call->arena, etag != NULL ? etag : "");
+	return call->answer.etag != NULL ? 0 : err_set_memory(err);
+}
+
 /* socket_path NULL: to the URL's own host. */
 static int
 transfer(struct call *call, const char *url, const char *socket_path,
@@ -677,7 +705,6 @@ transfer(struct call *call, const char *url, const char *socket_path,
 	CURL *curl = call->client->curl;
 	int64_t ms = left_ms(call);
 	CURLcode code;
-	long status = 0;
 	int rc;
 
 	if (ms <= 0) {
@@ -701,9 +728,7 @@ transfer(struct call *call, const char *url, const char *socket_path,
 	call->answer.outcome = judge(call, code);
 	if (code != CURLE_OK)
 		return describe(call, code, err);
-	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	call->answer.status = (int)status;
-	return 0;
+	return keep_head(call, err);
 }
 
 static bool

@@ -51,6 +51,8 @@ struct apiclient_answer {
 	enum apiclient_outcome outcome;
 	int status;
 	const char *url;    /* as asked, less a password; in the arena */
+	const char *etag;   /* the field of that name; "" without one */
+	int64_t date_s;     /* Date, as seconds since 1970; -1 without one */
 	struct span body;   /* in the arena */
 	struct value *json; /* the body as JSON, or NULL where it is none */
 };

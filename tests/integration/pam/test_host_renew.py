@@ -1,0 +1,160 @@
+"""M-11: what the timer runs: lists, CA keys and certificates are fetched and renewed, and a fault in one stops no other."""
+import subprocess
+
+import pytest
+
+from support.figures import figure
+from support.keys import SshKey
+from support.standin import Standin
+from support.target import Authority, Target
+
+
+@pytest.fixture(scope='module')
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp('authority'))
+
+
+@pytest.fixture(scope='module')
+def server(authority):
+    with Standin(body=authority) as server:
+        yield server
+
+
+@pytest.fixture
+def target(public_path, server, authority):
+    authority.said, authority.reports = {}, []
+    one = Target(public_path, server.address)
+    assert one.enrol('good').returncode == 0
+    yield one
+    one.stop()
+
+
+def user_of(authority, directory, name):
+    key = SshKey(directory, name)
+    cert = directory / f'{name}-cert.pub'
+    cert.write_text(authority.certify(key.public, name='ubuntu', host=False))
+    return key.path, cert
+
+
+def revoking(authority, directory, cert, version):
+    path = directory / f'krl{version}'
+    subprocess.run(['ssh-keygen', '-q', '-k', '-f', path, '-z', str(version), '-s', authority.ca.pub, cert], check=True)
+    return path.read_bytes()
+
+
+def test_a_list_that_revokes_is_loaded(target, authority, public_path):
+    user, other = user_of(authority, public_path, 'user'), user_of(authority, public_path, 'other')
+    assert target.lets_in(*user) and target.lets_in(*other)
+    authority.said = {'krl': revoking(authority, public_path, user[1], 7)}
+    assert target.renew().returncode == 0
+    assert not target.lets_in(*user)
+    assert target.lets_in(*other)
+    assert authority.reports[-1]['krl_version'] == 7
+    # An older one, a broken one and none at all: what is revoked stays so.
+    for answer in (authority.empty_krl.read_bytes(), b'SSHKRL\n\0', b'', (503, {'errors': []}), (302, b'')):
+        authority.said = {'krl': answer}
+        done = target.renew()
+        assert done.returncode == 1 and 'revocation list' in done.stderr, done
+        assert not target.lets_in(*user)
+    assert authority.reports[-1]['krl_version'] == 7 and authority.reports[-1]['retry_count'] == 5
+    code, said = target.status()
+    assert (code, said['state'], said['retry_count'], said['krl_version']) == (1, 'the last run failed', 5, 7)
+    assert said['last_error'].startswith('revocation list: ')
+
+
+def test_a_certificate_is_renewed_when_due_and_not_before(target, authority):
+    first = target.cert.read_text()
+    assert target.renew().returncode == 0
+    assert target.cert.read_text() == first
+    target.record(renew_at_s=1)
+    assert target.renew().returncode == 0
+    second = target.cert.read_text()
+    assert second != first and target.record()['renew_at_s'] > 1
+    assert target.secret.read_text().strip() == authority.reports[-1]['host_secret']
+    target.secret.unlink()
+    assert target.renew().returncode == 0 and target.secret.exists()
+    assert target.cert.read_text() != second
+
+
+def test_a_new_key(target, authority, public_path):
+    """The other key must be one that sshd has: here it takes the place of the first."""
+    user = user_of(authority, public_path, 'user')
+    new = SshKey(target.dir, 'host_key2')
+    config = target.settings['sshd_config']
+    config.write_text(config.read_text().replace(f'HostKey {target.key}\n', f'HostKey {target.key}\nHostKey {new.path}\n'))
+    asked = []
+    authority.said = {'enrol/renew': None}
+    plain = authority.say_enrol_renew
+    authority.say_enrol_renew = lambda body: asked.append(body) or plain(body)
+    try:
+        config.write_text(config.read_text().replace(f'HostKey {target.key}\n', ''))
+        done = target.renew(f'-key={new.pub}')
+    finally:
+        del authority.say_enrol_renew
+    assert done.returncode == 0, done
+    assert asked[0]['public_key'].split()[:2] == new.public.split()[:2]
+    assert target.lets_in(*user, trusted=authority.ca.public)
+    assert target.record()['key'] == str(new.path)
+    assert f'HostCertificate {new.path}-cert.pub\n' in target.conf.read_text()
+
+
+def test_a_certificate_that_sshd_does_not_show_goes_back(target, authority, public_path):
+    """And its list comes all the same: each part stands for itself."""
+    user = user_of(authority, public_path, 'user')
+    before = target.files()
+    other = target.conf.parent / '10-admin.conf'
+    other.write_text('HostKeyAlgorithms ssh-ed25519\n')
+    target.record(renew_at_s=1)
+    authority.said = {'krl': revoking(authority, public_path, user[1], 9)}
+    done = target.renew()
+    other.unlink()
+    assert done.returncode == 1 and 'does not show' in done.stderr, done
+    after = target.files()
+    assert {path for path in before if before[path] != after.get(path)} == {target.krl}
+    assert authority.reports[-1]['krl_version'] == 9 and 'does not show' in authority.reports[-1]['last_error']
+    # Not again at once: each try is one more certificate that is live.
+    reports, serial = len(authority.reports), authority.serial
+    target.renew()
+    assert authority.serial == serial and len(authority.reports) == reports + 1
+    target.record(retry_at_s=0)
+    assert target.renew().returncode == 0 and authority.serial == serial + 1
+
+
+def test_a_challenge_for_something_else_is_not_signed(target, authority):
+    target.record(renew_at_s=1)
+    good = authority.say_enrol_challenge({})
+    wrong = [{**good, 'namespace': 'sallyport-login@cluster'}, {**good, 'namespace': 'git'}, {**good, 'message': 'other'},
+             {**good, 'nonce': ''}, {**good, 'message': good['nonce'] + 'x' * 5000}, {**good, 'nonce': 7}, {}]
+    serial, bad = authority.serial, []
+    for answer in wrong:
+        authority.said = {'enrol/challenge': answer}
+        if target.renew().returncode != 1 or authority.serial != serial:
+            bad.append(answer)
+    figure('M-11', len(wrong), len(bad), 'challenges that are none')
+    assert bad == []
+
+
+def test_nothing_is_fetched_twice(target, authority, server):
+    target.renew()
+    found = target.record(krl_etag='"a"', user_ca_etag='"b"')
+    assert found['retry_count'] == 0
+    authority.said = {'krl': (304, b''), 'public_key': (304, b'')}
+    del server.requests[:]
+    assert target.renew().returncode == 0
+    assert [headers.get('If-None-Match') for verb, _, headers, _ in server.requests if verb == 'GET'] == ['"a"', '"b"']
+    # What is not there is fetched whatever it was called.
+    target.krl.unlink()
+    target.user_ca.unlink()
+    authority.said = {}
+    del server.requests[:]
+    assert target.renew().returncode == 0 and target.krl.exists() and target.user_ca.exists()
+    assert [headers.get('If-None-Match') for verb, _, headers, _ in server.requests if verb == 'GET'] == [None, None]
+
+
+def test_a_secret_that_the_server_does_not_know_is_replaced(target, authority):
+    authority.said = {'enrol/report': (400, {'errors': ['invalid host or host secret']})}
+    assert target.renew().returncode == 1
+    assert target.record(retry_at_s=0)['renew_at_s'] == 0
+    authority.said = {}
+    before = target.secret.read_text()
+    assert target.renew().returncode == 0 and target.secret.read_text() != before
