@@ -14,13 +14,11 @@
 #include "lib/sshkrl.h"
 #include "server/core/records.h"
 #include "server/engines/ssh/issuer.h"
+#include "server/engines/ssh/serials.h"
 #include "server/engines/ssh/tables.h"
 
 #define CONTENT_TYPE "application/octet-stream"
 #define KRL_MAX ((size_t)256 * 1024 * 1024)
-#define ENTRIES_MAX ((size_t)512 * 1024 * 1024)
-#define PAGE 500
-#define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 #define CA_BLOB_MAX 65536
 #define STALE_TRIES 5
 #define EPOCH_FIRST 1 /* of a store that was never put back */
@@ -44,86 +42,15 @@ struct lists {
 
 /* ---- what is revoked ---------------------------------------------------- */
 
-/* A serial number, under the place of its issuer in the list of ids. */
-struct entry {
-	uint64_t serial;
-	size_t issuer;
-};
-
 struct content {
 	struct req *req;
-	struct arena *arena; /* of ids, key ids and keys */
+	struct arena *arena; /* of key ids and keys */
 	const char *only;    /* "": all issuers */
-	struct buf entries;  /* struct entry */
-	struct str_list ids; /* issuers that have entries */
+	const struct ssh_revocations *of;
+	struct buf *out;
 	struct value *records;
 	struct value *cas; /* object: id to blob in base64 */
-	uint32_t path;
-	uint64_t after; /* the last row seen */
-	size_t n_seen;  /* in this page */
-	struct arena *page;
 };
-
-static int
-place_of(struct content *content, const char *id, size_t *ret_place,
-	struct err *err)
-{
-	struct str_list *ids = &content->ids;
-	size_t at = 0;
-
-	while (at < ids->n && strcmp(ids->items[at], id) != 0)
-		at++;
-	if (at == ids->n) {
-		id = arena_strdup(content->arena, id);
-		if (id == NULL || !str_list_add(content->arena, ids, id))
-			return err_set_memory(err);
-	}
-	*ret_place = at;
-	return 0;
-}
-
-static int
-note_row(void *ctx, const struct lease *lease, struct err *err)
-{
-	struct content *content = ctx;
-	struct entry entry;
-	char id[37];
-	int rc;
-
-	content->n_seen++;
-	content->after = lease->ref.row;
-	rc = ssh_revoked_row_decode(lease, &entry.serial, id, err);
-	if (rc == 0)
-		rc = place_of(content, id, &entry.issuer, err);
-	if (rc == 0 && buf_add(&content->entries, &entry, sizeof(entry)) != 0)
-		rc = buf_check(&content->entries, err);
-	return rc;
-}
-
-static int
-read_rows(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct content *content = ctx;
-
-	content->n_seen = 0;
-	return lease_rows(tx, content->path, content->after, PAGE,
-		content->page, note_row, content, err);
-}
-
-static int
-read_all_rows(struct content *content, struct err *err)
-{
-	int rc;
-
-	do {
-		content->page = arena_new(PAGE_MEMORY_MAX);
-		if (content->page == NULL)
-			return err_set_memory(err);
-		rc = req_read(content->req, read_rows, content, err);
-		arena_free(&content->page);
-	} while (rc == 0 && content->n_seen == PAGE);
-	return rc;
-}
 
 static int
 note_record(
@@ -167,36 +94,19 @@ read_cas(struct store_tx *tx, void *ctx, struct err *err)
 	return rc;
 }
 
-/* An issuer's key is read after its rows, so that it is there. */
 static int
 gather(struct content *content, struct err *err)
 {
 	struct req *req = content->req;
-	struct ssh_cert_paths paths;
-	int rc = ssh_cert_paths_get(req, &paths, err);
+	int rc;
 
 	content->records = value_object(content->arena);
-	if (rc != 0)
-		return rc;
-	content->path = paths.revoked;
-	rc = read_all_rows(content, err);
-	if (rc == 0)
-		rc = records_each(req->server->store, &req->mount->kv,
-			ssh_revoked_record.prefix, note_record, content, err);
+	rc = records_each(req->server->store, &req->mount->kv,
+		ssh_revoked_record.prefix, note_record, content, err);
 	return rc != 0 ? rc : req_read(req, read_cas, content, err);
 }
 
 /* ---- writing it --------------------------------------------------------- */
-
-static int
-compare_entries(const void *one, const void *other)
-{
-	const struct entry *a = one, *b = other;
-
-	if (a->issuer != b->issuer)
-		return a->issuer < b->issuer ? -1 : 1;
-	return a->serial < b->serial ? -1 : a->serial > b->serial;
-}
 
 static int
 decode_blob(struct arena *arena, const char *text, struct span *ret,
@@ -215,20 +125,15 @@ decode_blob(struct arena *arena, const char *text, struct span *ret,
 	return ret->data != NULL ? 0 : err_set_memory(err);
 }
 
-/* Entries lie in order: those of one issuer behind each other. */
 static void
-add_serials(struct sshkrl_writer *writer, const struct content *content,
-	const char *id)
+add_serials(struct sshkrl_writer *writer, const struct ssh_serials *serials,
+	const char *id) REQUIRES(ssh_serials_guard)
 {
-	const struct entry *entries = (const void *)content->entries.data;
-	const size_t n = content->entries.len / sizeof(*entries);
-	size_t i = 0;
+	size_t n;
+	const struct ssh_serial *items = ssh_serials_of(serials, id, &n);
 
-	while (i < n && strcmp(content->ids.items[entries[i].issuer], id) != 0)
-		i++;
-	for (size_t issuer = i < n ? entries[i].issuer : 0;
-		i < n && entries[i].issuer == issuer; i++)
-		sshkrl_add_serial(writer, entries[i].serial);
+	for (size_t i = 0; i < n; i++)
+		sshkrl_add_serial(writer, items[i].number);
 }
 
 static void
@@ -267,10 +172,13 @@ add_keys(struct sshkrl_writer *writer, const struct content *content,
 
 /* Nothing may be left out for want of its CA's key. */
 static int
-check_cas(const struct content *content, struct err *err)
+check_cas(const struct content *content, const struct ssh_serials *serials,
+	struct err *err) REQUIRES(ssh_serials_guard)
 {
-	for (size_t i = 0; i < content->ids.n; i++) {
-		if (value_find(content->cas, content->ids.items[i]) != NULL)
+	const struct str_list *ids = ssh_serials_issuers(serials);
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (value_find(content->cas, ids->items[i]) != NULL)
 			continue;
 		(void)err_set(err, ERR_INTERNAL, 500, "internal error");
 		return err_wrap(err, "a revoked certificate's issuer is gone");
@@ -280,7 +188,8 @@ check_cas(const struct content *content, struct err *err)
 
 static int
 add_cas(struct sshkrl_writer *writer, const struct content *content,
-	struct err *err)
+	const struct ssh_serials *serials, struct err *err)
+	REQUIRES(ssh_serials_guard)
 {
 	VALUE_EACH (ca, content->cas) {
 		struct span blob;
@@ -293,28 +202,29 @@ add_cas(struct sshkrl_writer *writer, const struct content *content,
 		if (rc != 0)
 			return rc;
 		sshkrl_begin_ca(writer, blob);
-		add_serials(writer, content, ca->key);
+		add_serials(writer, serials, ca->key);
 		add_key_ids(writer, content, ca->key);
 	}
 	return 0;
 }
 
+/* An issuer's key is read after its serial numbers, so that it is there. */
 static int
-write_list(struct content *content, const struct ssh_revocations *of,
-	struct buf *out, struct err *err)
+write_list(void *ctx, const struct ssh_serials *serials, struct err *err)
+	REQUIRES(ssh_serials_guard)
 {
-	struct buf *entries = &content->entries;
+	struct content *content = ctx;
 	struct sshkrl_writer *writer = malloc(sizeof(*writer));
-	int rc = writer == NULL ? err_set_memory(err) : check_cas(content, err);
+	int rc = writer == NULL ? err_set_memory(err) : gather(content, err);
 
+	if (rc == 0)
+		rc = check_cas(content, serials, err);
 	if (rc == 0) {
-		if (entries->len > 0)
-			qsort(entries->data,
-				entries->len / sizeof(struct entry),
-				sizeof(struct entry), compare_entries);
-		sshkrl_begin(writer, out, (uint64_t)of->version,
-			(uint64_t)of->changed_s, content->req->mount->accessor);
-		rc = add_cas(writer, content, err);
+		sshkrl_begin(writer, content->out,
+			(uint64_t)content->of->version,
+			(uint64_t)content->of->changed_s,
+			content->req->mount->accessor);
+		rc = add_cas(writer, content, serials, err);
 		if (rc == 0)
 			rc = add_keys(writer, content, err);
 		if (rc == 0 && sshkrl_end(writer) != 0)
@@ -328,17 +238,15 @@ static int
 build(struct req *req, const char *only, const struct ssh_revocations *of,
 	struct buf *out, struct err *err)
 {
-	struct content content = {
-		.req = req, .arena = arena_new(KRL_MAX), .only = only
-	};
-	int rc = content.arena == NULL ? err_set_memory(err) : 0;
+	struct content content = { .req = req,
+		.arena = arena_new(KRL_MAX),
+		.only = only,
+		.of = of,
+		.out = out };
+	int rc = content.arena == NULL
+		? err_set_memory(err)
+		: ssh_serials_use(req, write_list, &content, err);
 
-	buf_init(&content.entries, ENTRIES_MAX);
-	if (rc == 0)
-		rc = gather(&content, err);
-	if (rc == 0)
-		rc = write_list(&content, of, out, err);
-	buf_clear(&content.entries);
 	arena_free(&content.arena);
 	return rc;
 }

@@ -31,8 +31,10 @@ const struct record_type ssh_revocations_record = {
 	.size = sizeof(struct ssh_revocations),
 };
 
-int
-ssh_revocations_touch(struct store_tx *tx, struct req *req, struct err *err)
+/* The new version; what is read on the way lies in the arena. */
+static int
+count_up(struct store_tx *tx, struct req *req, struct arena *arena,
+	int64_t *ret_version, struct err *err)
 {
 	struct ssh_revocations next = {
 		.version = tx_now_s(tx) * US_PER_S,
@@ -43,7 +45,7 @@ ssh_revocations_touch(struct store_tx *tx, struct req *req, struct err *err)
 	const void *record = NULL;
 	struct value *value;
 	int rc = record_get(tx, &req->mount->kv, &ssh_revocations_record,
-		SSH_REVOCATIONS_RECORD, req->arena, &record, err);
+		SSH_REVOCATIONS_RECORD, arena, &record, err);
 
 	if (rc != 0 && rc != ERR_ABSENT)
 		return rc;
@@ -51,10 +53,19 @@ ssh_revocations_touch(struct store_tx *tx, struct req *req, struct err *err)
 	last = record;
 	if (rc == 0 && last->version >= next.version)
 		next.version = last->version + 1;
-	value = record_encode(revocations_fields, &next, req->arena);
+	value = record_encode(revocations_fields, &next, arena);
 	if (value == NULL)
 		return err_set_memory(err);
+	*ret_version = next.version;
 	return kv_put(tx, &req->mount->kv, SSH_REVOCATIONS_RECORD, value, err);
+}
+
+int
+ssh_revocations_touch(struct store_tx *tx, struct req *req, struct err *err)
+{
+	int64_t version;
+
+	return count_up(tx, req, req->arena, &version, err);
 }
 
 /* ---- key ids and keys --------------------------------------------------- */
@@ -226,7 +237,7 @@ ssh_revoked_row_decode(const struct lease *lease, uint64_t *ret_serial,
 
 /* The row's bytes, into the arena. */
 static int
-encode_revoked(struct req *req, const struct ssh_cert *cert,
+encode_revoked(const struct ssh_cert *cert, struct arena *arena,
 	struct span *ret_data, struct err *err)
 {
 	struct buf bytes;
@@ -243,22 +254,22 @@ encode_revoked(struct req *req, const struct ssh_cert *cert,
 	(void)buf_add(&bytes, cert->issuer_id, ISSUER_ID_LEN);
 	rc = buf_check(&bytes, err);
 	if (rc == 0)
-		*ret_data = arena_dup(req->arena, buf_span(&bytes));
+		*ret_data = arena_dup(arena, buf_span(&bytes));
 	if (rc == 0 && ret_data->data == NULL)
 		rc = err_set_memory(err);
 	buf_clear(&bytes);
 	return rc;
 }
 
-/* Numbered as the certificate's own row is: once for each certificate. */
+/* Numbered by the list's version: behind all that were revoked before. */
 static int
 insert_revoked(struct store_tx *tx, struct req *req,
 	const struct ssh_cert_paths *paths, const struct ssh_cert *cert,
-	struct err *err)
+	int64_t version, struct arena *arena, struct err *err)
 {
 	struct lease row = { .kind = LEASE_REVOKED_CERT,
 		.state = LEASE_LIVE,
-		.ref = { .path = paths->revoked, .row = cert->lease.ref.row },
+		.ref = { .path = paths->revoked, .row = (uint64_t)version },
 		.issue_ns = tx_now_ns(tx) };
 	int rc;
 
@@ -269,27 +280,30 @@ insert_revoked(struct store_tx *tx, struct req *req,
 	if (row.expire_s <= tx_now_s(tx))
 		return 0;
 	row.ttl_s = row.expire_s - tx_now_s(tx);
-	rc = encode_revoked(req, cert, &row.data, err);
+	rc = encode_revoked(cert, arena, &row.data, err);
 	return rc != 0 ? rc : lease_insert(tx, &row, err);
 }
 
 int
 ssh_revoke_cert(struct store_tx *tx, struct req *req,
 	const struct ssh_cert_paths *paths, struct ssh_cert *cert,
-	struct err *err)
+	struct arena *arena, struct err *err)
 {
 	const struct lease old = cert->lease;
+	int64_t version = 0;
 	int rc;
 
 	if (cert->revoked_s != 0)
 		return 0;
 	cert->revoked_s = tx_now_s(tx);
-	rc = ssh_cert_encode(cert, req->arena, err);
+	rc = ssh_cert_encode(cert, arena, err);
 	if (rc == 0)
 		rc = lease_update(tx, &old, &cert->lease, err);
 	if (rc == 0)
-		rc = insert_revoked(tx, req, paths, cert, err);
-	return rc != 0 ? rc : ssh_revocations_touch(tx, req, err);
+		rc = count_up(tx, req, arena, &version, err);
+	return rc != 0
+		? rc
+		: insert_revoked(tx, req, paths, cert, version, arena, err);
 }
 
 /* ---- asking ------------------------------------------------------------- */

@@ -58,11 +58,11 @@ int ssh_cert_paths_get(
 
 /*
  * Revoke a certificate that was found in this transaction by its serial
- * number; one that is revoked keeps its time.
+ * number; one that is revoked keeps its time. Its new bytes lie in the arena.
  */
 int ssh_revoke_cert(struct store_tx *tx, struct req *req,
 	const struct ssh_cert_paths *paths, struct ssh_cert *cert,
-	struct err *err);
+	struct arena *arena, struct err *err);
 
 /* What a row below "/cert-revoked" says. ERR_INTERNAL. */
 int ssh_revoked_row_decode(const struct lease *lease, uint64_t *ret_serial,

@@ -103,7 +103,8 @@ revoke_serial(struct store_tx *tx, void *ctx, struct err *err)
 	if (rc == 0)
 		rc = check_cert(revoking, &cert, err);
 	if (rc == 0)
-		rc = ssh_revoke_cert(tx, req, &revoking->paths, &cert, err);
+		rc = ssh_revoke_cert(
+			tx, req, &revoking->paths, &cert, req->arena, err);
 	if (rc == 0)
 		revoking->revoked_s = cert.revoked_s;
 	return rc;
@@ -280,7 +281,7 @@ revoke_page(struct store_tx *tx, void *ctx, struct err *err)
 				&lease, revoking->page, &cert, err);
 		if (rc == 0)
 			rc = ssh_revoke_cert(tx, revoking->req,
-				&revoking->paths, &cert, err);
+				&revoking->paths, &cert, revoking->page, err);
 		if (rc == 0)
 			revoking->revoked_s = cert.revoked_s;
 	}

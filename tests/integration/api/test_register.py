@@ -5,14 +5,13 @@ import time
 import pytest
 
 from support import krl
-from support.ca import HOST, Ca
+from support.ca import HOST, Ca, entity_token
 from support.figures import count, figure
 from support.keys import SshKey
 from support.server import Server, wait_for
 from support.wire import Wire
 
 STORM = count('REGISTER_STORM', 400, 20000)
-MANY = count('KRL_SERIALS', 10000, 100000)
 SIGNERS = 8
 
 
@@ -55,16 +54,6 @@ def refusal(ca, **body):
     got = ca.server.api().post(f'{ca.mount}/revoke', body)
     assert got.status == 400, got
     return got.errors[0]
-
-
-def entity_token(server, name):
-    """(entity id, token) of someone who logged in."""
-    if 'userpass/' not in server.api().get('sys/auth').data:
-        server.mount_auth('userpass')
-    assert server.api().post(f'auth/userpass/users/{name}', {'password': 'right', 'token_policies': 'signs'}).status == 204
-    assert server.api().put('sys/policies/acl/signs', {'policy': 'path "+/sign/*" { capabilities = ["update"] }'}).status == 204
-    auth = server.api(None).post(f'auth/userpass/login/{name}', {'password': 'right'}).json['auth']
-    return auth['entity_id'], auth['client_token'], auth['accessor']
 
 
 def test_a_row_says_what_the_certificate_says(ca, key, tmp_path):
@@ -279,34 +268,3 @@ def test_the_list_over_http(ca):
     status, after, second = krl.fetch(ca.server, path, headers['etag'])
     assert status == 200 and second != first and after['etag'] != headers['etag']
     assert krl.fetch(ca.server, path)[2] == second
-
-
-def test_many_serial_numbers_end_to_end(ca, key, tmp_path):
-    """Of one entity, revoked in one call: the register is walked in steps."""
-    entity, token, _ = entity_token(ca.server, 'erin')
-    ca.role('ops')
-    made, lock = [], threading.Lock()
-
-    def sign():
-        wire = Wire(ca.server, token)
-        mine = [int(wire.call('POST', f'{ca.mount}/sign/ops', {'public_key': key.public})[1]['data']['serial_number'], 16)
-                for _ in range(MANY // SIGNERS)]
-        wire.close()
-        with lock:
-            made.extend(mine)
-    threads = [threading.Thread(target=sign) for _ in range(SIGNERS)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    kept = ca.ask('ops', key.public).data['serial_number']
-    got = ca.server.api().post(f'{ca.mount}/revoke', {'entity_id': entity})
-    assert (got.status, got.data['certificates']) == (200, len(made))
-    lists = tmp_path / 'many.krl'
-    krl.save(ca.server, lists, f'{ca.mount}/krl')
-    listed = krl.serials(lists)
-    wrong = set(made) ^ listed
-    figure('G-10', len(made), len(wrong), 'serial numbers of one entity in the list')
-    assert wrong == set() and int(kept, 16) not in listed
-    again = ca.server.api().post(f'{ca.mount}/revoke', {'entity_id': entity})
-    assert (again.data['certificates'], again.data['revocation_time']) == (0, got.data['revocation_time'])

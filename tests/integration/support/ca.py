@@ -16,6 +16,16 @@ KINDS = {'ed25519': ('ed25519', None), 'rsa2048': ('rsa', 2048), 'rsa4096': ('rs
          'ecdsa384': ('ecdsa', 384), 'ecdsa521': ('ecdsa', 521)}
 
 
+def entity_token(server, name):
+    """(entity id, token) of someone who logged in."""
+    if 'userpass/' not in server.api().get('sys/auth').data:
+        server.mount_auth('userpass')
+    assert server.api().post(f'auth/userpass/users/{name}', {'password': 'right', 'token_policies': 'signs'}).status == 204
+    assert server.api().put('sys/policies/acl/signs', {'policy': 'path "+/sign/*" { capabilities = ["update"] }'}).status == 204
+    auth = server.api(None).post(f'auth/userpass/login/{name}', {'password': 'right'}).json['auth']
+    return auth['entity_id'], auth['client_token'], auth['accessor']
+
+
 class Ca:
     """An ssh mount of a server that signs."""
 
