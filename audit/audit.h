@@ -115,7 +115,7 @@ int audit_new(const struct audit_settings *settings, struct audit **ret_audit,
 	struct err *err);
 
 /* Write what is queued, stop the threads, free. NULL is fine. */
-void audit_free(struct audit **audit);
+void audit_free(struct audit **ref);
 
 /*
  * Check a configuration, open the device and, unless skip_test, write its
@@ -155,7 +155,7 @@ int audit_wait(
  * hold up.
  */
 typedef void audit_done_fn(void *ctx, int rc);
-void audit_then(struct audit_ticket **ticket, audit_done_fn *done, void *ctx);
+void audit_then(struct audit_ticket **ref, audit_done_fn *done, void *ctx);
 
 /*
  * Log a response line; done is called once, from a device's thread (or from

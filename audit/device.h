@@ -35,11 +35,11 @@ int device_start(struct device *device, struct err *err);
  * Write what is queued, make it durable, stop the threads, drop the maker's
  * reference. NULL is fine.
  */
-void device_close(struct device **device);
+void device_close(struct device **ref);
 
 /* Keep the memory for a while; the last to let go frees it. */
 struct device *device_ref(struct device *device);
-void device_unref(struct device **device);
+void device_unref(struct device **ref);
 
 const char *device_path(const struct device *device);
 

@@ -84,8 +84,8 @@ struct token_twin {
 	const char *name, *old;
 };
 
-/* Bit i of *bits: twins[i] was last given by its old name. */
-void token_note_old_names(const struct req *req, const struct token_twin *twins,
+/* Bit i of *bits: pairs[i] was last given by its old name. */
+void token_note_old_names(const struct req *req, const struct token_twin *pairs,
 	size_t n, int64_t *bits);
 
 /* Members of data, old names where those were given last. */

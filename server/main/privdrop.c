@@ -14,8 +14,6 @@
 #include "lib/arena.h"
 #include "lib/log.h"
 
-extern char **environ;
-
 /* Variables that change what a library loads, trusts or prints. */
 static const char *const unwanted[] = { "LD_", "MALLOC_", "OPENSSL_",
 	"SSL_CERT_", "EVENT_", "SQLITE_", "LC_", "LANG", "GCONV_", "TZ",
