@@ -9,7 +9,9 @@ LINES = [[], [''], ['-'], ['--'], ['config'], ['-config='], ['--config'], ['-con
          ['-config=/'], ['-config=/dev/null'], ['-config=/dev/zero'], ['-config=/etc/passwd'], ['-config=/proc/self/mem'],
          ['-module'], ['-module', '-dev'], ['--module'], ['-module=1'], ['-config=~/x'], ['-=x'], ['---config=x'],
          ['-config=x', '-config=/dev/null'], ['-log-level'], ['-log-level='], ['-log-level', 'off'], ['-h', '-dev'],
-         ['-dev', '-verify-only'], ['help'], ['-verify-only', '-config=/dev/null'], ['\n'], ['-dev\n'], ['-config=\n']]
+         ['-dev', '-verify-only'], ['help'], ['-verify-only', '-config=/dev/null'], ['\n'], ['-dev\n'], ['-config=\n'],
+         *([word, *more] for word in ('enrol', 'renew', 'principals', 'status', 'doctor')
+           for more in ([], ['-config=/dev/null'], ['-h'], ['version']))]
 
 
 EXTRA = [[], ['-dev'], ['-log-level=trace'], ['word']]
