@@ -55,7 +55,7 @@ hex_decode(struct span text, uint8_t *out, size_t cap, size_t *ret_len)
 			return ERR_INPUT;
 	}
 	for (i = 0; i < len; i++)
-		out[i] = (uint8_t)(hex_value(text.data[2 * i]) << 4 |
+		out[i] = (uint8_t)(16 * hex_value(text.data[2 * i]) +
 			hex_value(text.data[2 * i + 1]));
 	*ret_len = len;
 	return 0;

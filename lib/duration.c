@@ -100,6 +100,8 @@ take_term(struct span *text, int64_t *ns)
 		return ERR_INPUT;
 	for (i = 0; i < fraction.len; i++) {
 		unit /= 10;
+		/* Where there is no data there are no digits.
+		 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 		if (!add_product(ns, fraction.data[i] - '0', unit))
 			return ERR_INPUT;
 	}

@@ -225,6 +225,8 @@ parse_member(struct parser *p, struct value *object)
 		rc = parse_value(p, &value);
 	if (rc != 0)
 		return rc;
+	/* What parse_value returns is not 0 where it fails.
+	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	value->line = line;
 	if (!value_append(p->lexer.arena, object, key, value))
 		return err_set_memory(p->lexer.err);

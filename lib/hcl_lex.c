@@ -461,7 +461,8 @@ unindent(struct hcl_lexer *lexer, struct span *text, struct span indent)
 	for (rest = *text; rest.len > 0;) {
 		struct span line = span_skip(cut_line(&rest), indent.len);
 
-		memcpy(end, line.data, line.len);
+		if (line.len > 0)
+			memcpy(end, line.data, line.len);
 		end += line.len;
 	}
 	*text = span_of(out, (size_t)(end - out));

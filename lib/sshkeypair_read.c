@@ -476,9 +476,11 @@ is_mark(struct span line, const char *word, const char *label)
 	const char *const parts[] = { "-----", word, " ", label, "-----" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		if (!span_has_prefix(line, span_str(parts[i])))
+		const struct span part = span_of(parts[i], strlen(parts[i]));
+
+		if (!span_has_prefix(line, part))
 			return false;
-		line = span_skip(line, strlen(parts[i]));
+		line = span_skip(line, part.len);
 	}
 	return line.len == 0;
 }

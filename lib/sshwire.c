@@ -3,6 +3,11 @@
 
 #include "lib/cursor.h"
 
+/* gcc 12 does not see that what a cursor takes of NULL has no bytes. */
+#ifdef SALLYPORT_ANALYZER
+#pragma GCC diagnostic ignored "-Wanalyzer-null-dereference"
+#endif
+
 struct sshwire
 sshwire_of(struct span bytes)
 {

@@ -27,7 +27,7 @@ static int
 add_text(struct jwks *keys, const char *text, struct err *err)
 {
 	const char *begin = text + strspn(text, " \t\r\n");
-	const struct span span = span_str(begin);
+	const struct span span = span_of(begin, strlen(begin));
 
 	return *begin == '{' ? jwks_add_json(keys, span, err)
 			     : jwks_add_pem(keys, span, err);

@@ -82,7 +82,8 @@ read_public(struct req *req, const char *text, struct span *ret_blob,
 {
 	const char *line = text + strspn(text, " \t\r\n");
 	struct sshkey key;
-	int rc = sshkey_parse_line(span_str(line), req->arena, ret_blob);
+	int rc = sshkey_parse_line(
+		span_of(line, strlen(line)), req->arena, ret_blob);
 
 	if (rc == 0)
 		rc = sshkey_parse(*ret_blob, &key);

@@ -277,7 +277,8 @@ int
 cert_key_check_new(const struct ssh_role *role, const char *type, int64_t bits,
 	struct err *err)
 {
-	const struct cert_key_kind *kind = find_kind(span_str(type));
+	const struct cert_key_kind *kind =
+		find_kind(span_of(type, strlen(type)));
 
 	if (strcmp(type, "rsa") == 0)
 		kind = find_kind(span_str("ssh-rsa"));
