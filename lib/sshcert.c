@@ -66,8 +66,8 @@ are_principals(struct span list)
 }
 
 /* Pairs to the end, each name behind the one before it. */
-static bool
-are_options(struct span list)
+bool
+sshcert_are_options(struct span list)
 {
 	struct span last = SPAN_NONE, name, value;
 
@@ -98,6 +98,7 @@ parse_signed(struct span bytes, struct sshwire *in, struct sshcert *ret_cert)
 	cert.nonce = sshwire_string(in);
 	if (sshkey_parse_parts(kind, in, &cert.key) != 0)
 		return ERR_INPUT;
+	cert.serial_at = bytes.len - in->rest.len;
 	cert.serial = sshwire_u64(in);
 	type = sshwire_u32(in);
 	cert.key_id = sshwire_string(in);
@@ -112,7 +113,8 @@ parse_signed(struct span bytes, struct sshwire *in, struct sshcert *ret_cert)
 	if (in->bad || reserved.len != 0 ||
 		(type != SSHCERT_USER && type != SSHCERT_HOST) ||
 		!are_principals(cert.principals) ||
-		!are_options(cert.critical) || !are_options(cert.extensions) ||
+		!sshcert_are_options(cert.critical) ||
+		!sshcert_are_options(cert.extensions) ||
 		sshkey_parse(cert.ca, &ca) != 0)
 		return ERR_INPUT;
 	cert.type = (enum sshcert_type)type;
@@ -239,11 +241,12 @@ add_option(struct buf *list, const struct sshcert_option *option)
 	return sshwire_add_string(list, option->value);
 }
 
-static int
-add_options(struct buf *out, const struct sshcert_option *options, size_t n)
+int
+sshcert_build_options(
+	const struct sshcert_option *options, size_t n, struct buf *out)
 {
 	const struct sshcert_option *sorted[OPTIONS_MAX];
-	struct buf list;
+	const size_t len = out->len;
 	int rc = 0;
 
 	if (n > OPTIONS_MAX)
@@ -252,15 +255,27 @@ add_options(struct buf *out, const struct sshcert_option *options, size_t n)
 		sorted[i] = &options[i];
 	if (n > 0)
 		qsort(sorted, n, sizeof(*sorted), by_name);
-	buf_init(&list, SSHCERT_BLOB_MAX);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (sorted[i]->name.len == 0 || has_nul(sorted[i]->name) ||
 			has_nul(sorted[i]->value) ||
 			(i > 0 && by_name(&sorted[i - 1], &sorted[i]) == 0))
 			rc = ERR_INPUT;
 		else
-			rc = add_option(&list, sorted[i]);
+			rc = add_option(out, sorted[i]);
 	}
+	if (rc != 0)
+		out->len = len;
+	return rc;
+}
+
+static int
+add_options(struct buf *out, const struct sshcert_option *options, size_t n)
+{
+	struct buf list;
+	int rc;
+
+	buf_init(&list, SSHCERT_BLOB_MAX);
+	rc = sshcert_build_options(options, n, &list);
 	if (rc == 0)
 		rc = sshwire_add_string(out, buf_span(&list));
 	buf_clear(&list);

@@ -18,6 +18,7 @@ struct sshcert {
 	struct span nonce;
 	struct sshkey key; /* that it vouches for */
 	uint64_t serial;
+	size_t serial_at; /* where its eight bytes stand */
 	enum sshcert_type type;
 	struct span key_id;
 	struct span principals;     /* strings, one behind the other */
@@ -84,6 +85,16 @@ bool sshcert_is_principal(enum sshcert_type type, struct span name);
  * Nothing is appended then.
  */
 int sshcert_build(const struct sshcert_parts *parts, struct buf *out);
+
+/*
+ * Append options alone, as they stand in a certificate: sorted pairs, for
+ * sshcert_next_option. Failures as of sshcert_build.
+ */
+int sshcert_build_options(
+	const struct sshcert_option *options, size_t n, struct buf *out);
+
+/* Whether these bytes are options as they stand in a certificate. */
+bool sshcert_are_options(struct span list);
 
 /* Append the CA's signature blob: the certificate is whole then. */
 int sshcert_add_signature(struct buf *out, struct span signature);

@@ -59,6 +59,18 @@ req_capture(const struct req *req, const char *name)
 	return "";
 }
 
+bool
+req_is_given(const struct req *req, const char *name)
+{
+	const struct field *fields = req->op->fields;
+
+	for (size_t i = 0; fields[i].name != NULL; i++) {
+		if (strcmp(fields[i].name, name) == 0)
+			return (req->given >> i & 1) != 0;
+	}
+	return false;
+}
+
 void
 req_warn(struct req *req, const char *fmt, ...)
 {

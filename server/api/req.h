@@ -141,6 +141,9 @@ void req_free(struct req **req);
 /* The value of a path capture; never NULL for a name of the row's path. */
 const char *req_capture(const struct req *req, const char *name);
 
+/* Whether the caller gave the field of this name; null and "" are not given. */
+bool req_is_given(const struct req *req, const char *name);
+
 /* Add to the answer's warnings. */
 void req_warn(struct req *req, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -13,6 +13,7 @@
 #include "server/core/policy_rules.h"
 #include "server/core/records.h"
 #include "server/core/server.h"
+#include "server/keeper/keeper.h"
 
 #define MOUNT_PATH_MAX 256
 #define DELETE_STEP 500
@@ -598,6 +599,9 @@ mounts_remove(struct mounts *mounts, const char *path, struct err *err)
 	end_change(mounts, &arena);
 	if (rc == 0 && mount != NULL)
 		rc = mounts_finish_removal(mounts, mount, err);
+	/* Its keys must not stay; those of other mounts open again. */
+	if (rc == 0 && mount != NULL)
+		(void)keeper_ca_forget(mounts->server->keeper, SPAN_NONE, NULL);
 	mount_unref(mounts, &mount);
 	return rc;
 }

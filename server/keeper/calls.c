@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/sshkeypair.h"
+#include "server/keeper/ca_limits.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper.h"
 #include "server/keeper/keeper_op.h"
@@ -223,19 +224,26 @@ keeper_unseal_file(struct keeper *keeper, struct secret_view file_key,
 	return finish_unseal(keeper, &call, blobs, arena, ret_progress, err);
 }
 
+/* Send what is answered without fields, end the call. */
+static int
+finish_plain(struct keeper *keeper, struct call *call, struct err *err)
+{
+	int rc = call_send(keeper, call, err);
+
+	if (rc == 0)
+		rc = ipc_end(&call->answer, err);
+	call_end(call);
+	return rc;
+}
+
 /* An op without fields in either direction. */
 static int
 call_plain(struct keeper *keeper, enum keeper_op op, struct err *err)
 {
 	struct call call;
-	int rc;
 
 	call_begin(&call, op);
-	rc = call_send(keeper, &call, err);
-	if (rc == 0)
-		rc = ipc_end(&call.answer, err);
-	call_end(&call);
-	return rc;
+	return finish_plain(keeper, &call, err);
 }
 
 int
@@ -316,7 +324,7 @@ keeper_ca_generate(struct keeper *keeper, const char *type, unsigned bits,
 	call_begin(&call, KEEPER_CA_GENERATE);
 	ipc_add_field(&call.in, span_str(type));
 	ipc_add_u32(&call.in, bits);
-	ipc_add_u64(&call.in, limits->validity_s);
+	ca_limits_add(&call.in, limits);
 	return finish_ca(keeper, &call, arena, ret_ca, err);
 }
 
@@ -332,16 +340,29 @@ keeper_ca_import(struct keeper *keeper, struct secret_view text,
 			"private key is too long to be one");
 	call_begin(&call, KEEPER_CA_IMPORT);
 	ipc_add_secret(&call.in, text);
-	ipc_add_u64(&call.in, limits->validity_s);
+	ca_limits_add(&call.in, limits);
+	return finish_ca(keeper, &call, arena, ret_ca, err);
+}
+
+int
+keeper_ca_narrow(struct keeper *keeper, struct span sealed,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err)
+{
+	struct call call;
+
+	call_begin(&call, KEEPER_CA_NARROW);
+	ipc_add_field(&call.in, sealed);
+	ca_limits_add(&call.in, limits);
 	return finish_ca(keeper, &call, arena, ret_ca, err);
 }
 
 int
 keeper_ca_sign(struct keeper *keeper, struct span sealed, const char *algorithm,
 	bool allow_sha1, struct span unsigned_cert, struct arena *arena,
-	struct span *ret_signature, struct err *err)
+	struct keeper_signed *ret_signed, struct err *err)
 {
-	struct span signature;
+	struct keeper_signed made;
 	struct call call;
 	int rc;
 
@@ -353,11 +374,53 @@ keeper_ca_sign(struct keeper *keeper, struct span sealed, const char *algorithm,
 	ipc_add_field(&call.in, unsigned_cert);
 	rc = call_send(keeper, &call, err);
 	if (rc == 0)
-		rc = take_into(&call.answer, arena, &signature, err);
+		rc = take_into(&call.answer, arena, &made.cert, err);
+	made.serial = ipc_take_u64(&call.answer);
 	if (rc == 0)
 		rc = ipc_end(&call.answer, err);
 	if (rc == 0)
-		*ret_signature = signature;
+		*ret_signed = made;
 	call_end(&call);
 	return rc;
+}
+
+int
+keeper_ca_forget(struct keeper *keeper, struct span public_key, struct err *err)
+{
+	struct call call;
+
+	call_begin(&call, KEEPER_CA_FORGET);
+	ipc_add_field(&call.in, public_key);
+	return finish_plain(keeper, &call, err);
+}
+
+int
+keeper_get_tally(
+	struct keeper *keeper, struct keeper_tally *ret_tally, struct err *err)
+{
+	const uint8_t *sum = NULL;
+	struct call call;
+	uint64_t n;
+	int rc;
+
+	call_begin(&call, KEEPER_TALLY);
+	rc = call_send(keeper, &call, err);
+	if (rc != 0)
+		goto out;
+	n = ipc_take_u64(&call.answer);
+	sum = ipc_take_exactly(&call.answer, KEEPER_SUM);
+	rc = ipc_end(&call.answer, err);
+	if (rc == 0) {
+		ret_tally->n = n;
+		memcpy(ret_tally->sum, sum, KEEPER_SUM);
+	}
+out:
+	call_end(&call);
+	return rc;
+}
+
+int
+keeper_ping(struct keeper *keeper, struct err *err)
+{
+	return call_plain(keeper, KEEPER_PING, err);
 }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "server/keeper/ca_limits.h"
+
 #define FOR_EVER UINT64_MAX
 
 /* What a rule looks at. */
@@ -19,10 +21,11 @@ has_type(const struct checked *checked)
 		checked->cert->type == SSHCERT_HOST;
 }
 
+/* The keeper draws it, so that nobody can have one that is another's. */
 static bool
-has_serial(const struct checked *checked)
+has_no_serial(const struct checked *checked)
 {
-	return checked->cert->serial != 0;
+	return checked->cert->serial == 0;
 }
 
 static bool
@@ -74,16 +77,28 @@ ends_within_limits(const struct checked *checked)
 	return limit == 0 || cert->before_s - cert->after_s <= limit;
 }
 
+/* sshd looks at them in certificates of users; in a host's they are an error.
+ */
+static bool
+has_forced_options(const struct checked *checked)
+{
+	const struct sshcert *cert = checked->cert;
+
+	return cert->type == SSHCERT_HOST ||
+		ca_limits_are_forced(checked->limits->forced, cert->critical);
+}
+
 static const struct {
 	bool (*holds)(const struct checked *checked);
 	const char *otherwise;
 } rules[] = {
 	{ has_type, "it is for neither a user nor a host" },
-	{ has_serial, "its serial number is 0" },
+	{ has_no_serial, "it brings a serial number" },
 	{ names_this_ca, "it names another CA" },
 	{ is_for_another_key, "it vouches for the CA's own key" },
 	{ has_good_principals, "too many principals, or one of bad form" },
 	{ ends_within_limits, "it is valid for longer than the CA's limit" },
+	{ has_forced_options, "it lacks a critical option that the CA forces" },
 };
 
 int

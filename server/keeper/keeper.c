@@ -84,6 +84,13 @@ keeper_free(struct keeper **keeper)
 	*keeper = NULL;
 }
 
+void
+keeper_kill(struct keeper *keeper)
+{
+	if (keeper->pid > 0)
+		(void)kill(keeper->pid, SIGKILL);
+}
+
 bool
 keeper_has_ended(struct keeper *keeper, int *ret_status)
 {

@@ -14,6 +14,8 @@
 
 #define KEEPER_MESSAGE_MAX 65536
 #define KEEPER_SHARES_MAX 255
+#define KEEPER_FORCED_MAX 16384 /* bytes of forced options */
+#define KEEPER_SUM 32
 
 struct keeper;
 
@@ -35,6 +37,9 @@ void keeper_free(struct keeper **keeper);
  * true once. *ret_status as of waitpid.
  */
 bool keeper_has_ended(struct keeper *keeper, int *ret_status);
+
+/* End its process at once: whoever waits for an answer gets ERR_PEER. */
+void keeper_kill(struct keeper *keeper);
 
 /*
  * One message in, one out: op byte, then fields of u32 length and bytes; the
@@ -111,6 +116,12 @@ struct keeper_ca {
 /* What no certificate of this CA may pass, whatever the caller says. */
 struct keeper_ca_limits {
 	uint64_t validity_s; /* from after to before; 0: no limit */
+	uint32_t per_s;      /* signatures a second, and at once; 0: no limit */
+	/*
+	 * Critical options that a user certificate has, with this value or, of
+	 * source-address, less: as of sshcert_build_options; empty: none.
+	 */
+	struct span forced;
 };
 
 /*
@@ -127,16 +138,48 @@ int keeper_ca_import(struct keeper *keeper, struct secret_view text,
 	const struct keeper_ca_limits *limits, struct arena *arena,
 	struct keeper_ca *ret_ca, struct err *err);
 
+struct keeper_signed {
+	struct span cert; /* whole, with serial number and signature */
+	uint64_t serial;
+};
+
 /*
- * The CA's signature blob over a certificate that is whole but for it
- * (sshcert_build). The keeper reads the certificate again: form and number of
- * principals, the CA's own key, a serial that is not 0, validity within the
- * limits; ERR_DENIED (500) where it would break them. algorithm as of
- * sshkeypair_sign.
+ * Sign a certificate that sshcert_build made with 0 for its serial number: the
+ * keeper draws that, at random. It reads the certificate again: form and number
+ * of principals, the CA's own key, validity and options within the limits;
+ * ERR_DENIED (500) where it would break them. ERR_BUSY (429) where the CA has
+ * signed too many of late. algorithm as of sshkeypair_sign.
  */
 int keeper_ca_sign(struct keeper *keeper, struct span sealed,
 	const char *algorithm, bool allow_sha1, struct span unsigned_cert,
-	struct arena *arena, struct span *ret_signature, struct err *err);
+	struct arena *arena, struct keeper_signed *ret_signed, struct err *err);
+
+/*
+ * The same key, sealed with tighter limits. ERR_INPUT (400) where one would be
+ * wider: what is sealed already cannot be taken back.
+ */
+int keeper_ca_narrow(struct keeper *keeper, struct span sealed,
+	const struct keeper_ca_limits *limits, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err);
+
+/*
+ * Forget the opened key of this public half at once, and keep it open for no
+ * later call of the next minute. Empty: forget all that are open.
+ */
+int keeper_ca_forget(
+	struct keeper *keeper, struct span public_key, struct err *err);
+
+/* What was signed since the keeper began (tally.h). */
+struct keeper_tally {
+	uint64_t n;
+	uint8_t sum[KEEPER_SUM];
+};
+
+int keeper_get_tally(
+	struct keeper *keeper, struct keeper_tally *ret_tally, struct err *err);
+
+/* An answer, if it still gives any. */
+int keeper_ping(struct keeper *keeper, struct err *err);
 
 /* Forget R, any shares, and all opened CA keys. */
 int keeper_seal(struct keeper *keeper, struct err *err);

@@ -8,7 +8,7 @@
 
 /*
  * "progress": progress u32, nonce, opened u32, keyring ("" if not opened).
- * "limits": validity u64.
+ * "limits": validity u64, signatures a second u32, forced options.
  */
 enum keeper_op {
 	KEEPER_INIT = 1,    /* n u32, t u32, keyring; shares, root, keyring */
@@ -21,7 +21,12 @@ enum keeper_op {
 	KEEPER_SEAL,        /* none; none */
 	KEEPER_CA_GENERATE, /* type, bits u32, limits; sealed, public key */
 	KEEPER_CA_IMPORT,   /* text, limits; sealed, public key */
-	KEEPER_CA_SIGN      /* sealed, algorithm, SHA-1 u32, cert; signature */
+	KEEPER_CA_SIGN,     /* sealed, algorithm, SHA-1 u32, cert; whole cert,
+			       serial u64 */
+	KEEPER_CA_NARROW,   /* sealed, limits; sealed, public key */
+	KEEPER_CA_FORGET,   /* public key, or "" for all; none */
+	KEEPER_TALLY,       /* none; number u64, sum */
+	KEEPER_PING         /* none; none */
 };
 
 #endif

@@ -458,13 +458,25 @@ static root_fn *const root_ops[] = {
 	[KEEPER_SEAL] = run_seal,
 };
 
-/* What is done with CA keys: any number at once. */
+/* What is done with CA keys, or needs none: any number at once. */
 typedef int signer_fn(struct signer *signer, struct ipc_message *in,
 	struct buf *out, struct err *err);
+
+/* That it is answered is all. */
+static int
+run_ping(UNUSED struct signer *signer, struct ipc_message *in,
+	UNUSED struct buf *out, struct err *err)
+{
+	return ipc_end(in, err);
+}
 
 static signer_fn *const signer_ops[] = {
 	[KEEPER_CA_IMPORT] = signer_import,
 	[KEEPER_CA_SIGN] = signer_sign,
+	[KEEPER_CA_NARROW] = signer_narrow,
+	[KEEPER_CA_FORGET] = signer_forget,
+	[KEEPER_TALLY] = signer_tally,
+	[KEEPER_PING] = run_ping,
 };
 
 bool

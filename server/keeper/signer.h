@@ -29,5 +29,13 @@ int signer_import(struct signer *signer, struct ipc_message *in,
 	struct buf *out, struct err *err);
 int signer_sign(struct signer *signer, struct ipc_message *in, struct buf *out,
 	struct err *err);
+int signer_narrow(struct signer *signer, struct ipc_message *in,
+	struct buf *out, struct err *err);
+
+/* Whether it is closed or not. */
+int signer_forget(struct signer *signer, struct ipc_message *in,
+	struct buf *out, struct err *err);
+int signer_tally(struct signer *signer, struct ipc_message *in, struct buf *out,
+	struct err *err);
 
 #endif

@@ -60,8 +60,9 @@ static void
 check_cert(struct span bytes)
 {
 	struct arena *scratch = arena_new(STREAM_MAX);
-	struct span named = SPAN_NONE, signature;
-	struct sshcert cert;
+	struct span named = SPAN_NONE;
+	struct keeper_signed made;
+	struct sshcert cert, whole;
 	struct buf copy;
 
 	buf_init(&copy, KEEPER_MESSAGE_MAX);
@@ -71,9 +72,11 @@ check_cert(struct span bytes)
 			ca.public_key.data, ca.public_key.len);
 	named = buf_span(&copy);
 	if (keeper_ca_sign(keeper, ca.sealed, NULL, false, named, scratch,
-		    &signature, NULL) == 0)
+		    &made, NULL) == 0)
 		must(sshcert_parse_unsigned(named, &cert) == 0 &&
-			cert_check(&cert, ca.public_key, &limits, NULL) == 0);
+			cert_check(&cert, ca.public_key, &limits, NULL) == 0 &&
+			sshcert_parse(made.cert, &whole) == 0 &&
+			whole.serial == made.serial && made.serial != 0);
 	buf_clear(&copy);
 	arena_free(&scratch);
 }

@@ -109,7 +109,6 @@ make_cert(void)
 	parts = (struct sshcert_parts){
 		.nonce = span_str("thirty-two bytes that are chance"),
 		.key = sshkeypair_public(user),
-		.serial = UINT64_C(1) << 60,
 		.type = SSHCERT_USER,
 		.key_id = span_str("vault-token-ubuntu and a hash of the key"),
 		.principals = &name,
@@ -154,7 +153,7 @@ sign_bare(void)
 static void *
 sign_until_stopped(void *ctx)
 {
-	struct span signature;
+	struct keeper_signed made;
 	uint64_t n = 0;
 
 	while (!atomic_load(&stop)) {
@@ -162,8 +161,7 @@ sign_until_stopped(void *ctx)
 
 		for (int i = 0; i < SOME && !atomic_load(&stop); i++, n++) {
 			if (keeper_ca_sign(keeper, ca.sealed, NULL, false,
-				    buf_span(&cert), own, &signature,
-				    NULL) != 0)
+				    buf_span(&cert), own, &made, NULL) != 0)
 				die("not signed");
 		}
 		arena_free(&own);

@@ -3,26 +3,15 @@
 
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/random.h"
 #include "server/keeper/keeper.h"
-
-static bool
-is_given(const struct req *req, const char *name)
-{
-	const struct field *fields = req->op->fields;
-
-	for (size_t i = 0; fields[i].name != NULL; i++) {
-		if (strcmp(fields[i].name, name) == 0)
-			return (req->given >> i & 1) != 0;
-	}
-	return false;
-}
 
 int
 ssh_ca_key_check(struct req *req, const struct ssh_ca_key_in *in,
 	bool *ret_generates, struct err *err)
 {
-	bool is_said = is_given(req, "generate_signing_key");
+	bool is_said = req_is_given(req, "generate_signing_key");
 	bool has_public = in->public_key[0] != '\0';
 	bool has_private = in->private_key.len > 0;
 
@@ -42,12 +31,15 @@ int
 ssh_ca_key_generate(struct req *req, const char *type, int64_t bits,
 	struct ssh_issuer *issuer, struct err *err)
 {
-	const struct keeper_ca_limits limits = { .validity_s = 0 };
+	struct keeper_ca_limits limits;
 	const char *line = NULL;
 	struct keeper_ca ca;
-	int rc = keeper_ca_generate(req->server->keeper, type, (unsigned)bits,
-		&limits, req->arena, &ca, err);
+	int rc = ssh_issuer_limits_encode(
+		&issuer->limits, req->arena, &limits, err);
 
+	if (rc == 0)
+		rc = keeper_ca_generate(req->server->keeper, type,
+			(unsigned)bits, &limits, req->arena, &ca, err);
 	if (rc != 0)
 		return rc;
 	line = sshkey_line(req->arena, ca.public_key);
@@ -97,13 +89,13 @@ read_public(struct req *req, const char *text, struct span *ret_blob,
 }
 
 static int
-read_private(struct req *req, struct secret_view text, struct keeper_ca *ret_ca,
+read_private(struct req *req, struct secret_view text,
+	const struct keeper_ca_limits *limits, struct keeper_ca *ret_ca,
 	struct err *err)
 {
-	const struct keeper_ca_limits limits = { .validity_s = 0 };
 	struct err why = { 0 };
 	int rc = keeper_ca_import(
-		req->server->keeper, text, &limits, req->arena, ret_ca, &why);
+		req->server->keeper, text, limits, req->arena, ret_ca, &why);
 
 	if (rc == ERR_INPUT)
 		return err_set(err, ERR_INPUT, 400,
@@ -117,12 +109,16 @@ int
 ssh_ca_key_import(struct req *req, const struct ssh_ca_key_in *in,
 	struct ssh_issuer *issuer, struct err *err)
 {
+	struct keeper_ca_limits limits;
 	struct keeper_ca ca;
 	struct span blob;
 	int rc = read_public(req, in->public_key, &blob, err);
 
 	if (rc == 0)
-		rc = read_private(req, in->private_key, &ca, err);
+		rc = ssh_issuer_limits_encode(
+			&issuer->limits, req->arena, &limits, err);
+	if (rc == 0)
+		rc = read_private(req, in->private_key, &limits, &ca, err);
 	if (rc != 0)
 		return rc;
 	if (!span_equal(blob, ca.public_key))
@@ -164,4 +160,33 @@ ssh_ca_key_like(const struct ssh_issuer *issuer, const char **ret_type,
 	if (strcmp(type, "ssh-rsa") == 0)
 		*ret_bits = 8 * (int64_t)key.bytes[1].len;
 	return 0;
+}
+
+int
+ssh_ca_key_narrow(struct req *req, struct ssh_issuer *issuer,
+	const struct ssh_issuer_limits *limits, struct err *err)
+{
+	struct keeper_ca_limits wanted;
+	struct keeper_ca ca;
+	int rc = ssh_issuer_limits_encode(limits, req->arena, &wanted, err);
+
+	if (rc == 0)
+		rc = keeper_ca_narrow(req->server->keeper, issuer->sealed,
+			&wanted, req->arena, &ca, err);
+	if (rc != 0)
+		return rc;
+	issuer->limits = *limits;
+	issuer->sealed = ca.sealed;
+	return 0;
+}
+
+void
+ssh_ca_key_forget(struct req *req, const struct ssh_issuer *issuer)
+{
+	struct err err = { 0 };
+
+	if (keeper_ca_forget(req->server->keeper, issuer->public_blob, &err) !=
+		0)
+		log_warn("the keeper has not forgotten a deleted key",
+			LOG_STR("issuer", issuer->id), LOG_ERR(&err));
 }

@@ -42,8 +42,8 @@ int ssh_ca_key_check(struct req *req, const struct ssh_ca_key_in *in,
 	bool *ret_generates, struct err *err);
 
 /*
- * Fill in the key of an issuer, private half sealed, in the request's arena.
- * Generating RSA takes up to seconds: on the slow pool only.
+ * Fill in the key of an issuer, private half sealed with its limits, in the
+ * request's arena. Generating RSA takes up to seconds: on the slow pool only.
  */
 int ssh_ca_key_generate(struct req *req, const char *type, int64_t bits,
 	struct ssh_issuer *issuer, struct err *err);
@@ -53,6 +53,13 @@ int ssh_ca_key_import(struct req *req, const struct ssh_ca_key_in *in,
 /* Draw an id and add the issuer, whose key and name are there. */
 int ssh_ca_key_store(struct req *req, struct ssh_issuer *issuer,
 	struct ssh_issuer_add *add, struct err *err);
+
+/* Seal the issuer's key again with limits that are tighter, or ERR_INPUT. */
+int ssh_ca_key_narrow(struct req *req, struct ssh_issuer *issuer,
+	const struct ssh_issuer_limits *limits, struct err *err);
+
+/* It is deleted: its key leaves the keeper. */
+void ssh_ca_key_forget(struct req *req, const struct ssh_issuer *issuer);
 
 /* Type and bits of another key like this one. */
 int ssh_ca_key_like(const struct ssh_issuer *issuer, const char **ret_type,

@@ -4,10 +4,12 @@
 
 struct ca_in {
 	struct ssh_ca_key_in key;
+	struct ssh_issuer_limits limits;
 };
 
 static const struct field ca_fields[] = {
 	SSH_CA_KEY_FIELDS(struct ca_in, key),
+	SSH_ISSUER_LIMITS_FIELDS(struct ca_in, limits),
 	FIELD_END,
 };
 
@@ -43,11 +45,14 @@ static int
 write_ca(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct ca_in *in = req->in;
-	struct ssh_issuer issuer = { .name = "" };
+	const struct ssh_issuer_limits none = { 0 };
+	struct ssh_issuer issuer = { .name = "", .limits = in->limits };
 	struct ssh_issuer_add add = { .place = SSH_ISSUER_AS_FIRST };
 	bool generates = false;
 	int rc = ssh_ca_key_check(req, &in->key, &generates, err);
 
+	if (rc == 0)
+		rc = ssh_issuer_limits_settle(req, &none, &issuer.limits, err);
 	if (rc == 0 && generates)
 		rc = check_unset(req, err);
 	if (rc == 0 && generates)
@@ -66,9 +71,12 @@ static int
 delete_ca(struct req *req, struct reply *reply, struct err *err)
 {
 	struct ssh_issuer_change change = { .req = req };
+	int rc = req_write(req, ssh_issuer_delete_all, &change, err);
 
 	(void)reply;
-	return req_write(req, ssh_issuer_delete_all, &change, err);
+	for (size_t i = 0; rc == 0 && i < change.n_deleted; i++)
+		ssh_ca_key_forget(req, &change.deleted[i]);
+	return rc;
 }
 
 /* ---- config/ca/rotate --------------------------------------------------- */
@@ -77,6 +85,7 @@ struct rotate_in {
 	const char *key_type, *issuer_name;
 	int64_t key_bits, retire_after;
 	bool set_default;
+	struct ssh_issuer_limits limits;
 };
 
 static const struct field rotate_fields[] = {
@@ -89,6 +98,7 @@ static const struct field rotate_fields[] = {
 	FIELD_BOOL(struct rotate_in, set_default, .initial = "true",
 		.doc = "False: only announce the new issuer in public_key for now."),
 	SSH_ISSUER_RETIRE_FIELD(struct rotate_in, retire_after),
+	SSH_ISSUER_LIMITS_FIELDS(struct rotate_in, limits),
 	FIELD_END,
 };
 
@@ -103,6 +113,9 @@ generate_next(struct req *req, struct ssh_issuer *issuer, struct err *err)
 
 	if (rc == 0)
 		rc = ssh_ca_key_like(&present, &type, &bits, err);
+	if (rc == 0)
+		rc = ssh_issuer_limits_settle(
+			req, &present.limits, &issuer->limits, err);
 	if (rc != 0)
 		return rc;
 	if (in->key_type[0] != '\0') {
@@ -118,7 +131,8 @@ static int
 rotate_ca(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct rotate_in *in = req->in;
-	struct ssh_issuer issuer = { .name = in->issuer_name };
+	struct ssh_issuer issuer = { .name = in->issuer_name,
+		.limits = in->limits };
 	struct ssh_issuer_add add = { .rotates = true,
 		.place = in->set_default ? SSH_ISSUER_AS_DEFAULT
 					 : SSH_ISSUER_ANNOUNCED,
@@ -144,6 +158,7 @@ static const struct op_out issuer_out[] = {
 	{ "issuer_id", FIELD_TYPE_STR, "Id of the issuer." },
 	{ "issuer_name", FIELD_TYPE_STR, "Its name, or empty." },
 	{ "public_key", FIELD_TYPE_STR, "Its public half, one line." },
+	SSH_ISSUER_LIMITS_OUT,
 	{ NULL, FIELD_TYPE_STR, NULL },
 };
 
@@ -151,6 +166,7 @@ static const struct op_out rotate_out[] = {
 	{ "issuer_id", FIELD_TYPE_STR, "Id of the new issuer." },
 	{ "issuer_name", FIELD_TYPE_STR, "Its name, or empty." },
 	{ "public_key", FIELD_TYPE_STR, "Its public half, one line." },
+	SSH_ISSUER_LIMITS_OUT,
 	{ "previous_issuer_id", FIELD_TYPE_STR, "The default before." },
 	{ "retire_after", FIELD_TYPE_STR,
 		"When the former default leaves public_key; null where it is still the default." },
@@ -176,8 +192,9 @@ const struct op ssh_ca_ops[] = {
 		.summary = "Generate or import the default signing key.",
 		.text = "Without keys one is generated, and the answer is 200 with its public\n"
 			"half; with both halves they are imported, and the answer is 204. The\n"
-			"private half is sealed by the keeper and never leaves it. Where a key\n"
-			"is set already, config/ca/rotate and issuers/import replace it.",
+			"private half is sealed by the keeper, with the limits that are given,\n"
+			"and never leaves it. Where a key is set already, config/ca/rotate and\n"
+			"issuers/import replace it.",
 		.out = issuer_out,
 		.errors = { { 400,
 			"a key is set already, one half is missing, the halves do not match, or a key cannot be read" } },
@@ -202,7 +219,8 @@ const struct op ssh_ca_ops[] = {
 			"one behind it for retire_after, so that what it signed goes on to log\n"
 			"in. With set_default=false the new one is listed behind the present\n"
 			"default until config/issuers makes it the default: hosts then know it\n"
-			"before the first certificate comes from it.",
+			"before the first certificate comes from it. Limits that are left out\n"
+			"are those of the present default.",
 		.out = rotate_out,
 		.errors = { { 400,
 			"no key is set, the type is not known, or the name is taken" } },

@@ -5,7 +5,7 @@
 
 #include "lib/netaddr.h"
 #include "lib/number.h"
-#include "server/engines/ssh/source_address.h"
+#include "lib/source_address.h"
 
 /* ---- what may be stored ------------------------------------------------ */
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "lib/source_address.h"
 #include "server/core/template.h"
-#include "server/engines/ssh/source_address.h"
 
 static bool
 is(struct span text, const char *word)
@@ -71,6 +71,7 @@ validity_is_within(const struct cert_gate *gate, const struct sshcert *cert)
 	const uint64_t now_s = (uint64_t)gate->caller->now_s;
 	const uint64_t mount_max_s = (uint64_t)gate->caller->max_ttl_s;
 	const uint64_t role_max_s = (uint64_t)gate->role->max_ttl;
+	const uint64_t issuer_max_s = (uint64_t)gate->limits->max_validity_s;
 	const uint64_t back_s = (uint64_t)gate->role->not_before_duration;
 
 	if (cert->after_s > now_s || cert->before_s <= now_s ||
@@ -79,7 +80,9 @@ validity_is_within(const struct cert_gate *gate, const struct sshcert *cert)
 	if (now_s - cert->after_s > back_s)
 		return false;
 	return cert->before_s - now_s <= mount_max_s &&
-		(role_max_s == 0 || cert->before_s - now_s <= role_max_s);
+		(role_max_s == 0 || cert->before_s - now_s <= role_max_s) &&
+		(issuer_max_s == 0 ||
+			cert->before_s - cert->after_s <= issuer_max_s);
 }
 
 static bool
@@ -233,7 +236,7 @@ role_value(const struct str_map *map, struct span name)
 	return NULL;
 }
 
-/* The certificate has it as the role does, or, of addresses, less. */
+/* The certificate has it with this value, or, of addresses, less. */
 static bool
 has_option_as(const struct cert_gate *gate, const struct sshcert *cert,
 	const char *name, const char *value)
@@ -250,6 +253,28 @@ has_option_as(const struct cert_gate *gate, const struct sshcert *cert,
 		source_address_covers(value, text);
 }
 
+/* Of such a map, all of it. */
+static bool
+has_options_as(const struct cert_gate *gate, const struct sshcert *cert,
+	const struct str_map *forced)
+{
+	for (size_t i = 0; i < forced->n; i++) {
+		if (!has_option_as(
+			    gate, cert, forced->keys[i], forced->values[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What the issuer says whatever is asked, to users. */
+static bool
+issuers_options_are_there(
+	const struct cert_gate *gate, const struct sshcert *cert)
+{
+	return cert->type == SSHCERT_HOST ||
+		has_options_as(gate, cert, &gate->limits->forced);
+}
+
 /* What the role says whatever is asked is all there. */
 static bool
 sticky_options_are_there(
@@ -259,11 +284,8 @@ sticky_options_are_there(
 		"verify-required" };
 	const struct str_map *forced = &gate->role->forced_critical_options;
 
-	for (size_t i = 0; i < forced->n; i++) {
-		if (!has_option_as(
-			    gate, cert, forced->keys[i], forced->values[i]))
-			return false;
-	}
+	if (!has_options_as(gate, cert, forced))
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(sticky); i++) {
 		const char *value =
 			role_value(&gate->role->default_critical_options,
@@ -277,7 +299,8 @@ sticky_options_are_there(
 	return true;
 }
 
-/* Whatever else restricts it, the role lets callers ask for. */
+/* Whatever else restricts it, the role lets callers ask for, or the issuer
+ * asks. */
 static bool
 critical_options_are_allowed(
 	const struct cert_gate *gate, const struct sshcert *cert)
@@ -294,6 +317,7 @@ critical_options_are_allowed(
 				NULL &&
 			role_value(&role->forced_critical_options, name) ==
 				NULL &&
+			role_value(&gate->limits->forced, name) == NULL &&
 			!(role->bind_source_address &&
 				is(name, SOURCE_ADDRESS)))
 			return false;
@@ -367,6 +391,7 @@ static const struct {
 	{ key_id_is_harmless, "key id" },
 	{ principals_are_allowed, "principals" },
 	{ sticky_options_are_there, "sticky options" },
+	{ issuers_options_are_there, "issuer's options" },
 	{ critical_options_are_allowed, "critical options" },
 	{ address_is_bound, "bound address" },
 	{ extensions_are_allowed, "extensions" },

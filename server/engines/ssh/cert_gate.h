@@ -7,12 +7,14 @@
 #define SALLYPORT_SERVER_ENGINES_SSH_CERT_GATE_H
 
 #include "server/engines/ssh/cert_rules.h"
+#include "server/engines/ssh/issuer_limits.h"
 
 struct cert_gate {
 	const struct ssh_role *role;
 	const struct cert_caller *caller;
-	struct span key; /* blob that was to be signed */
-	struct span ca;  /* blob of the issuer's key */
+	struct span key;                        /* blob that was to be signed */
+	struct span ca;                         /* blob of the issuer's key */
+	const struct ssh_issuer_limits *limits; /* the issuer's */
 	uint64_t serial; /* that the caller will be told */
 	bool allow_sha1; /* of the server's settings */
 	struct arena *arena;

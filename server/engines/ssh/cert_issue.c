@@ -7,6 +7,7 @@
 #include "lib/random.h"
 #include "server/engines/ssh/cert_gate.h"
 #include "server/engines/ssh/options.h"
+#include "server/engines/ssh/revocation.h"
 #include "server/engines/ssh/tables.h"
 #include "server/keeper/keeper.h"
 
@@ -60,40 +61,25 @@ describe_caller(
 	return 0;
 }
 
-/* 64 random bits; never 0, which no revocation list can name (G-10). */
-static uint64_t
-new_serial(void)
-{
-	uint64_t serial = 0;
-
-	while (serial == 0)
-		random_bytes(&serial, sizeof(serial));
-	return serial;
-}
-
-/* The keeper's signature over a certificate that is whole but for it. */
+/* The keeper makes it whole: serial number and signature. */
 static int
 sign(struct req *req, const struct ssh_role *role,
-	const struct ssh_issuer *issuer, struct buf *cert, struct err *err)
+	const struct ssh_issuer *issuer, const struct buf *cert,
+	struct keeper_signed *ret_signed, struct err *err)
 {
 	const bool is_default = strcmp(role->algorithm_signer, "default") == 0;
-	struct span signature;
 	struct err why = { 0 };
 	int rc = keeper_ca_sign(req->server->keeper, issuer->sealed,
 		is_default ? "" : role->algorithm_signer,
 		req->server->settings->allow_sha1_signatures, buf_span(cert),
-		req->arena, &signature, &why);
+		req->arena, ret_signed, &why);
 
 	if (rc == ERR_INPUT || rc == ERR_DENIED)
 		return err_set(err, rc, why.status,
 			"failed to generate signed SSH key: sign error: %.900s",
 			why.message);
-	if (rc != 0) {
-		*err = why;
-		return rc;
-	}
-	(void)sshcert_add_signature(cert, signature);
-	return buf_check(cert, err);
+	*err = why;
+	return rc;
 }
 
 /* What a certificate is built from, besides the rules' answer. */
@@ -108,7 +94,6 @@ build(struct sshcert_parts *parts, const struct ssh_issuer *issuer,
 		return err_set_memory(err);
 	random_bytes(nonce, NONCE_BYTES);
 	parts->nonce = span_of(nonce, NONCE_BYTES);
-	parts->serial = new_serial();
 	parts->ca = issuer->public_blob;
 	rc = sshcert_build(parts, cert);
 	if (rc == ERR_MEMORY)
@@ -137,6 +122,25 @@ show(struct span cert, const struct ssh_issuer *issuer, struct arena *arena,
 	return 0;
 }
 
+/* Two rules that do not lie in the role. */
+static int
+ask_issuer(struct req *req, const struct cert_question *question,
+	struct cert_decision *decision, struct err *err)
+{
+	const struct ssh_issuer *issuer = &decision->issuer;
+	int rc = ssh_issuer_limits_apply(
+		&issuer->limits, question, &decision->answer, err);
+
+	if (rc != 0)
+		return rc;
+	decision->n_true++;
+	rc = ssh_revocation_check_new(
+		req, &decision->answer.parts, issuer->id, err);
+	if (rc == 0)
+		decision->n_true++;
+	return rc;
+}
+
 int
 cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 	const struct cert_wish *wish, struct cert_decision *decision,
@@ -159,9 +163,10 @@ cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 	if (rc == 0)
 		rc = ssh_issuer_find(
 			req, role->issuer_ref, &decision->issuer, err);
-	if (rc == 0)
-		decision->n_true++;
-	return rc;
+	if (rc != 0)
+		return rc;
+	decision->n_true++;
+	return ask_issuer(req, &question, decision, err);
 }
 
 /* Every certificate passes here; where this ends well it is as good as out. */
@@ -176,21 +181,24 @@ cert_issue(struct req *req, const struct ssh_role *role,
 		.caller = &decision->caller,
 		.key = decision->key,
 		.ca = issuer->public_blob,
+		.limits = &issuer->limits,
 		.allow_sha1 = req->server->settings->allow_sha1_signatures,
 		.arena = req->arena };
+	struct keeper_signed made;
 	struct buf cert;
 	int rc;
 
 	buf_init(&cert, CERT_MAX);
 	rc = build(&issued.parts, issuer, req->arena, &cert, err);
 	if (rc == 0)
-		rc = sign(req, role, issuer, &cert, err);
-	gate.serial = issued.parts.serial;
-	if (rc == 0)
-		rc = cert_gate_check(&gate, buf_span(&cert), err);
-	if (rc == 0)
-		rc = show(buf_span(&cert), issuer, req->arena, &issued, err);
+		rc = sign(req, role, issuer, &cert, &made, err);
 	buf_clear(&cert);
+	if (rc != 0)
+		return rc;
+	issued.parts.serial = gate.serial = made.serial;
+	rc = cert_gate_check(&gate, made.cert, err);
+	if (rc == 0)
+		rc = show(made.cert, issuer, req->arena, &issued, err);
 	if (rc == 0)
 		*ret_issued = issued;
 	return rc;

@@ -11,10 +11,10 @@
 
 #include "lib/codec.h"
 #include "lib/sha256.h"
+#include "lib/source_address.h"
 #include "server/core/template.h"
 #include "server/engines/ssh/name_list.h"
 #include "server/engines/ssh/principal.h"
-#include "server/engines/ssh/source_address.h"
 
 #define KEY_ID_DEFAULT "vault-{{token_display_name}}-{{public_key_hash}}"
 #define KEY_ID_NAMELESS "vault-{{public_key_hash}}"
@@ -522,8 +522,8 @@ bind_address(const struct cert_question *question, struct str_map *options,
 	return 0;
 }
 
-static bool
-is_option_name(const char *name)
+bool
+cert_rules_is_option_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -556,7 +556,7 @@ write_options(const struct str_map *map, struct arena *arena,
 	if (options == NULL)
 		return err_set_memory(err);
 	for (size_t i = 0; i < map->n; i++) {
-		if (!is_option_name(map->keys[i]))
+		if (!cert_rules_is_option_name(map->keys[i]))
 			return err_set(err, ERR_INPUT, 400,
 				"\"%.64s\" cannot be the name of an option",
 				map->keys[i]);

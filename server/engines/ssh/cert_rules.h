@@ -51,6 +51,9 @@ struct cert_answer {
 	size_t n_true;           /* of cert_rules, from the first on */
 };
 
+/* Whether an option may be called so: printable, and not long. */
+bool cert_rules_is_option_name(const char *name);
+
 /* A rule: what it is about, what holds where it is true, and who asks it. */
 struct cert_rule {
 	const char *name, *text;

@@ -123,6 +123,10 @@ explain_cert(struct req *req, const struct ssh_role *role,
 		explain_add(reply, &explanation, rule->name, rule->text);
 	explain_add(reply, &explanation, "issuer",
 		"there is a CA key for the role to sign with");
+	explain_add(reply, &explanation, "limits",
+		"it is within the limits of that issuer");
+	explain_add(reply, &explanation, "revocation",
+		"neither the key nor the key id is revoked");
 	explain_end(reply, &explanation);
 	show_parts(reply, decision);
 	if (ssh_role_is_ca(role))

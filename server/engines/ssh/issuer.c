@@ -20,6 +20,7 @@ struct issuer_record {
 	const char *blob, *sealed; /* base64 */
 	int64_t created_s, retire_after_s, deleted_s;
 	bool announced;
+	struct ssh_issuer_limits limits;
 };
 
 static const struct field issuer_fields[] = {
@@ -36,6 +37,7 @@ static const struct field issuer_fields[] = {
 	FIELD_INT(struct issuer_record, deleted_s, .doc = "When it went."),
 	FIELD_BOOL(struct issuer_record, announced,
 		.doc = "In public_key before it is the default."),
+	SSH_ISSUER_LIMITS_FIELDS(struct issuer_record, limits),
 	FIELD_END,
 };
 
@@ -183,7 +185,8 @@ copy_issuer(struct req *req, const char *id, const struct issuer_record *record,
 	int rc;
 
 	if (issuer.id == NULL || issuer.name == NULL ||
-		issuer.public_key == NULL)
+		issuer.public_key == NULL ||
+		!ssh_issuer_limits_dup(arena, &record->limits, &issuer.limits))
 		return err_set_memory(err);
 	rc = decode_bytes(arena, record->blob, &issuer.public_blob, err);
 	if (rc == 0)
@@ -233,6 +236,7 @@ ssh_issuer_encode(struct req *req, const struct ssh_issuer *issuer)
 		.retire_after_s = issuer->retire_after_s,
 		.deleted_s = issuer->deleted_s,
 		.announced = issuer->announced,
+		.limits = issuer->limits,
 	};
 
 	if (record.blob == NULL || record.sealed == NULL)
@@ -299,6 +303,7 @@ ssh_issuer_show(struct reply *reply, const struct ssh_issuer *issuer)
 	reply_str(reply, "issuer_id", issuer->id);
 	reply_str(reply, "issuer_name", issuer->name);
 	reply_str(reply, "public_key", issuer->public_key);
+	ssh_issuer_limits_show(reply, &issuer->limits);
 }
 
 bool

@@ -8,6 +8,7 @@
 
 #include "server/api/reply.h"
 #include "server/api/req.h"
+#include "server/engines/ssh/issuer_limits.h"
 
 #define SSH_ISSUER_DEFAULT "default" /* as a reference, in any case */
 #define SSH_ISSUER_KEPT_S (30 * INT64_C(86400)) /* deleted ones, at least */
@@ -17,7 +18,8 @@ struct ssh_issuer {
 	const char *name;       /* "" where it has none */
 	const char *public_key; /* as callers see it, with its newline */
 	struct span public_blob;
-	struct span sealed; /* for keeper_ca_sign */
+	struct span sealed;              /* for keeper_ca_sign */
+	struct ssh_issuer_limits limits; /* as they are sealed in it */
 	int64_t created_s;
 	/* No longer the default, and in public_key until then; 0: not there. */
 	int64_t retire_after_s;
@@ -65,7 +67,7 @@ struct value *ssh_issuer_encode(
 struct value *ssh_issuers_encode(
 	struct req *req, const struct ssh_issuers *issuers);
 
-/* What an answer says of it: id, name and public half. */
+/* What an answer says of it: id, name, public half and limits. */
 void ssh_issuer_show(struct reply *reply, const struct ssh_issuer *issuer);
 
 /* Whether it stands in public_key at now_s though it is not the default. */

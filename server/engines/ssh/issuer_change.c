@@ -434,27 +434,51 @@ ssh_issuer_add(struct store_tx *tx, void *ctx, struct err *err)
 
 /* ---- changing ---------------------------------------------------------- */
 
-int
-ssh_issuer_rename(struct store_tx *tx, void *ctx, struct err *err)
+static int
+rename(struct store_tx *tx, struct ssh_issuer_change *change, struct err *err)
 {
-	struct ssh_issuer_change *change = ctx;
 	struct req *req = change->req;
 	struct ssh_issuer *issuer = &change->issuer;
-	int rc = ssh_issuer_find_tx(tx, req, change->ref, issuer, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	change->previous_name = issuer->name;
-	if (strcmp(issuer->name, change->name) == 0)
+	if (change->name == NULL || strcmp(issuer->name, change->name) == 0)
 		return 0;
 	rc = check_name_free(tx, req, change->name, err);
 	if (rc == 0 && issuer->name[0] != '\0')
 		rc = drop(tx, req, ssh_issuer_name_record(req, issuer->name),
 			err);
 	issuer->name = change->name;
+	return rc != 0 ? rc : put_pointers(tx, req, issuer, err);
+}
+
+/* What was sealed meanwhile may have limits of its own. */
+static int
+reseal(struct ssh_issuer_change *change, struct err *err)
+{
+	if (change->to == NULL)
+		return 0;
+	if (!span_equal(change->issuer.sealed, change->from->sealed))
+		return err_set(err, ERR_BUSY, 503,
+			"the issuer was changed meanwhile, try again");
+	change->issuer.sealed = change->to->sealed;
+	change->issuer.limits = change->to->limits;
+	return 0;
+}
+
+int
+ssh_issuer_update(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct ssh_issuer_change *change = ctx;
+	int rc = ssh_issuer_find_tx(
+		tx, change->req, change->ref, &change->issuer, err);
+
+	if (rc != 0)
+		return rc;
+	change->previous_name = change->issuer.name;
+	rc = rename(tx, change, err);
 	if (rc == 0)
-		rc = put_pointers(tx, req, issuer, err);
-	return rc != 0 ? rc : put_issuer(tx, req, issuer, err);
+		rc = reseal(change, err);
+	return rc != 0 ? rc : put_issuer(tx, change->req, &change->issuer, err);
 }
 
 int
@@ -545,15 +569,23 @@ ssh_issuer_delete_all(struct store_tx *tx, void *ctx, struct err *err)
 	struct req *req = change->req;
 	struct expired all = { .req = req, .ids = value_list(req->arena) };
 	struct ssh_issuers none = { .default_id = "" };
-	struct ssh_issuer issuer;
+	struct ssh_issuer *issuer = NULL;
 	int rc = kv_scan(tx, &req->mount->kv, SSH_ISSUER_PREFIX, NULL, 0,
 		req->arena, note_id, &all, err);
 
+	if (rc != 0)
+		return rc;
+	change->n_deleted = 0;
+	change->deleted =
+		ARENA_ARRAY(req->arena, struct ssh_issuer, all.ids->n + 1);
+	if (change->deleted == NULL)
+		return err_set_memory(err);
 	VALUE_EACH (id, all.ids) {
+		issuer = &change->deleted[change->n_deleted++];
 		if (rc == 0)
-			rc = ssh_issuer_find_tx(tx, req, id->str, &issuer, err);
+			rc = ssh_issuer_find_tx(tx, req, id->str, issuer, err);
 		if (rc == 0)
-			rc = put_aside(tx, req, &issuer, err);
+			rc = put_aside(tx, req, issuer, err);
 	}
 	if (rc == 0)
 		rc = put_issuers(tx, req, &none, err);

@@ -56,17 +56,22 @@ int64_t ssh_issuer_retire_for_s(int64_t retire_after_s);
 struct ssh_issuer_change {
 	struct req *req;
 	const char *ref;
-	const char *name;     /* of a rename; "": none */
+	const char *name;     /* the new one; "": none; NULL: as it is */
 	int64_t retire_for_s; /* how long the former default is listed */
+	/* What is sealed now and what shall be, with its limits; or NULL. */
+	const struct ssh_issuer *from, *to;
 
 	/* Set by the functions. */
 	struct ssh_issuer
 		issuer; /* which it was, as it is now; id NULL: none */
 	const char *previous_id, *previous_name;
 	bool was_default;
+	struct ssh_issuer *deleted; /* by ssh_issuer_delete_all */
+	size_t n_deleted;
 };
 
-int ssh_issuer_rename(struct store_tx *tx, void *ctx, struct err *err);
+/* Name and sealed key. ERR_BUSY (503) where `from` is sealed no more. */
+int ssh_issuer_update(struct store_tx *tx, void *ctx, struct err *err);
 int ssh_issuer_set_default(struct store_tx *tx, void *ctx, struct err *err);
 
 /* Delete one (an unknown one is fine), or all of the mount's. */

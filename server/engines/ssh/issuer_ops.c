@@ -13,6 +13,7 @@ struct import_in {
 	const char *issuer_name;
 	bool set_default, announce;
 	int64_t retire_after;
+	struct ssh_issuer_limits limits;
 };
 
 #define IMPORT_FIELDS                                                              \
@@ -21,7 +22,8 @@ struct import_in {
 			.doc = "Make it the default issuer."),                     \
 		FIELD_BOOL(struct import_in, announce,                             \
 			.doc = "List it in public_key before it is the default."), \
-		SSH_ISSUER_RETIRE_FIELD(struct import_in, retire_after)
+		SSH_ISSUER_RETIRE_FIELD(struct import_in, retire_after),           \
+		SSH_ISSUER_LIMITS_FIELDS(struct import_in, limits)
 
 static const struct field import_fields[] = {
 	IMPORT_FIELDS,
@@ -49,7 +51,9 @@ static int
 import_issuer(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct import_in *in = req->in;
-	struct ssh_issuer issuer = { .name = in->issuer_name };
+	const struct ssh_issuer_limits none = { 0 };
+	struct ssh_issuer issuer = { .name = in->issuer_name,
+		.limits = in->limits };
 	struct ssh_issuer_add add = { .place = place_of(in),
 		.retire_for_s = ssh_issuer_retire_for_s(in->retire_after) };
 	bool generates = false;
@@ -57,6 +61,8 @@ import_issuer(struct req *req, struct reply *reply, struct err *err)
 
 	if (rc == 0 && issuer.name[0] != '\0')
 		rc = ssh_issuer_check_name(req, &issuer.name, err);
+	if (rc == 0)
+		rc = ssh_issuer_limits_settle(req, &none, &issuer.limits, err);
 	if (rc == 0 && generates)
 		rc = ssh_ca_key_generate(
 			req, in->key.key_type, in->key.key_bits, &issuer, err);
@@ -128,35 +134,62 @@ warn_of_roles(struct req *req, const char *ref)
 			ref);
 }
 
-struct rename_in {
+struct update_in {
 	const char *issuer_name;
+	struct ssh_issuer_limits limits;
 };
 
-static const struct field rename_fields[] = {
-	FIELD_STR(struct rename_in, issuer_name, .len_max = 255,
-		.doc = "The new name; left out: none."),
+static const struct field update_fields[] = {
+	FIELD_STR(struct update_in, issuer_name, .len_max = 255,
+		.doc = "The new name; left out: none, or as it is where a limit is given."),
+	SSH_ISSUER_LIMITS_FIELDS(struct update_in, limits),
 	FIELD_END,
 };
 
+/* The issuer as it is, and with the limits of the request. */
 static int
-rename_issuer(struct req *req, struct reply *reply, struct err *err)
+narrow(struct req *req, const char *ref, struct ssh_issuer *from,
+	struct ssh_issuer *to, struct err *err)
 {
-	const struct rename_in *in = req->in;
+	const struct update_in *in = req->in;
+	struct ssh_issuer_limits limits = in->limits;
+	int rc = ssh_issuer_find(req, ref, from, err);
+
+	if (rc == 0)
+		rc = ssh_issuer_limits_settle(req, &from->limits, &limits, err);
+	if (rc != 0)
+		return rc;
+	*to = *from;
+	return ssh_ca_key_narrow(req, to, &limits, err);
+}
+
+static int
+update_issuer(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct update_in *in = req->in;
 	const struct value *sent = value_find(req->data, "issuer_name");
+	const bool names = sent != NULL && sent->type != VALUE_NULL;
+	const bool limits = ssh_issuer_limits_are_given(req);
+	struct ssh_issuer from, to;
 	struct ssh_issuer_change change = { .req = req,
 		.ref = req_capture(req, "issuer_ref"),
-		.name = in->issuer_name };
+		.name = names || !limits ? in->issuer_name : NULL };
 	int rc = 0;
 
 	/* An empty name is more likely a mistake than the wish for none. */
-	if (sent != NULL && sent->type != VALUE_NULL)
+	if (names)
 		rc = ssh_issuer_check_name(req, &change.name, err);
+	if (rc == 0 && limits) {
+		change.from = &from;
+		change.to = &to;
+		rc = narrow(req, change.ref, &from, &to, err);
+	}
 	if (rc == 0)
-		rc = req_write(req, ssh_issuer_rename, &change, err);
+		rc = req_write(req, ssh_issuer_update, &change, err);
 	if (rc != 0)
 		return rc;
 	ssh_issuer_show(reply, &change.issuer);
-	if (strcmp(change.previous_name, change.name) != 0)
+	if (strcmp(change.previous_name, change.issuer.name) != 0)
 		warn_of_roles(req, change.previous_name);
 	return 0;
 }
@@ -172,6 +205,7 @@ delete_issuer(struct req *req, struct reply *reply, struct err *err)
 	(void)reply;
 	if (rc != 0 || issuer->id == NULL)
 		return rc;
+	ssh_ca_key_forget(req, issuer);
 	warn_of_roles(req, issuer->name);
 	warn_of_roles(req, issuer->id);
 	if (change.was_default)
@@ -319,7 +353,7 @@ const struct op ssh_issuer_ops[] = {
 		.path = "issuer/:issuer_ref",
 		.verb = OP_READ,
 		.handler = read_issuer,
-		.summary = "Read the public half of an issuer.",
+		.summary = "Read the public half of an issuer, and its limits.",
 		.text = "A reference is an id, a name, or default. retire_after is there while\n"
 			"public_key lists a former default.",
 		.errors = { { 400, "there is no such issuer" } },
@@ -327,13 +361,15 @@ const struct op ssh_issuer_ops[] = {
 	{
 		.path = "issuer/:issuer_ref",
 		.verb = OP_UPDATE,
-		.in_size = sizeof(struct rename_in),
-		.fields = rename_fields,
-		.handler = rename_issuer,
-		.summary = "Rename an issuer.",
-		.text = "Roles that name it by its old name are counted in a warning.",
+		.in_size = sizeof(struct update_in),
+		.fields = update_fields,
+		.handler = update_issuer,
+		.summary = "Rename an issuer, or tighten its limits.",
+		.text = "Roles that name it by its old name are counted in a warning. Limits\n"
+			"are sealed with the key: they can be made tighter, never wider; another\n"
+			"key (config/ca/rotate) may have others.",
 		.errors = { { 400,
-			"there is no such issuer, or the name is taken" } },
+			"there is no such issuer, the name is taken, or a limit would be wider" } },
 	},
 	{
 		.path = "issuer/:issuer_ref",

@@ -7,6 +7,7 @@
 #include "lib/codec.h"
 #include "lib/number.h"
 #include "lib/sha256.h"
+#include "server/engines/ssh/revoked_marks.h"
 #include "storage/pack.h"
 
 #define REVOKED_PATH LEASE_PRIVATE "cert-revoked"
@@ -196,6 +197,9 @@ ssh_revoke_record(struct store_tx *tx, struct req *req,
 		return err_set_memory(err);
 	rc = kv_put(tx, &req->mount->kv, name, value, err);
 	if (rc == 0)
+		rc = ssh_revoked_mark(
+			tx, req, name + strlen(REVOKED_PREFIX), err);
+	if (rc == 0)
 		rc = ssh_revocations_touch(tx, req, err);
 	if (rc == 0)
 		*ret_revoked_s = made.revoked_s;
@@ -308,19 +312,89 @@ ssh_revoke_cert(struct store_tx *tx, struct req *req,
 
 /* ---- asking ------------------------------------------------------------- */
 
+#define WAYS 3
+
+/* The records by which a certificate is revoked, whichever there is. */
+static void
+list_ways(const char *key_id, const char *issuer_id, const char *fingerprint,
+	struct ssh_revoked ways[WAYS])
+{
+	const struct ssh_revoked all[WAYS] = {
+		{ "key_id", key_id, "", "", "", 0 },
+		{ "key_id", key_id, issuer_id, "", "", 0 },
+		{ "public_key", "", "", "", fingerprint, 0 },
+	};
+
+	memcpy(ways, all, sizeof(all));
+}
+
+/* Outside transactions: ERR_INPUT (400) where there is this record. */
+static int
+refuse_if_there(struct req *req, const char *id,
+	const struct ssh_revoked *revoked, struct err *err)
+{
+	struct compiled *ref = NULL;
+	const void *record = NULL;
+	int rc = record_find(req->server->store, &req->mount->kv,
+		&ssh_revoked_record, id, &ref, &record, err);
+
+	compiled_unref(&ref);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	if (revoked->key_id[0] == '\0')
+		return err_set(err, ERR_INPUT, 400,
+			"public_key %s is revoked: delete revoked/%s to have it signed again",
+			revoked->fingerprint, id);
+	return err_set(err, ERR_INPUT, 400,
+		"key id \"%.64s\" is revoked: delete revoked/%s to have it used again",
+		revoked->key_id, id);
+}
+
+int
+ssh_revocation_check_new(struct req *req, const struct sshcert_parts *parts,
+	const char *issuer_id, struct err *err)
+{
+	char fingerprint[SSHKEY_FINGERPRINT_MAX];
+	struct ssh_revoked ways[WAYS];
+	struct compiled *ref = NULL;
+	const char *marks = NULL, *key_id = NULL;
+	int rc = ssh_revoked_marks_find(req, &ref, &marks, err);
+
+	if (rc != 0 || marks == NULL)
+		return rc;
+	sshkey_fingerprint(parts->key, fingerprint);
+	key_id = arena_strndup(
+		req->arena, parts->key_id.data, parts->key_id.len);
+	if (key_id == NULL)
+		rc = err_set_memory(err);
+	else
+		list_ways(key_id, issuer_id, fingerprint, ways);
+	for (size_t i = 0; rc == 0 && i < WAYS; i++) {
+		const char *id = ssh_revoked_id(req, &ways[i]);
+
+		if (id == NULL)
+			rc = err_set_memory(err);
+		else if (ssh_revoked_marks_have(marks, id))
+			rc = refuse_if_there(req, id, &ways[i], err);
+	}
+	compiled_unref(&ref);
+	return rc;
+}
+
 int
 ssh_cert_revoked_since(struct store_tx *tx, struct req *req,
 	const struct ssh_cert *cert, int64_t *ret_since_s, const char **ret_by,
 	struct err *err)
 {
-	const struct ssh_revoked ways[] = {
-		{ "key_id", cert->key_id, "", "", "", 0 },
-		{ "key_id", cert->key_id, cert->issuer_id, "", "", 0 },
-		{ "public_key", "", "", "", cert->fingerprint, 0 },
-	};
+	struct ssh_revoked ways[WAYS];
 	int64_t since_s = 0;
 	int rc;
 
+	list_ways(cert->key_id, cert->issuer_id, cert->fingerprint, ways);
 	*ret_since_s = cert->revoked_s;
 	*ret_by = cert->revoked_s != 0 ? "serial_number" : "";
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {

@@ -76,6 +76,13 @@ int ssh_cert_revoked_since(struct store_tx *tx, struct req *req,
 	const struct ssh_cert *cert, int64_t *ret_since_s, const char **ret_by,
 	struct err *err);
 
+/*
+ * Whether the key, or the key id, of a certificate that is to be signed is
+ * revoked. Outside transactions. ERR_INPUT (400) says which.
+ */
+int ssh_revocation_check_new(struct req *req, const struct sshcert_parts *parts,
+	const char *issuer_id, struct err *err);
+
 extern const struct record_type ssh_revoked_record;     /* ssh_revoked */
 extern const struct record_type ssh_revocations_record; /* the version */
 

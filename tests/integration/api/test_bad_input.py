@@ -473,7 +473,9 @@ ROWS = {
     'POST ssh/config/issuers': [({'default': one}, 'error resolving issuer reference: ') for one in (MARK, 'a/b', '..', 'a\nb')] + [
         ({'default': 'default'}, 'invalid issuer specification'), ({}, 'invalid issuer specification')],
     'POST ssh/issuers/import': [({'issuer_name': one}, 'issuer name ') for one in ('a/b', '..', '-', 'a\nb')] + [
-        ({'key_type': 'ed25519', 'issuer_name': 'default'}, 'reserved keyword')],
+        ({'key_type': 'ed25519', 'issuer_name': 'default'}, 'reserved keyword'),
+        ({'key_type': 'ed25519', 'forced_critical_options': {'source-address': MARK}}, 'source-address is no comma list'),
+        ({'key_type': 'ed25519', 'forced_critical_options': {f'{MARK} ': ''}}, '"')],
     'POST ssh/revoke': [({'serial_number': one}, 'not a serial number') for one in ('x', '0', '1' * 17, '-1', '1 2')] + [
         ({'serial_number': 'abc'}, 'certificate with serial abc not found'), ({}, 'give one of serial_number'),
         ({'serial_number': 'abc', 'key_id': 'a'}, 'give one of serial_number'), ({'public_key': MARK}, 'failed to parse public_key'),

@@ -36,7 +36,6 @@ setup(void **state)
 	f->parts = (struct sshcert_parts){
 		.nonce = span_str("thirty-two bytes that are chance"),
 		.key = sshkeypair_public(f->user),
-		.serial = 1,
 		.type = SSHCERT_USER,
 		.key_id = span_str("id"),
 		.principals = f->principals,
@@ -96,11 +95,13 @@ a_good_one_passes(void **state)
 }
 
 static void
-a_serial_is_needed(void **state)
+it_has_no_serial_yet(void **state)
 {
 	struct fixture *f = *state;
 
-	f->parts.serial = 0;
+	f->parts.serial = 1;
+	refuses(f, "serial");
+	f->parts.serial = UINT64_MAX;
 	refuses(f, "serial");
 }
 
@@ -176,8 +177,7 @@ principals_are_256_at_most_or_none(void **state)
 static int
 check_names(struct fixture *f, unsigned type, struct span names)
 {
-	struct sshcert cert = { .serial = 1,
-		.after_s = 1,
+	struct sshcert cert = { .after_s = 1,
 		.before_s = 2,
 		.principals = names,
 		.ca = sshkeypair_public(f->ca) };
@@ -263,6 +263,101 @@ principals_have_the_form_of_their_type(void **state)
 	}
 }
 
+/* What the CA forces, in force until the next call. */
+static void
+force(struct fixture *f, const struct sshcert_option *options, size_t n)
+{
+	static struct buf list;
+
+	buf_clear(&list);
+	buf_init(&list, KEEPER_FORCED_MAX);
+	assert_int_equal(sshcert_build_options(options, n, &list), 0);
+	f->limits.forced = buf_span(&list);
+}
+
+static struct sshcert_option
+option(const char *name, const char *value)
+{
+	return (struct sshcert_option){ span_str(name), span_str(value) };
+}
+
+static void
+forced_options_are_there(void **state)
+{
+	const struct sshcert_option forced[] = {
+		option("force-command", "date"), option("verify-required", "")
+	};
+	struct sshcert_option has[3];
+	struct fixture *f = *state;
+
+	force(f, forced, 2);
+	refuses(f, "critical option");
+	memcpy(has, forced, sizeof(forced));
+	f->parts.critical = has;
+	for (size_t left_out = 0; left_out < 2; left_out++) {
+		has[0] = forced[1 - left_out];
+		f->parts.n_critical = 1;
+		refuses(f, "critical option");
+	}
+	has[0] = forced[0];
+	has[1] = forced[1];
+	has[2] = option("other@x", "y");
+	f->parts.n_critical = 3;
+	assert_int_equal(check(f), 0);
+	has[0].value = span_str("id");
+	refuses(f, "critical option");
+	has[0].value = SPAN_NONE;
+	refuses(f, "critical option");
+	has[0] = forced[0];
+	has[1].value = span_str("x");
+	refuses(f, "critical option");
+	/* In a host's they would be an error. */
+	f->parts.n_critical = 0;
+	refuses(f, "critical option");
+	f->parts.type = SSHCERT_HOST;
+	assert_int_equal(check(f), 0);
+	force(f, forced, 0);
+}
+
+static void
+addresses_may_be_narrower(void **state)
+{
+	static const struct {
+		const char *value;
+		bool fits;
+	} values[] = {
+		{ "10.0.0.0/8,192.168.1.0/24", true },
+		{ "10.0.0.0/8", true },
+		{ "10.1.2.3", true },
+		{ "192.168.1.128/25,10.9.0.0/16", true },
+		{ "10.0.0.0/7", false },
+		{ "10.1.2.3,11.0.0.1", false },
+		{ "0.0.0.0/0", false },
+		{ "::/0", false },
+		{ "!10.1.2.3", false },
+		{ "10.1.2.3,*", false },
+		{ ",", false },
+		{ "x", false },
+	};
+	const struct sshcert_option forced =
+		option("source-address", "10.0.0.0/8,192.168.1.0/24");
+	struct sshcert_option has = forced;
+	struct fixture *f = *state;
+
+	force(f, &forced, 1);
+	f->parts.critical = &has;
+	f->parts.n_critical = 1;
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		has.value = span_str(values[i].value);
+		if ((check(f) == 0) != values[i].fits)
+			fail_msg("%s", values[i].value);
+	}
+	/* Of nothing else is less enough. */
+	has = option("force-command", "10.1.2.3");
+	refuses(f, "critical option");
+	force(f, &forced, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -270,7 +365,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_one_passes),
-		TEST(a_serial_is_needed),
+		TEST(it_has_no_serial_yet),
 		TEST(the_ca_is_this_one),
 		TEST(the_subject_is_not_the_ca),
 		TEST(validity_is_within_the_limit),
@@ -279,6 +374,8 @@ main(void)
 		TEST(more_principals_are_refused),
 		TEST(there_is_no_third_type),
 		TEST(principals_have_the_form_of_their_type),
+		TEST(forced_options_are_there),
+		TEST(addresses_may_be_narrower),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,10 @@
  * R36: somebody else's code in main. A stub speaks to a real keeper process
  * with messages of every kind, well-formed, mutated, out of order and made of
  * parts of earlier answers. Whatever it says, no answer holds R, U or the
- * private half of the CA's key, and each signature that comes out is over a
- * certificate within the CA's limits, as they are judged here.
+ * private half of the CA's key, and each certificate that comes out is within
+ * the CA's limits, as they are judged here: validity, forced options, a serial
+ * number that the stub did not choose, so many a second; and the keeper's tally
+ * has every one.
  */
 #include <ctype.h>
 #include <setjmp.h>
@@ -16,10 +18,12 @@
 
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "lib/codec.h"
 #include "lib/random.h"
 #include "lib/sshcert.h"
 #include "lib/sshkeypair.h"
+#include "server/keeper/ca_limits.h"
 #include "server/keeper/frame.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper.h"
@@ -32,6 +36,9 @@
 #define HOUR 3600
 #define N_BLOBS 24
 #define LOT 16 /* messages in flight */
+#define PER_S 10
+#define COMMAND "date"
+#define NET "10.0.0.0/8"
 
 /* What the stub knows and has got hold of. */
 struct evil {
@@ -43,13 +50,18 @@ struct evil {
 	/* Of the true key ring and CA. */
 	uint8_t u[KEY], r[KEY], seed[KEY];
 	struct buf root, keyring, sealed;
-	struct sshkeypair *ca, *user;
+	/* One more CA, of so many signatures a second and no other limit. */
+	struct buf slow_sealed;
+	int64_t began_ns; /* this keeper */
+	struct sshkeypair *ca, *slow, *user;
 	/* Fields of answers and others, to be used anywhere. */
 	struct buf blobs[N_BLOBS];
 	/* The certificates of the lot, by the number of their message. */
 	struct buf certs[LOT];
 	struct buf messages[LOT];
-	uint64_t n_signed, n_refused, n_bad;
+	uint64_t n_signed, n_refused, n_busy, n_bad;
+	uint64_t n_tally, n_slow; /* of them, by this keeper; of slow */
+	uint64_t last_serial;
 };
 
 /* ---- chance: xorshift, so that a run can be had again ------------------ */
@@ -93,25 +105,70 @@ names_are_good(const struct sshcert *cert)
 	return true;
 }
 
-/* Whether the CA may have signed these bytes so. */
+/* The CA forces a command, and addresses that may be narrower. */
 static bool
-may_be_signed(const struct evil *evil, struct span bytes, struct span signature)
+options_are_forced(const struct sshcert *cert)
 {
-	const struct span ca = sshkeypair_public(evil->ca);
-	struct sshcert cert;
-	struct buf whole;
-	bool may;
+	struct span rest = cert->critical, name, value;
+	bool command = false, address = false;
 
-	buf_init(&whole, 2 * (size_t)KEEPER_MESSAGE_MAX);
-	may = buf_add_span(&whole, bytes) == 0 &&
-		sshcert_add_signature(&whole, signature) == 0 &&
-		sshcert_parse(buf_span(&whole), &cert) == 0 &&
-		sshcert_verify(&cert) == 0 && cert.serial != 0 &&
-		(cert.type == SSHCERT_USER || cert.type == SSHCERT_HOST) &&
-		span_equal(cert.ca, ca) && cert.before_s > cert.after_s &&
-		cert.before_s - cert.after_s <= HOUR && names_are_good(&cert);
-	buf_clear(&whole);
-	return may;
+	if (cert->type == SSHCERT_HOST)
+		return true;
+	while (sshcert_next_option(&rest, &name, &value)) {
+		if (span_equal(name, span_str("force-command")))
+			command = span_equal(value, span_str(COMMAND));
+		if (span_equal(name, span_str("source-address")))
+			address = span_equal(value, span_str(NET)) ||
+				span_equal(value, span_str("10.1.2.3"));
+	}
+	return command && address;
+}
+
+/* It says what was asked, but for a serial number that was not chosen. */
+static bool
+is_numbered(struct evil *evil, struct span asked, const struct sshcert *cert)
+{
+	const struct span made = cert->signed_bytes;
+	const size_t at = cert->serial_at, rest = at + sizeof(cert->serial);
+	struct sshcert before;
+	const bool is_new =
+		cert->serial != 0 && cert->serial != evil->last_serial;
+
+	evil->last_serial = cert->serial;
+	return is_new && sshcert_parse_unsigned(asked, &before) == 0 &&
+		before.serial == 0 && made.len == asked.len &&
+		memcmp(made.data, asked.data, at) == 0 &&
+		memcmp(made.data + rest, asked.data + rest, made.len - rest) ==
+		0;
+}
+
+/* So many at once, and as many a second, by whatever blob of the key. */
+static bool
+are_too_many(const struct evil *evil)
+{
+	const int64_t took_ns = clock_boot_ns(clock_system()) - evil->began_ns;
+
+	return (double)evil->n_slow >
+		PER_S * (1 + (double)took_ns / (double)CLOCK_NS_PER_S);
+}
+
+/* Whether the CA may have made this of what was asked. */
+static bool
+may_be_signed(struct evil *evil, struct span asked, struct span whole)
+{
+	struct sshcert cert;
+
+	if (sshcert_parse(whole, &cert) != 0 || sshcert_verify(&cert) != 0 ||
+		!is_numbered(evil, asked, &cert) || !names_are_good(&cert) ||
+		cert.before_s <= cert.after_s)
+		return false;
+	if (span_equal(cert.ca, sshkeypair_public(evil->slow))) {
+		evil->n_slow++;
+		return cert.before_s != UINT64_MAX && !are_too_many(evil);
+	}
+	return span_equal(cert.ca, sshkeypair_public(evil->ca)) &&
+		cert.before_s - cert.after_s <= HOUR &&
+		options_are_forced(&cert);
 }
 
 static bool
@@ -208,6 +265,26 @@ spawn(struct evil *evil)
 
 	assert_int_equal(spawn_keeper(0, NULL, &evil->pid, &evil->fd, &err), 0);
 	inbox_init(&evil->inbox);
+	evil->n_tally = evil->n_slow = 0;
+	evil->began_ns = clock_boot_ns(clock_system());
+}
+
+/* It has counted what it signed. */
+static void
+check_tally(struct evil *evil)
+{
+	struct span fields[3];
+	struct sshwire number;
+	struct buf in;
+
+	buf_init(&in, KEEPER_MESSAGE_MAX);
+	begin(&in, KEEPER_TALLY);
+	call(evil, &in, fields);
+	number = sshwire_of(fields[0]);
+	if (sshwire_u64(&number) != evil->n_tally)
+		evil->n_bad++;
+	end_call(evil);
+	buf_clear(&in);
 }
 
 static void
@@ -271,28 +348,49 @@ find_seed(struct evil *evil, struct span text)
 }
 
 static void
-import_ca(struct evil *evil)
+import_pair(struct evil *evil, const struct sshkeypair *pair,
+	const struct keeper_ca_limits *limits, struct buf *sealed)
 {
 	struct span fields[3];
 	struct buf in, text;
 
 	buf_init(&in, KEEPER_MESSAGE_MAX);
 	buf_init(&text, SSHKEYPAIR_TEXT_MAX);
-	assert_int_equal(sshkeypair_generate("ed25519", 0, &evil->ca, NULL), 0);
 	assert_int_equal(
-		sshkeypair_generate("ed25519", 0, &evil->user, NULL), 0);
-	assert_int_equal(
-		sshkeypair_write(evil->ca, SSHKEYPAIR_OPENSSH, "", &text, NULL),
-		0);
-	find_seed(evil, buf_span(&text));
+		sshkeypair_write(pair, SSHKEYPAIR_OPENSSH, "", &text, NULL), 0);
+	if (pair == evil->ca)
+		find_seed(evil, buf_span(&text));
 	begin(&in, KEEPER_CA_IMPORT);
 	ipc_add_field(&in, buf_span(&text));
-	ipc_add_u64(&in, HOUR);
+	ca_limits_add(&in, limits);
 	call(evil, &in, fields);
-	buf_add_span(&evil->sealed, fields[0]);
+	buf_add_span(sealed, fields[0]);
 	end_call(evil);
 	buf_clear(&in);
 	buf_clear(&text);
+}
+
+static void
+import_cas(struct evil *evil)
+{
+	const struct sshcert_option options[] = { { span_str("force-command"),
+							  span_str(COMMAND) },
+		{ span_str("source-address"), span_str(NET) } };
+	const struct keeper_ca_limits slow = { .per_s = PER_S };
+	struct keeper_ca_limits limits = { .validity_s = HOUR };
+	struct buf forced;
+
+	buf_init(&forced, KEEPER_FORCED_MAX);
+	assert_int_equal(sshcert_build_options(options, 2, &forced), 0);
+	limits.forced = buf_span(&forced);
+	assert_int_equal(sshkeypair_generate("ed25519", 0, &evil->ca, NULL), 0);
+	assert_int_equal(
+		sshkeypair_generate("ed25519", 0, &evil->slow, NULL), 0);
+	assert_int_equal(
+		sshkeypair_generate("ed25519", 0, &evil->user, NULL), 0);
+	import_pair(evil, evil->ca, &limits, &evil->sealed);
+	import_pair(evil, evil->slow, &slow, &evil->slow_sealed);
+	buf_clear(&forced);
 }
 
 /* ---- messages ---------------------------------------------------------- */
@@ -319,7 +417,10 @@ any_blob(struct evil *evil)
 	case 2:
 		return buf_span(&evil->sealed);
 	case 3:
-		return sshkeypair_public(evil->ca);
+		return sshkeypair_public(
+			below(evil, 2) ? evil->ca : evil->slow);
+	case 4:
+		return buf_span(&evil->slow_sealed);
 	default:
 		return buf_span(&evil->blobs[below(evil, N_BLOBS)]);
 	}
@@ -327,21 +428,32 @@ any_blob(struct evil *evil)
 
 /* Some of a certificate is wrong, as a rule. */
 static void
-make_cert(struct evil *evil, struct buf *cert)
+make_cert(struct evil *evil, const struct sshkeypair *ca, struct buf *cert)
 {
 	static const char *const names[] = { "alice", "root", "*", "a,b",
 		"*.example.org", "host.example.org", "a b", "", "10.0.0.1",
 		"x\ny" };
 	static const uint64_t times[] = { 0, 1, HOUR - 1, HOUR, HOUR + 1,
 		UINT64_MAX - 1, UINT64_MAX };
+	static const char *const addresses[] = { NET, "10.1.2.3", "0.0.0.0/0",
+		"10.0.0.0/7", "10.1.2.3,::/0", "x", "" };
+	const struct sshcert_option options[] = {
+		{ span_str("force-command"),
+			span_str(below(evil, 8) ? COMMAND : "sh") },
+		{ span_str("source-address"),
+			span_str(addresses[below(evil, 4)
+					? below(evil, 2)
+					: below(evil, ARRAY_LEN(addresses))]) },
+	};
 	const struct span name = span_str(
 		names[below(evil, 2) ? below(evil, ARRAY_LEN(names)) : 0]);
 	const bool bold = below(evil, 2) == 0;
+	const size_t first_option = below(evil, 16) ? 0 : 1;
 	const struct sshcert_parts parts = {
 		.nonce = span_str("thirty-two bytes that are chance"),
 		.key = sshkeypair_public(
 			below(evil, 16) ? evil->user : evil->ca),
-		.serial = below(evil, 16) ? draw(evil) : 0,
+		.serial = below(evil, 16) ? 0 : draw(evil) | 1,
 		.type = below(evil, 4) ? SSHCERT_USER : SSHCERT_HOST,
 		.key_id = span_str("evil"),
 		.principals = &name,
@@ -349,8 +461,9 @@ make_cert(struct evil *evil, struct buf *cert)
 		.after_s = 1000000,
 		.before_s = bold ? times[below(evil, ARRAY_LEN(times))]
 				 : 1000000 + times[below(evil, 5)],
-		.ca = sshkeypair_public(
-			below(evil, 16) ? evil->ca : evil->user),
+		.critical = options + first_option,
+		.n_critical = below(evil, 16) ? 2 - first_option : 0,
+		.ca = sshkeypair_public(below(evil, 16) ? ca : evil->user),
 	};
 
 	buf_reset(cert);
@@ -387,13 +500,14 @@ make_sign(struct evil *evil, struct buf *in, struct buf *cert)
 {
 	static const char *const algorithms[] = { "", "ssh-ed25519",
 		"rsa-sha2-256", "ssh-rsa", "x" };
+	const bool slow = below(evil, 4) == 0;
+	const struct buf *sealed = slow ? &evil->slow_sealed : &evil->sealed;
 
-	make_cert(evil, cert);
+	make_cert(evil, slow ? evil->slow : evil->ca, cert);
 	if (below(evil, 4) == 0)
 		mutate(evil, cert);
 	begin(in, KEEPER_CA_SIGN);
-	ipc_add_field(
-		in, below(evil, 16) ? buf_span(&evil->sealed) : any_blob(evil));
+	ipc_add_field(in, below(evil, 16) ? buf_span(sealed) : any_blob(evil));
 	ipc_add_field(in,
 		span_str(algorithms[below(evil, 8) % ARRAY_LEN(algorithms)]));
 	ipc_add_u32(in, (uint32_t)below(evil, 2));
@@ -405,7 +519,8 @@ make_other(struct evil *evil, struct buf *in)
 {
 	static const enum keeper_op ops[] = { KEEPER_INIT, KEEPER_INIT_FILE,
 		KEEPER_UNSEAL, KEEPER_UNSEAL_FILE, KEEPER_RESET,
-		KEEPER_PROGRESS, KEEPER_WRAP, KEEPER_CA_IMPORT };
+		KEEPER_PROGRESS, KEEPER_WRAP, KEEPER_CA_IMPORT,
+		KEEPER_CA_NARROW, KEEPER_CA_FORGET, KEEPER_TALLY, KEEPER_PING };
 	const enum keeper_op op = ops[below(evil, ARRAY_LEN(ops))];
 
 	begin(in, op);
@@ -422,10 +537,13 @@ make_other(struct evil *evil, struct buf *in)
 				       : span_of(evil->user, KEY));
 	if (op == KEEPER_UNSEAL || op == KEEPER_UNSEAL_FILE)
 		ipc_add_field(in, any_blob(evil));
-	if (op != KEEPER_RESET && op != KEEPER_PROGRESS)
+	if (op != KEEPER_RESET && op != KEEPER_PROGRESS && op < KEEPER_TALLY)
 		ipc_add_field(in, any_blob(evil));
-	if (op == KEEPER_CA_IMPORT)
-		ipc_add_u64(in, draw(evil));
+	if (op == KEEPER_CA_IMPORT || op == KEEPER_CA_NARROW) {
+		ipc_add_u64(in, below(evil, 2) ? below(evil, 2 * HOUR) : 0);
+		ipc_add_u32(in, (uint32_t)below(evil, 2 * PER_S));
+		ipc_add_field(in, SPAN_NONE);
+	}
 }
 
 static void
@@ -441,7 +559,7 @@ make_message(struct evil *evil, size_t i)
 	if (below(evil, 8) == 0)
 		mutate(evil, in);
 	if (in->len > 1 && below(evil, 64) == 0)
-		in->data[0] = (uint8_t)below(evil, 16);
+		in->data[0] = (uint8_t)below(evil, 20);
 	/* Making keys is slow, and sealing ends the game: now and then. */
 	if (in->len > 0 && in->data[0] == KEEPER_CA_GENERATE)
 		in->data[0] = KEEPER_CA_SIGN;
@@ -475,6 +593,7 @@ judge(struct evil *evil, const struct frame *frame)
 
 	if (leaks(evil, frame->body))
 		evil->n_bad++;
+	evil->n_busy += code == (uint8_t)-ERR_BUSY;
 	if (code != 0) {
 		evil->n_refused++;
 		return;
@@ -482,6 +601,7 @@ judge(struct evil *evil, const struct frame *frame)
 	if (message->data[0] == KEEPER_CA_SIGN) {
 		field = ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
 		evil->n_signed++;
+		evil->n_tally++;
 		if (!may_be_signed(evil, cert_of(message), field))
 			evil->n_bad++;
 		return;
@@ -522,6 +642,7 @@ break_frames(struct evil *evil)
 {
 	struct frame frame;
 
+	check_tally(evil);
 	make_message(evil, 0);
 	(void)frame_add(&evil->out, 0, buf_span(&evil->messages[0]));
 	evil->out.data[below(evil, 4)] ^= (uint8_t)(1 << below(evil, 8));
@@ -540,6 +661,7 @@ init_bufs(struct evil *evil)
 	buf_init(&evil->root, KEEPER_MESSAGE_MAX);
 	buf_init(&evil->keyring, KEEPER_MESSAGE_MAX);
 	buf_init(&evil->sealed, KEEPER_MESSAGE_MAX);
+	buf_init(&evil->slow_sealed, KEEPER_MESSAGE_MAX);
 	for (size_t i = 0; i < N_BLOBS; i++)
 		buf_init(&evil->blobs[i], KEEPER_MESSAGE_MAX);
 	for (size_t i = 0; i < LOT; i++) {
@@ -555,6 +677,7 @@ clear_bufs(struct evil *evil)
 	buf_clear(&evil->root);
 	buf_clear(&evil->keyring);
 	buf_clear(&evil->sealed);
+	buf_clear(&evil->slow_sealed);
 	for (size_t i = 0; i < N_BLOBS; i++)
 		buf_clear(&evil->blobs[i]);
 	for (size_t i = 0; i < LOT; i++) {
@@ -579,7 +702,7 @@ no_message_gets_a_key_or_a_certificate_beyond_the_limits(void **state)
 	spawn(&evil);
 	init(&evil);
 	unseal(&evil);
-	import_ca(&evil);
+	import_cas(&evil);
 	while (tried < n) {
 		play_lot(&evil);
 		tried += LOT;
@@ -591,15 +714,20 @@ no_message_gets_a_key_or_a_certificate_beyond_the_limits(void **state)
 			tried++;
 		}
 	}
+	check_tally(&evil);
 	end(&evil);
-	print_message("# %llu messages: %llu signatures, %llu refusals\n",
+	print_message(
+		"# %llu messages: %llu signatures, %llu refusals, %llu of them for now\n",
 		(unsigned long long)tried, (unsigned long long)evil.n_signed,
-		(unsigned long long)evil.n_refused);
+		(unsigned long long)evil.n_refused,
+		(unsigned long long)evil.n_busy);
 	figures_report("R36", tried, evil.n_bad, "messages of an evil main");
 	assert_int_equal(evil.n_bad, 0);
 	/* It was not refused for another reason each time. */
 	assert_true(evil.n_signed > tried / 100);
+	assert_true(evil.n_busy > 0);
 	sshkeypair_free(&evil.ca);
+	sshkeypair_free(&evil.slow);
 	sshkeypair_free(&evil.user);
 	clear_bufs(&evil);
 }

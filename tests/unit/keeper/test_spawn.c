@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "server/keeper/ca_limits.h"
 #include "server/keeper/frame.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper_op.h"
@@ -249,13 +250,14 @@ empty_messages_are_answered(void **state)
 static void
 add_makings(struct buf *out, uint32_t n)
 {
+	const struct keeper_ca_limits none = { 0 };
 	struct buf message;
 
 	buf_init(&message, KEEPER_MESSAGE_MAX);
 	buf_add_char(&message, KEEPER_CA_GENERATE);
 	ipc_add_field(&message, span_str("rsa"));
 	ipc_add_u32(&message, 3072);
-	ipc_add_u64(&message, 0);
+	ca_limits_add(&message, &none);
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(frame_add(out, i, buf_span(&message)), 0);
 	buf_reset(&message);

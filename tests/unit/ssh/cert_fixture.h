@@ -84,4 +84,35 @@ caller_of(const struct identity *identity)
 	return caller;
 }
 
+static inline void
+add_options(struct buf *out, const char *what,
+	const struct sshcert_option *options, size_t n)
+{
+	(void)buf_addf(out, " %s=", what);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_addf(out, "%s%.*s:%.*s", i > 0 ? "|" : "",
+			(int)options[i].name.len, options[i].name.data,
+			(int)options[i].value.len, options[i].value.data);
+	(void)buf_add_char(out, ';');
+}
+
+/* "user id=x; p=a,b; v=-30+3600; c=name:value|…; e=…;" */
+static inline void
+show_answer(const struct cert_answer *answer, struct buf *out)
+{
+	const struct sshcert_parts *parts = &answer->parts;
+
+	(void)buf_addf(out,
+		"%s id=%.*s; p=", parts->type == SSHCERT_USER ? "user" : "host",
+		(int)parts->key_id.len, parts->key_id.data);
+	for (size_t i = 0; i < parts->n_principals; i++)
+		(void)buf_addf(out, "%s%.*s", i > 0 ? "," : "",
+			(int)parts->principals[i].len,
+			parts->principals[i].data);
+	(void)buf_addf(out, "; v=-%d+%d;", NOW_S - (int)parts->after_s,
+		(int)parts->before_s - NOW_S);
+	add_options(out, "c", parts->critical, parts->n_critical);
+	add_options(out, "e", parts->extensions, parts->n_extensions);
+}
+
 #endif

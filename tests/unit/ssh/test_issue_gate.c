@@ -62,7 +62,9 @@ struct made {
 	struct ssh_role *role;
 	struct cert_caller caller;
 	struct cert_gate gate;
-	size_t cut; /* bytes off its end */
+	struct ssh_issuer_limits limits;
+	const char *forced[2]; /* of the limits: a name and its value */
+	size_t cut;            /* bytes off its end */
 };
 
 static void
@@ -113,7 +115,17 @@ make(struct made *made, const char *role)
 		.key = made->parts.key,
 		.ca = made->parts.ca,
 		.serial = SERIAL,
+		.limits = &made->limits,
 		.arena = somebody.arena };
+}
+
+static void
+issuer_forces(struct made *made, const char *name, const char *value)
+{
+	made->forced[0] = name;
+	made->forced[1] = value;
+	made->limits.forced =
+		(struct str_map){ &made->forced[0], &made->forced[1], 1 };
 }
 
 static void
@@ -225,6 +237,11 @@ WRONG(longer_than_the_role)
 WRONG(longer_than_the_mount)
 {
 	made->caller.max_ttl_s = 599;
+}
+
+WRONG(longer_than_the_issuer)
+{
+	made->limits.max_validity_s = 629;
 }
 
 WRONG(for_ever)
@@ -359,6 +376,21 @@ WRONG(one_block_too_many)
 		&made->critical[1], "source-address", "10.1.0.0/16,11.0.0.0/8");
 }
 
+WRONG(no_option_of_the_issuer)
+{
+	issuer_forces(made, "theirs", "");
+}
+
+WRONG(another_value_than_the_issuers)
+{
+	issuer_forces(made, "force-command", "id");
+}
+
+WRONG(wider_addresses_than_the_issuers)
+{
+	issuer_forces(made, "source-address", "10.1.0.0/17");
+}
+
 WRONG(another_option)
 {
 	set_option(&made->critical[2], "yours", "");
@@ -420,6 +452,7 @@ static const struct {
 	{ role_of_another_type, "gate: type", false },
 	{ longer_than_the_role, "gate: validity", false },
 	{ longer_than_the_mount, "gate: validity", false },
+	{ longer_than_the_issuer, "gate: validity", false },
 	{ for_ever, "gate: validity", false },
 	{ over_already, "gate: validity", false },
 	{ from_later_on, "gate: validity", false },
@@ -444,6 +477,9 @@ static const struct {
 	{ no_forced_option, "gate: sticky options", false },
 	{ wider_addresses, "gate: sticky options", false },
 	{ one_block_too_many, "gate: sticky options", false },
+	{ no_option_of_the_issuer, "gate: issuer's options", false },
+	{ another_value_than_the_issuers, "gate: issuer's options", false },
+	{ wider_addresses_than_the_issuers, "gate: issuer's options", false },
 	{ another_option, "gate: critical options", false },
 	{ no_address, "gate: bound address", false },
 	{ more_than_the_address, "gate: bound address", false },
@@ -509,7 +545,19 @@ what_fits_passes(void **state)
 	made.role->allowed_users_template = true;
 	one_principal(&made, "Bob");
 	expect_pass(&made);
+	/* The issuer's word counts beside the role's. */
+	make(&made, ROLE);
+	another_option(&made);
+	issuer_forces(&made, "yours", "");
+	made.limits.max_validity_s = 630;
+	expect_pass(&made);
+	make(&made, ROLE);
+	issuer_forces(&made, "source-address", "10.0.0.0/9");
+	expect_pass(&made);
 	make_host(&made, HOSTS);
+	expect_pass(&made);
+	make_host(&made, HOSTS);
+	issuer_forces(&made, "force-command", "date");
 	expect_pass(&made);
 	make_host(&made, HOSTS);
 	made.role->allowed_domains = "*";

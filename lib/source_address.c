@@ -1,5 +1,5 @@
 /* Blocks in blocks. */
-#include "server/engines/ssh/source_address.h"
+#include "lib/source_address.h"
 
 #include "lib/buf.h"
 

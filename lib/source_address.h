@@ -1,9 +1,9 @@
 /*
  * The value of the critical option source-address: a comma list of addresses
- * and CIDR blocks. Narrowing is all that a caller may do to a role's.
+ * and CIDR blocks. Narrowing is all that a caller may do to one that is fixed.
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_SOURCE_ADDRESS_H
-#define SALLYPORT_SERVER_ENGINES_SSH_SOURCE_ADDRESS_H
+#ifndef SALLYPORT_LIB_SOURCE_ADDRESS_H
+#define SALLYPORT_LIB_SOURCE_ADDRESS_H
 
 #include "lib/arena.h"
 #include "lib/netaddr.h"
