@@ -3,6 +3,7 @@
  * store, unseal where that needs nobody, listen, wait for signals, close in the
  * reverse order.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include <sodium.h>
 
+#include "lib/codec.h"
 #include "lib/fsutil.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -24,6 +26,7 @@
 #include "server/http/listener.h"
 #include "server/keeper/keeper.h"
 #include "server/main/dev.h"
+#include "server/main/heartbeat.h"
 #include "server/main/notify.h"
 #include "server/main/options.h"
 #include "server/main/privdrop.h"
@@ -37,6 +40,7 @@
 #define EXIT_KEEPER 71
 #define STOP_GRACE_MS 20000
 #define WATCHDOG_S 5
+#define BEATS_MISSED_MAX 3
 #define SETTINGS_ARENA (4 * 1024 * 1024)
 
 static const struct mount_type *const mount_types[] = { &sys_mount_type,
@@ -53,6 +57,7 @@ struct run {
 	struct dev dev;
 	struct keeper *keeper; /* until the server has it */
 	struct server *server;
+	struct heartbeat *heartbeat;
 	struct listener *listener;
 	sigset_t signals;
 };
@@ -249,6 +254,8 @@ start(struct run *run, struct err *err)
 		!run->settings->disable_mlock && !run->options.dev);
 	rc = open_server(run, err);
 	if (rc == 0)
+		rc = heartbeat_start(run->server->keeper, &run->heartbeat, err);
+	if (rc == 0)
 		rc = unseal_at_start(run, err);
 	if (rc == 0)
 		rc = listener_start(run->server, &run->listener, err);
@@ -275,6 +282,19 @@ lost_keeper(struct run *run)
 	return true;
 }
 
+/* Nor is it of any use with one that is stopped or hangs. */
+static bool
+has_mute_keeper(struct run *run)
+{
+	if (heartbeat_beat(run->heartbeat) < BEATS_MISSED_MAX)
+		return false;
+	log_error("the keeper does not answer, so the server ends",
+		LOG_INT("seconds", BEATS_MISSED_MAX * WATCHDOG_S));
+	keeper_kill(run->server->keeper);
+	exit_status = EXIT_KEEPER;
+	return true;
+}
+
 static void
 wait_for_stop(struct run *run)
 {
@@ -283,6 +303,7 @@ wait_for_stop(struct run *run)
 	for (;;) {
 		const int signal_no =
 			sigtimedwait(&run->signals, NULL, &watchdog);
+		const bool is_beat = signal_no < 0 && errno == EAGAIN;
 
 		if (signal_no == SIGTERM || signal_no == SIGINT)
 			return;
@@ -291,10 +312,26 @@ wait_for_stop(struct run *run)
 			(void)fflush(stdout);
 			reload_all(run->server, run->listener, &run->options);
 		}
-		if (lost_keeper(run))
+		if (lost_keeper(run) || (is_beat && has_mute_keeper(run)))
 			return;
 		notify_send("WATCHDOG=1");
 	}
+}
+
+/* For whoever holds it against the register (server/keeper/tally.h). */
+static void
+log_tally(const struct run *run)
+{
+	char sum[2 * KEEPER_SUM + 1];
+	struct keeper_tally tally;
+
+	if (run->server == NULL ||
+		keeper_get_tally(run->server->keeper, &tally, NULL) != 0 ||
+		tally.n == 0)
+		return;
+	hex_encode(tally.sum, sizeof(tally.sum), sum);
+	log_info("the keeper signed", LOG_INT("certificates", (int64_t)tally.n),
+		LOG_STR("sum", sum));
 }
 
 static void
@@ -306,6 +343,8 @@ stop(struct run *run)
 	if (run->settings != NULL && run->settings->pid_file != NULL &&
 		run->settings->pid_file[0] != '\0')
 		(void)unlink(run->settings->pid_file);
+	heartbeat_stop(&run->heartbeat);
+	log_tally(run);
 	server_free(&run->server);
 	keeper_free(&run->keeper);
 	dev_remove(&run->dev);
