@@ -167,7 +167,8 @@ serve(struct agent_run *run, char **words)
 	child_hold_signals(&child.old_mask);
 	if (child_run(&child, &status))
 		return status;
-	(void)cli_usage("failed to run %s: %s", words[0], strerror(status));
+	(void)cli_usage("failed to run %s: %s",
+		words == NULL ? "an agent" : words[0], strerror(status));
 	return EXIT_SERVER;
 }
 

@@ -478,12 +478,13 @@ int
 sshkeypair_sign(const struct sshkeypair *pair, const char *algorithm,
 	bool allow_sha1, struct span data, struct buf *out, struct err *err)
 {
+	const char *format = pair->public.kind->name;
 	const struct sshkeypair_scheme *scheme = find_scheme(pair, algorithm);
 
 	if (scheme == NULL)
 		return err_set(err, ERR_INPUT, 400,
 			"ssh: unsupported signature algorithm \"%s\" for key format \"%s\"",
-			algorithm, pair->public.kind->name);
+			algorithm, format);
 	if (strcmp(scheme->algorithm, "ssh-rsa") == 0 && !allow_sha1)
 		return err_set(err, ERR_INPUT, 400,
 			"signature algorithm \"ssh-rsa\" uses SHA-1, which allow_sha1_signatures does not permit");

@@ -83,7 +83,7 @@ static int
 store_start(struct store *store, const struct store_settings *settings,
 	struct err *err)
 {
-	uint64_t state[STATE_NUMBERS];
+	uint64_t state[STATE_NUMBERS] = { 0 };
 	int rc = read_state(store->backend, state, err);
 
 	if (rc != 0)
