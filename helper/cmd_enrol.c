@@ -86,9 +86,7 @@ remember_failure(struct host *host, const struct err *why)
 {
 	struct err err = { 0 };
 
-	host->record.last_run_s = host->now_s;
-	host->record.retry_count++;
-	host->record.last_error = why->message;
+	host_record_result(host, why);
 	if (host_save(host, &err) != 0)
 		log_error("the record cannot be written", LOG_ERR(&err));
 	else
@@ -100,19 +98,16 @@ static int
 install(struct host *host, const struct host_issue *issue, struct span krl,
 	const char *krl_etag, struct err *err)
 {
-	struct host_update update = { .issue = issue,
-		.user_ca = issue->user_ca,
-		.krl = krl,
-		.record = host->record };
+	struct host_update update = {
+		.issue = issue, .user_ca = issue->user_ca, .krl = krl
+	};
+	const struct err none = { .code = 0 };
 	int rc;
 
+	host_record_result(host, &none);
+	update.record = host->record;
 	update.record.renew_at_s = issue->renew_at_s;
 	update.record.krl_etag = krl_etag;
-	update.record.user_ca_etag = "";
-	update.record.last_run_s = host->now_s;
-	update.record.last_success_s = host->now_s;
-	update.record.last_error = "";
-	update.record.retry_count = 0;
 	rc = host_update_install(host, &update, err);
 	if (rc != 0)
 		remember_failure(host, err);
@@ -178,6 +173,7 @@ run_enrol(struct host *host, const void *ctx, struct err *err)
 		return rc;
 	host->record = (struct host_record){ .host = "",
 		.key = host_key_path(host, options->key),
+		.next_key = "",
 		.principals = options->principals,
 		.krl_etag = "",
 		.user_ca_etag = "",

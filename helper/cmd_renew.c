@@ -112,8 +112,8 @@ is_due(const struct run *run)
 	if (now_s < record->retry_at_s &&
 		record->retry_at_s - now_s <= RETRY_MOST_S)
 		return false;
-	return now_s >= record->renew_at_s || cert == NULL ||
-		access(cert, R_OK) != 0 ||
+	return now_s >= record->renew_at_s || record->next_key[0] != '\0' ||
+		cert == NULL || access(cert, R_OK) != 0 ||
 		access(run->host->paths.secret, R_OK) != 0;
 }
 
@@ -158,24 +158,49 @@ put_off(struct host_record *record, int64_t now_s)
 		now_s + (wait_s < RETRY_MOST_S ? wait_s : RETRY_MOST_S);
 }
 
+/*
+ * The key to certify. Another one than the present is noted before the server
+ * hears of it: where its answer is lost, it may know that one alone.
+ */
+static int
+choose_key(struct run *run, const char **ret_path, struct err *err)
+{
+	struct host_record *record = &run->host->record;
+	const char *path =
+		record->next_key[0] != '\0' ? record->next_key : record->key;
+
+	if (run->options->key != NULL)
+		path = host_key_path(run->host, run->options->key);
+	if (path == NULL)
+		return err_set_memory(err);
+	*ret_path = path;
+	if (strcmp(path, record->key) == 0)
+		return 0;
+	record->next_key = path;
+	return host_save(run->host, err);
+}
+
 static int
 renew_cert(struct run *run, struct err *err)
 {
 	struct host *host = run->host;
 	struct host_issue issue;
-	struct host_update update = { .issue = &issue, .record = host->record };
+	struct host_update update = { .issue = &issue };
+	const char *path = NULL;
 	int rc;
 
-	update.record.key = host_key_path(host, run->options->key);
-	if (update.record.key == NULL)
-		return err_set_memory(err);
 	if (!is_due(run))
 		return 0;
-	rc = ask_for_cert(run, update.record.key, &issue, err);
+	rc = choose_key(run, &path, err);
+	if (rc == 0)
+		rc = ask_for_cert(run, path, &issue, err);
 	if (rc != 0)
 		return rc;
 	if (issue.user_ca.len > 0)
 		update.user_ca = issue.user_ca;
+	update.record = host->record;
+	update.record.key = path;
+	update.record.next_key = "";
 	update.record.renew_at_s = issue.renew_at_s;
 	update.record.retry_at_s = 0;
 	rc = host_update_install(host, &update, err);
@@ -215,24 +240,6 @@ static const struct step {
 	{ "certificate", renew_cert },
 };
 
-static void
-keep_result(struct host *host, const struct err *first)
-{
-	struct host_record *record = &host->record;
-
-	record->last_run_s = host->now_s;
-	if (first->code == 0) {
-		record->last_success_s = host->now_s;
-		record->last_error = "";
-		record->retry_count = 0;
-		return;
-	}
-	record->last_error = arena_strdup(host->arena, first->message);
-	if (record->last_error == NULL)
-		record->last_error = "out of memory";
-	record->retry_count++;
-}
-
 /* The first failure is what is told; the others are in the log. */
 static void
 take(struct err *first, const struct err *err, const char *what)
@@ -259,13 +266,13 @@ run_steps(struct run *run, struct err *err)
 		(void)steps[i].run(run, &one);
 		take(err, &one, steps[i].what);
 	}
-	keep_result(host, err);
+	host_record_result(host, err);
 	err_clear(&one);
 	if (report(run, &one) != 0) {
 		take(err, &one, "report");
 		host->record.retry_count = before.retry_count;
 		host->record.last_success_s = before.last_success_s;
-		keep_result(host, err);
+		host_record_result(host, err);
 	}
 	(void)host_save(host, err);
 	return err->code;

@@ -25,6 +25,7 @@
 static const struct setting record_rows[] = {
 	RECORD_ROW(STR, host),
 	RECORD_ROW(STR, key),
+	RECORD_ROW(STR, next_key),
 	RECORD_ROW(BOOL, principals),
 	RECORD_ROW(INT, renew_at_s),
 	RECORD_ROW(INT, retry_at_s),
@@ -106,6 +107,35 @@ host_record_read(struct span text, struct arena *arena,
 	if (rc == 0)
 		*ret_record = record;
 	return rc;
+}
+
+/* The server's words are among it: nothing that a terminal would obey. */
+static const char *
+plain_text(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text);
+
+	for (char *at = copy; at != NULL && *at != '\0'; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+	return copy != NULL ? copy : "out of memory";
+}
+
+void
+host_record_result(struct host *host, const struct err *err)
+{
+	struct host_record *record = &host->record;
+
+	record->last_run_s = host->now_s;
+	if (err->code == 0) {
+		record->last_success_s = host->now_s;
+		record->last_error = "";
+		record->retry_count = 0;
+		return;
+	}
+	record->last_error = plain_text(host->arena, err->message);
+	record->retry_count++;
 }
 
 int

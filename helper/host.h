@@ -29,8 +29,10 @@ struct host_paths {
 
 /* Times are seconds since 1970; 0: never. */
 struct host_record {
-	const char *host;   /* as the server calls it; "": none */
-	const char *key;    /* path of the private host key */
+	const char *host; /* as the server calls it; "": none */
+	const char *key;  /* path of the private host key */
+	/* Of one that the server may have certified in its place; or "". */
+	const char *next_key;
 	bool principals;    /* sshd asks us at each login */
 	int64_t renew_at_s; /* when the certificate is due */
 	int64_t retry_at_s; /* not before, after a failure */
@@ -63,6 +65,9 @@ int host_record_read(struct span text, struct arena *arena,
 
 /* Read the record again; where there is none, all of it is 0, "" or false. */
 int host_load(struct host *host, struct err *err);
+
+/* Into the record: how a run went that ended with err (code 0: well). */
+void host_record_result(struct host *host, const struct err *err);
 
 /* Put the record in its place. */
 int host_save(const struct host *host, struct err *err);

@@ -60,6 +60,9 @@ def test_a_list_that_revokes_is_loaded(target, authority, public_path):
     code, said = target.status()
     assert (code, said['state'], said['retry_count'], said['krl_version']) == (1, 'the last run failed', 5, 7)
     assert said['last_error'].startswith('revocation list: ')
+    authority.said = {'krl': (400, {'errors': ['\x1b[31mred\n\x07']})}
+    assert target.renew().returncode == 1
+    assert target.status()[1]['last_error'].endswith('answered 400: ?[31mred??')
 
 
 def test_a_certificate_is_renewed_when_due_and_not_before(target, authority):
@@ -96,6 +99,27 @@ def test_a_new_key(target, authority, public_path):
     assert target.lets_in(*user, trusted=authority.ca.public)
     assert target.record()['key'] == str(new.path)
     assert f'HostCertificate {new.path}-cert.pub\n' in target.conf.read_text()
+
+
+def test_a_new_key_whose_answer_was_lost(target, authority):
+    """The server may know that key alone: it is tried where the old one is refused."""
+    new, asked = SshKey(target.dir, 'host_key2'), []
+    config = target.settings['sshd_config']
+    config.write_text(config.read_text().replace(f'HostKey {target.key}\n', f'HostKey {new.path}\n'))
+
+    def by_new_key_alone(body):
+        asked.append(body)
+        return authority.issue(body['public_key']) if len(asked) == 2 else (400, {'errors': ['invalid host, nonce or signature']})
+    authority.said = {'enrol/renew': (500, b'')}
+    assert target.renew(f'-key={new.pub}').returncode == 1
+    authority.said = {}
+    authority.say_enrol_renew = by_new_key_alone
+    try:
+        assert target.renew().returncode == 0 and len(asked) == 2
+    finally:
+        del authority.say_enrol_renew
+    assert asked[0]['signature'] != asked[1]['signature'] and len({body['public_key'] for body in asked}) == 1
+    assert target.record()['key'] == str(new.path) and target.record()['next_key'] == ''
 
 
 def test_a_certificate_that_sshd_does_not_show_goes_back(target, authority, public_path):
