@@ -4,7 +4,7 @@ import pytest
 from support.figures import figure
 from support.good import ISSUER, JWT_ROLE
 from support.keys import SshKey
-from support.routes import all_routes
+from support.routes import all_routes, enable_methods
 from support.tokens import claims
 
 # Fields whose values become policies of a token.
@@ -17,12 +17,19 @@ ODD = ['r\u014d\u014dt', 'ro\u200bot', '\u00a0root', 'root\u00a0', 'root\x00', '
 
 
 SSH_KEY = None
+WALKER = {'role_id': 'walker'}  # a login that no policy hangs on, but the entity's and its groups'
 
 
 @pytest.fixture(scope='module', autouse=True)
-def ssh_key(tmp_path_factory):
+def logins(shared, tmp_path_factory):
+    """What the ways below log in with; a password is hashed once, which takes its time."""
     global SSH_KEY
     SSH_KEY = SshKey(tmp_path_factory.mktemp('keys'), 'key')
+    enable_methods(shared)
+    api = shared.api()
+    assert api.post('auth/userpass/users/route-walk', {'password': 'right'}).status == 204
+    assert api.post('auth/approle/role/walker', WALKER).status == 204
+    WALKER['secret_id'] = api.post('auth/approle/role/walker/secret-id').data['secret_id']
 
 
 @pytest.fixture(scope='module')
@@ -47,7 +54,6 @@ def by_token_role(api, path, fields):
 
 def by_userpass(api, path, fields):
     """A token of the user who was given these policies."""
-    assert api.post('auth/userpass/users/route-walk', {'password': 'right'}).status == 204
     written = api.post(path, {**fields, 'token_ttl': '1h'})
     return written if written.status >= 400 else api.post('auth/userpass/login/route-walk', {'password': 'right'})
 
@@ -84,8 +90,7 @@ def by_ssh(api, path, fields):
 
 def by_identity(api, path, fields):
     """A token of the entity, or of a member of the group, that was given these policies."""
-    assert api.post('auth/userpass/users/route-walk', {'password': 'right', 'token_policies': []}).status == 204
-    log_in = lambda: api.post('auth/userpass/login/route-walk', {'password': 'right'})
+    log_in = lambda: api.post('auth/approle/login', WALKER)
     entity = log_in().json['auth']['entity_id']
     if '/group' in path:
         group = api.post('identity/group/name/route-walk', {'member_entity_ids': [entity]}).data['id']
@@ -122,6 +127,9 @@ def test_no_spelling_makes_a_root_token(shared, sudo):
     assert len(SPELLINGS + ODD) >= 40
     for path, field in fields:
         make, n_forms = next(way for start, way in WAYS.items() if path.startswith(start))
+        usual = make(shared.api(sudo), path, {field: ['web']})
+        # A role that allows root allows nothing else.
+        assert make is by_role_of_tokens or 'web' in usual.json['auth']['policies'], (path, field, usual)
         for name in SPELLINGS + ODD:
             for value in ([name], name, ['default', name], [name, name])[:n_forms]:
                 got = make(shared.api(sudo), path, {field: value})

@@ -48,9 +48,13 @@ def string(data):
 
 
 def strings(data):
-    reader, out = Reader(data), []
-    while reader.rest():
-        out.append(reader.string())
+    """Strings, one behind the other."""
+    at, out = 0, []
+    while at < len(data):
+        start = at + 4
+        at = start + int.from_bytes(data[at:start], 'big')
+        assert start <= at <= len(data)
+        out.append(data[start:at])
     return out
 
 
@@ -113,13 +117,14 @@ def verify(ca, signature, signed):
         ec.EllipticCurvePublicKey.from_encoded_point(curve, parts[1]).verify(encode_dss_signature(r, s), signed, ec.ECDSA(digest))
 
 
-def fault_of(meant):
+def fault_of(meant, is_verified):
     """What differs from what was meant; empty: nothing."""
     got, signed, signature = decode(bytes.fromhex(meant['cert']))
     meant = {**meant, 'critical': by_name(meant['critical']), 'extensions': by_name(meant['extensions'])}
     wrong = [name for name in got if got[name] != meant[name]]
     try:
-        verify(bytes.fromhex(got['ca']), signature, signed)
+        if is_verified:
+            verify(bytes.fromhex(got['ca']), signature, signed)
     except Exception as fault:  # whatever it is, it is not good
         wrong.append(f'signature: {fault!r}')
     return wrong
@@ -138,8 +143,9 @@ def made():
 
 
 def test_every_field_comes_back(made):
-    faults = {meant['cert'][:64]: wrong for meant in made if (wrong := fault_of(meant))}
-    figure('CERT', len(made), len(faults), 'certificates read by another parser')
+    verified = count('CERTIFICATE_SIGNATURES', 2000, 10_000)
+    faults = {meant['cert'][:64]: wrong for i, meant in enumerate(made) if (wrong := fault_of(meant, i < verified))}
+    figure('CERT', len(made), len(faults), f'certificates read by another parser, of {min(verified, len(made))} the signature too')
     assert not faults
 
 
