@@ -119,8 +119,10 @@ run_delete(struct cli *cli, void *options, int argc, char **argv)
 const struct command cmd_delete = {
 	.name = "delete",
 	.summary = "Delete what stands at a path.",
-	.usage = "[options] PATH",
-	.text = "    $ sallyport delete ssh/roles/otp-web",
+	.usage = "[options] PATH [K=V ...]",
+	.text = "  K=V words are sent as the query.\n\n"
+		"    $ sallyport delete ssh/roles/otp-web\n"
+		"    $ sallyport delete ssh/tidy/certs safety_buffer=24h",
 	.flags = COMMAND_AT_LEAST,
 	.args_min = 1,
 	.args_max = -1,
@@ -138,16 +140,41 @@ report_no_list(const struct cli *cli, const char *what, const char *path)
 	return EXIT_SERVER;
 }
 
+/* Where the server stopped before the end, whatever it found until there. */
+static void
+report_more(const struct value *data)
+{
+	const char *after = value_find_str(data, "next_after", "");
+
+	if (after[0] != '\0')
+		say_warning("There is more: go on with after=%s", after);
+}
+
+/* The peer takes one word here. */
+static int
+read_filters(struct cli *cli, int argc, char **argv, struct value **ret_query)
+{
+	struct err err = { 0 };
+
+	if (argc > 1 && strchr(argv[1], '=') == NULL)
+		return cli_usage(
+			"Too many arguments (expected 1, got %d)", argc);
+	if (kv_args_parse(cli, argc - 1, argv + 1, ret_query, &err) != 0)
+		return cli_usage("%s", err.message);
+	return EXIT_DONE;
+}
+
 static int
 run_list(struct cli *cli, void *options, int argc, char **argv)
 {
 	const char *path = cli_clean_path(cli, argv[0]);
-	struct value *query = value_object(cli->arena);
-	const struct value *keys;
+	const struct value *data, *keys;
+	struct value *query = NULL;
 	struct err err = { 0 };
 
 	(void)options;
-	(void)argc;
+	if (read_filters(cli, argc, argv, &query) != EXIT_DONE)
+		return EXIT_USAGE;
 	(void)value_set_str(cli->arena, query, "list", "true");
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
 		if (err.status != 404)
@@ -156,7 +183,9 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 	}
 	if (output_is_wrapped(cli->answer.json))
 		return output_secret(cli, cli->answer.json);
-	keys = value_find(value_find(cli->answer.json, "data"), "keys");
+	data = value_find(cli->answer.json, "data");
+	report_more(data);
+	keys = value_find(data, "keys");
 	if (keys == NULL || keys->type != VALUE_LIST)
 		return report_no_list(cli, "No entries found at", path);
 	return output_keys(cli, keys);
@@ -165,11 +194,13 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 const struct command cmd_list = {
 	.name = "list",
 	.summary = "List the names below a path.",
-	.usage = "[options] PATH",
-	.text = "    $ sallyport list ssh/roles",
+	.usage = "[options] PATH [K=V ...]",
+	.text = "  K=V words are sent as the query: what a list is filtered by.\n\n"
+		"    $ sallyport list ssh/roles\n"
+		"    $ sallyport list ssh/certs principal=alice live=true limit=20",
 	.flags = COMMAND_FORMAT,
 	.args_min = 1,
-	.args_max = 1,
+	.args_max = -1,
 	.run = run_list,
 };
 
