@@ -20,6 +20,8 @@ static const struct flag ssh_flags[] = {
 		.help = "Role to ask; looked up by the host's address if left out."),
 	BOOL_FLAG(struct ssh_options, no_exec, "no-exec",
 		.help = "Print the credential and leave it to you."),
+	BOOL_FLAG(struct ssh_options, explain, "explain",
+		.help = "Say which rules hold and which is the first that does not; log in nowhere."),
 	TEXT_FLAG(struct ssh_options, mount_point, "mount-point",
 		.initial = "ssh/", .help = "Where the engine is mounted."),
 	TEXT_FLAG(struct ssh_options, strict, "strict-host-key-checking",
@@ -86,30 +88,46 @@ ssh_call_sshrun(const struct ssh_call *call)
 	"WARNING: No -mode specified. Use -mode to tell Vault which ssh "      \
 	"authentication mode to use. The role says it this time."
 
-static int
-report_many(const struct value *roles)
+const char *
+ssh_role_names(struct ssh_call *call, const struct value *roles)
 {
-	struct buf names;
+	const char *names = "";
 
-	buf_init(&names, CLI_BODY_MAX);
-	VALUE_EACH (role, roles)
-		(void)buf_addf(&names, "%s%.*s",
-			role != roles->first ? ", " : "", (int)role->len,
-			role->str);
-	say_error(
-		"Error choosing role: Roles: \"%s\". Several roles match this address.\n"
-		"Select one of them with -role.",
-		buf_str(&names));
-	buf_clear(&names);
-	return EXIT_USAGE;
+	VALUE_EACH (role, roles) {
+		const struct span name = value_text(role);
+
+		if (names != NULL)
+			names = arena_printf(call->cli->arena, "%s%s%.*s",
+				names, role != roles->first ? ", " : "",
+				(int)name.len, (const char *)name.data);
+	}
+	return names != NULL ? names : "";
+}
+
+bool
+ssh_lookup(
+	struct ssh_call *call, const struct value **ret_roles, struct err *err)
+{
+	struct cli *cli = call->cli;
+	struct value *body = value_object(cli->arena);
+	const struct value *roles;
+
+	(void)value_set_str(cli->arena, body, "ip", call->ip);
+	if (!cli_call(cli, "PUT",
+		    arena_printf(cli->arena, "%s/lookup", call->mount), body,
+		    err))
+		return false;
+	roles = value_find(value_find(cli->answer.json, "data"), "roles");
+	*ret_roles = roles != NULL && roles->type == VALUE_LIST && roles->n > 0
+		? roles
+		: NULL;
+	return true;
 }
 
 static int
 choose_role(struct ssh_call *call)
 {
-	struct cli *cli = call->cli;
-	struct value *body = value_object(cli->arena);
-	const struct value *roles;
+	const struct value *roles = NULL;
 	struct err err = { 0 };
 
 	if (call->options->role[0] != '\0') {
@@ -117,20 +135,19 @@ choose_role(struct ssh_call *call)
 		return EXIT_DONE;
 	}
 	say_warning(NO_ROLE_WARNING);
-	(void)value_set_str(cli->arena, body, "ip", call->ip);
-	if (!cli_call(cli, "PUT",
-		    arena_printf(cli->arena, "%s/lookup", call->mount), body,
-		    &err)) {
+	if (!ssh_lookup(call, &roles, &err)) {
 		(void)cli_fail("Error choosing role", &err);
 		return EXIT_USAGE;
 	}
-	roles = value_find(value_find(cli->answer.json, "data"), "roles");
-	if (roles == NULL || roles->type != VALUE_LIST || roles->n == 0)
+	if (roles == NULL)
 		return cli_usage(
 			"Error choosing role: no matching roles found for IP \"%s\"",
 			call->ip);
 	if (roles->n > 1)
-		return report_many(roles);
+		return cli_usage(
+			"Error choosing role: Roles: \"%s\". Several roles match this address.\n"
+			"Select one of them with -role.",
+			ssh_role_names(call, roles));
 	call->role = roles->first->str;
 	printf("Vault SSH: Role: \"%s\"\n", call->role);
 	/* Before whatever ssh prints. */
@@ -138,51 +155,76 @@ choose_role(struct ssh_call *call)
 	return EXIT_DONE;
 }
 
+bool
+ssh_read_role(struct ssh_call *call, struct err *err)
+{
+	struct cli *cli = call->cli;
+
+	return cli_call(cli, "GET",
+		arena_printf(
+			cli->arena, "%s/roles/%s", call->mount, call->role),
+		NULL, err);
+}
+
 /* The role's own word, so that no credential is spent on a guess. */
 static int
 choose_mode(struct ssh_call *call, const char **ret_mode)
 {
-	struct cli *cli = call->cli;
 	struct err err = { 0 };
 
 	*ret_mode = call->options->mode;
 	if ((*ret_mode)[0] != '\0')
 		return EXIT_DONE;
 	say_warning(NO_MODE_WARNING);
-	if (!cli_call(cli, "GET",
-		    arena_printf(
-			    cli->arena, "%s/roles/%s", call->mount, call->role),
-		    NULL, &err)) {
+	if (!ssh_read_role(call, &err)) {
 		(void)cli_fail(
 			"Error reading the role's mode; say it with -mode",
 			&err);
 		return EXIT_USAGE;
 	}
 	*ret_mode = value_find_str(
-		value_find(cli->answer.json, "data"), "key_type", "");
+		value_find(call->cli->answer.json, "data"), "key_type", "");
 	return EXIT_DONE;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(struct ssh_call *call);
-} modes[] = {
-	{ "otp", ssh_otp_run },
-	{ "ca", ssh_ca_run },
-};
-
-static int
-run_mode(struct ssh_call *call, const char *name)
+const struct ssh_mode *
+ssh_mode_find(const char *name)
 {
+	static const struct ssh_mode modes[] = {
+		{ "otp", "creds", ssh_otp_run, ssh_otp_ask },
+		{ "ca", "sign", ssh_ca_run, ssh_ca_ask },
+	};
+
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		if (strcasecmp(name, modes[i].name) == 0)
-			return modes[i].run(call);
+			return &modes[i];
 	}
+	return NULL;
+}
+
+int
+ssh_mode_unknown(const char *name)
+{
 	if (strcasecmp(name, "dynamic") == 0)
 		return cli_usage(
 			"SSH mode %s is not supported yet: use -mode=otp or -mode=ca",
 			name);
 	return cli_usage("Unknown SSH mode: %s", name);
+}
+
+static int
+log_in(struct ssh_call *call)
+{
+	const struct ssh_mode *mode;
+	const char *name = NULL;
+	int rc = choose_role(call);
+
+	if (rc == EXIT_DONE)
+		rc = choose_mode(call, &name);
+	if (rc != EXIT_DONE)
+		return rc;
+	mode = ssh_mode_find(name);
+	return mode != NULL ? mode->run(call) : ssh_mode_unknown(name);
 }
 
 /* A certificate names no host: where the role is known, any alias will do. */
@@ -196,9 +238,7 @@ static int
 run_ssh(struct cli *cli, void *options, int argc, char **argv)
 {
 	struct ssh_call call = { .cli = cli, .options = options };
-	const char *mode = NULL;
 	struct err err = { 0 };
-	int rc;
 
 	if (argc == 0)
 		return cli_usage("Not enough arguments, (expected 1-n, got 0)");
@@ -212,10 +252,7 @@ run_ssh(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("Error resolving the ssh hostname: \"%s\"",
 			err.message);
 	call.mount = cli_clean_path(cli, call.options->mount_point);
-	rc = choose_role(&call);
-	if (rc == EXIT_DONE)
-		rc = choose_mode(&call, &mode);
-	return rc == EXIT_DONE ? run_mode(&call, mode) : rc;
+	return call.options->explain ? ssh_explain(&call) : log_in(&call);
 }
 
 const struct command cmd_ssh = {
@@ -229,7 +266,9 @@ const struct command cmd_ssh = {
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@[fe80::1%eth0]:2222 uptime\n"
 		"    $ sallyport ssh -mode=ca -role=ca-ops deploy@web1\n\n"
 		"  With -mode=ca and no key named, a key is made in memory and lives in an\n"
-		"  ssh-agent of this session alone.",
+		"  ssh-agent of this session alone.\n\n"
+		"  Why may I not log in, or what would I get? Nothing is granted by asking:\n\n"
+		"    $ sallyport ssh -explain -mode=ca -role=ca-ops root@web1",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,
 	.args_max = -1,
 	.rows = ssh_flags,

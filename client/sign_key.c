@@ -12,25 +12,20 @@ refuse(const char *why)
 	return cli_fail(FAILURE, &err);
 }
 
-static int
-ask(struct cli *cli, const struct sign_wish *wish)
+bool
+sign_key_ask(struct cli *cli, const struct sign_wish *wish, struct err *err)
 {
 	struct value *body = value_object(cli->arena);
-	struct err err = { 0 };
 
 	(void)value_set_str(cli->arena, body, "public_key", wish->public_line);
 	(void)value_set_str(
 		cli->arena, body, "valid_principals", wish->principals);
 	(void)value_set_str(cli->arena, body, "cert_type", "user");
-	if (cli_call(cli, "PUT",
-		    arena_printf(
-			    cli->arena, "%s/sign/%s", wish->mount, wish->role),
-		    body, &err))
-		return EXIT_DONE;
-	return cli_fail(wish->path == NULL
-			? FAILURE
-			: arena_printf(cli->arena, FAILURE " %s", wish->path),
-		&err);
+	if (wish->explain)
+		(void)value_set_bool(cli->arena, body, "explain", true);
+	return cli_call(cli, "PUT",
+		arena_printf(cli->arena, "%s/sign/%s", wish->mount, wish->role),
+		body, err);
 }
 
 int
@@ -38,10 +33,14 @@ sign_key(struct cli *cli, const struct sign_wish *wish,
 	const char **ret_signed_key)
 {
 	const char *signed_key;
-	int rc = ask(cli, wish);
+	struct err err = { 0 };
 
-	if (rc != EXIT_DONE)
-		return rc;
+	if (!sign_key_ask(cli, wish, &err))
+		return cli_fail(wish->path == NULL
+				? FAILURE
+				: arena_printf(cli->arena, FAILURE " %s",
+					  wish->path),
+			&err);
 	signed_key = value_find_str(
 		value_find(cli->answer.json, "data"), "signed_key", NULL);
 	if (signed_key == NULL)

@@ -9,7 +9,12 @@ struct sign_wish {
 	const char *principals;  /* comma list; "": the role's default user */
 	const char *public_line; /* the key */
 	const char *path;        /* where it was read, for errors; or NULL */
+	bool explain;            /* ask what the rules say, and for no more */
 };
+
+/* The call alone; its answer is cli->answer. False: err says why not. */
+bool sign_key_ask(
+	struct cli *cli, const struct sign_wish *wish, struct err *err);
 
 /*
  * The certificate's line in the arena; the whole answer is cli->answer. The

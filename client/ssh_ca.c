@@ -115,7 +115,7 @@ choose_key(struct ca_session *session)
 
 	if (options->public_key_path[0] == '\0' &&
 		options->private_key_path[0] == '\0') {
-		if (options->no_exec)
+		if (options->no_exec && !options->explain)
 			return cli_usage(
 				"-no-exec prints the certificate of a key of yours: name one with "
 				"-public-key-path");
@@ -127,19 +127,24 @@ choose_key(struct ca_session *session)
 
 /* ---- the certificate -------------------------------------------------- */
 
-static int
-get_signed(struct ca_session *session)
+static struct sign_wish
+wish_of(const struct ca_session *session)
 {
-	const struct ssh_call *call = session->call;
-	const struct sign_wish wish = {
-		.mount = call->mount,
-		.role = call->role,
+	return (struct sign_wish){
+		.mount = session->call->mount,
+		.role = session->call->role,
 		.principals = session->principals,
 		.public_line = session->public_line,
 		.path = session->public_path,
 	};
+}
 
-	return sign_key(call->cli, &wish, &session->signed_key);
+static int
+get_signed(struct ca_session *session)
+{
+	const struct sign_wish wish = wish_of(session);
+
+	return sign_key(session->call->cli, &wish, &session->signed_key);
 }
 
 /* A named key's certificate is used again while it is good. */
@@ -296,16 +301,39 @@ print_certificate(struct ca_session *session)
 	return rc == EXIT_DONE ? output_secret(cli, cli->answer.json) : rc;
 }
 
+static const char *
+principals_of(const struct ssh_call *call)
+{
+	return call->options->valid_principals[0] != '\0'
+		? call->options->valid_principals
+		: call->args.user;
+}
+
+int
+ssh_ca_ask(struct ssh_call *call, struct err *err)
+{
+	struct ca_session session = { .call = call,
+		.principals = principals_of(call) };
+	int rc = choose_key(&session);
+
+	if (rc == EXIT_DONE) {
+		struct sign_wish wish = wish_of(&session);
+
+		wish.explain = true;
+		if (!sign_key_ask(call->cli, &wish, err))
+			rc = EXIT_SERVER;
+	}
+	sshkeypair_free(&session.made);
+	return rc;
+}
+
 int
 ssh_ca_run(struct ssh_call *call)
 {
-	struct ca_session session = { .call = call };
-	int rc;
+	struct ca_session session = { .call = call,
+		.principals = principals_of(call) };
+	int rc = choose_key(&session);
 
-	session.principals = call->options->valid_principals[0] != '\0'
-		? call->options->valid_principals
-		: call->args.user;
-	rc = choose_key(&session);
 	if (rc == EXIT_DONE)
 		rc = call->options->no_exec ? print_certificate(&session)
 					    : log_in(&session);

@@ -8,7 +8,7 @@
 
 struct ssh_options {
 	const char *mode, *role, *mount_point;
-	bool no_exec, use_sshpass;
+	bool no_exec, explain, use_sshpass;
 	const char *strict, *known_hosts, *executable;
 	const char *public_key_path, *private_key_path;
 	const char *host_key_mount_point, *host_key_hostnames;
@@ -33,5 +33,42 @@ struct sshrun ssh_call_sshrun(const struct ssh_call *call);
  */
 int ssh_otp_run(struct ssh_call *call);
 int ssh_ca_run(struct ssh_call *call);
+
+/*
+ * Ask for it with explain, so that none is made; the answer is cli->answer.
+ * EXIT_DONE; EXIT_SERVER where err says why not; EXIT_USAGE after words.
+ */
+int ssh_otp_ask(struct ssh_call *call, struct err *err);
+int ssh_ca_ask(struct ssh_call *call, struct err *err);
+
+/* A lease is worth nothing from here on. status, or EXIT_SERVER after words. */
+int ssh_revoke_lease(struct ssh_call *call, const char *lease_id, int status);
+
+/* -mode by its name, in any case; NULL: none of ours. */
+struct ssh_mode {
+	const char *name;
+	const char *verb; /* of the path that is asked: <mount>/<verb>/<role> */
+	int (*run)(struct ssh_call *call);
+	int (*ask)(struct ssh_call *call, struct err *err);
+};
+const struct ssh_mode *ssh_mode_find(const char *name);
+/* Words on standard error; EXIT_USAGE. */
+int ssh_mode_unknown(const char *name);
+
+/*
+ * The roles that are good for call->ip: a list, or NULL where there are none.
+ * False: err says why nobody knows.
+ */
+bool ssh_lookup(
+	struct ssh_call *call, const struct value **ret_roles, struct err *err);
+
+/* "a, b" of such a list, in the arena. */
+const char *ssh_role_names(struct ssh_call *call, const struct value *roles);
+
+/* Read call->role; false: err. Its fields are in cli->answer. */
+bool ssh_read_role(struct ssh_call *call, struct err *err);
+
+/* ssh -explain: say which rules hold. EXIT_DONE where all do. */
+int ssh_explain(struct ssh_call *call);
 
 #endif

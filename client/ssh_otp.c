@@ -51,8 +51,8 @@ show_password(const char *otp)
 }
 
 /* After the session, whatever its end: the password is worth nothing. */
-static int
-revoke_lease(struct ssh_call *call, const char *lease_id, int status)
+int
+ssh_revoke_lease(struct ssh_call *call, const char *lease_id, int status)
 {
 	struct value *body = value_object(call->cli->arena);
 	struct err err = { 0 };
@@ -88,30 +88,44 @@ run_session(struct ssh_call *call, struct sshrun *run)
 	/* Only now is the role's port known, and with it the key's name. */
 	if (run->port[0] != '\0' &&
 		sshrun_key_is_unknown(call->cli, run, &name))
-		return revoke_lease(call, lease_id,
+		return ssh_revoke_lease(call, lease_id,
 			explain_unknown_key(call, name,
 				"The password was revoked unused."));
 	if (!askpass && !sshpass)
 		show_password(otp);
 	status = sshrun_session(call->cli, run,
 		secret_view_of(otp, strlen(otp)), askpass, sshpass);
-	return revoke_lease(call, lease_id, status);
+	return ssh_revoke_lease(call, lease_id, status);
+}
+
+static bool
+ask(struct ssh_call *call, bool explain, struct err *err)
+{
+	struct cli *cli = call->cli;
+	struct value *body = value_object(cli->arena);
+
+	(void)value_set_str(cli->arena, body, "username", call->args.user);
+	(void)value_set_str(cli->arena, body, "ip", call->ip);
+	if (explain)
+		(void)value_set_bool(cli->arena, body, "explain", true);
+	return cli_call(cli, "PUT",
+		arena_printf(
+			cli->arena, "%s/creds/%s", call->mount, call->role),
+		body, err);
+}
+
+int
+ssh_otp_ask(struct ssh_call *call, struct err *err)
+{
+	return ask(call, true, err) ? EXIT_DONE : EXIT_SERVER;
 }
 
 static bool
 make_credential(struct ssh_call *call)
 {
-	struct cli *cli = call->cli;
-	struct value *body = value_object(cli->arena);
 	struct err err = { 0 };
 
-	(void)value_set_str(cli->arena, body, "username", call->args.user);
-	(void)value_set_str(cli->arena, body, "ip", call->ip);
-	if (cli_call(cli, "PUT",
-		    arena_printf(
-			    cli->arena, "%s/creds/%s", call->mount, call->role),
-		    body, &err) &&
-		cli->answer.json != NULL)
+	if (ask(call, false, &err) && call->cli->answer.json != NULL)
 		return true;
 	(void)cli_fail(
 		"failed to generate credential: failed to get credentials",

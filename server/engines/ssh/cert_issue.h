@@ -47,7 +47,7 @@ struct cert_decision {
 	struct cert_caller caller;
 	struct cert_answer answer;
 	struct ssh_issuer issuer;
-	size_t n_true; /* of the rules as cert_explain lists them */
+	size_t n_true; /* of the rules as explain_cert lists them */
 };
 
 /* A certificate that may leave; all of it in the request's arena. */
