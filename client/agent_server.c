@@ -10,15 +10,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client/agent_bind.h"
 #include "lib/sshwire.h"
 
 /* Message numbers of PROTOCOL.agent. */
 enum {
 	AGENT_FAILURE = 5,
+	AGENT_SUCCESS = 6,
 	REQUEST_IDENTITIES = 11,
 	IDENTITIES_ANSWER = 12,
 	SIGN_REQUEST = 13,
-	SIGN_RESPONSE = 14
+	SIGN_RESPONSE = 14,
+	EXTENSION = 27
 };
 
 #define FLAG_RSA_SHA2_512 4
@@ -30,19 +33,32 @@ enum {
 struct agent_conn {
 	int fd; /* -1: free */
 	struct buf in;
+	struct agent_talk talk;
 };
 
 struct agent_server {
 	int fd;
-	const struct sshkeypair *pair;
-	struct span certificate;
-	agent_server_fn *on_list; /* or NULL */
+	agent_choose_fn *choose;
 	void *ctx;
 	struct agent_conn conns[CONNS_MAX];
 };
 
+void
+agent_talk_init(struct agent_talk *talk)
+{
+	*talk = (struct agent_talk){ .identity = NULL };
+	buf_init(&talk->bound, REQUEST_MAX);
+}
+
+void
+agent_talk_clear(struct agent_talk *talk)
+{
+	buf_clear(&talk->bound);
+	agent_talk_init(talk);
+}
+
 int
-agent_server_new(int listen_fd, const struct sshkeypair *pair,
+agent_server_new(int listen_fd, agent_choose_fn *choose, void *ctx,
 	struct agent_server **ret_agent, struct err *err)
 {
 	struct agent_server *agent = calloc(1, sizeof(*agent));
@@ -52,10 +68,12 @@ agent_server_new(int listen_fd, const struct sshkeypair *pair,
 		return err_set_memory(err);
 	}
 	agent->fd = listen_fd;
-	agent->pair = pair;
+	agent->choose = choose;
+	agent->ctx = ctx;
 	for (size_t i = 0; i < CONNS_MAX; i++) {
 		agent->conns[i].fd = -1;
 		buf_init(&agent->conns[i].in, LENGTH + REQUEST_MAX);
+		agent_talk_init(&agent->conns[i].talk);
 	}
 	*ret_agent = agent;
 	return 0;
@@ -68,6 +86,7 @@ close_conn(struct agent_conn *conn)
 		(void)close(conn->fd);
 	conn->fd = -1;
 	buf_clear(&conn->in);
+	agent_talk_clear(&conn->talk);
 }
 
 void
@@ -82,40 +101,93 @@ agent_server_free(struct agent_server **agent)
 	*agent = NULL;
 }
 
-void
-agent_server_certify(struct agent_server *agent, struct span certificate)
+/* ---- where to ---------------------------------------------------------- */
+
+/* What the client has bound last; false: nothing. */
+static bool
+read_bound(const struct agent_talk *talk, struct agent_bind *ret_bind)
 {
-	agent->certificate = certificate;
+	return talk->bound.len > 0 &&
+		agent_bind_read(buf_span(&talk->bound), ret_bind) == 0;
 }
 
-void
-agent_server_on_list(struct agent_server *agent, agent_server_fn *fn, void *ctx)
+/*
+ * A connection is bound once to where somebody logs in; hosts by way of which
+ * it is forwarded may come before that.
+ */
+static bool
+take_binding(struct agent_talk *talk, struct span contents)
 {
-	agent->on_list = fn;
-	agent->ctx = ctx;
+	struct agent_bind before, bind;
+
+	if (agent_bind_read(contents, &bind) != 0)
+		return false;
+	if (read_bound(talk, &before) && !before.forwarding)
+		return span_equal(before.session, bind.session) &&
+			span_equal(before.host_key, bind.host_key);
+	talk->forwarded = talk->forwarded || bind.forwarding;
+	talk->identity = NULL;
+	buf_reset(&talk->bound);
+	return buf_add_span(&talk->bound, contents) == 0;
+}
+
+/* False: an extension that we do not have, or one that was refused. */
+static bool
+take_extension(struct agent_talk *talk, struct sshwire *in)
+{
+	const struct span name = sshwire_string(in);
+
+	return !in->bad && span_equal(name, span_str(AGENT_BIND_NAME)) &&
+		take_binding(talk, in->rest);
+}
+
+/* A host that forwards is where nobody logs in. */
+static const struct agent_identity *
+choose_identity(struct agent_server *agent, struct agent_talk *talk)
+{
+	struct agent_destination destination = { .forwarded = talk->forwarded };
+	struct agent_bind bind;
+
+	if (read_bound(talk, &bind) && !bind.forwarding)
+		destination.host_key = bind.host_key;
+	talk->identity = agent->choose(agent->ctx, &destination);
+	return talk->identity;
 }
 
 /* ---- answers ---------------------------------------------------------- */
 
 static void
-add_identities(struct agent_server *agent, struct buf *out)
+add_identities(
+	struct agent_server *agent, struct agent_talk *talk, struct buf *out)
 {
-	if (agent->on_list != NULL)
-		agent->on_list(agent->ctx, agent);
+	const struct agent_identity *identity = choose_identity(agent, talk);
+	const bool listed = identity != NULL && identity->certificate.len > 0;
+
 	(void)buf_add_char(out, IDENTITIES_ANSWER);
-	(void)buf_add_u32be(out, agent->certificate.len > 0);
-	if (agent->certificate.len == 0)
+	(void)buf_add_u32be(out, listed);
+	if (!listed)
 		return;
-	(void)sshwire_add_string(out, agent->certificate);
+	(void)sshwire_add_string(out, identity->certificate);
 	(void)sshwire_add_string(out, span_str(COMMENT));
 }
 
 /* By the certificate, or by the key that it vouches for. */
 static bool
-is_ours(const struct agent_server *agent, struct span key)
+is_of(const struct agent_identity *identity, struct span key)
 {
-	return span_equal(key, agent->certificate) ||
-		span_equal(key, sshkeypair_public(agent->pair));
+	return key.len > 0 &&
+		(span_equal(key, identity->certificate) ||
+			span_equal(key, sshkeypair_public(identity->pair)));
+}
+
+/* Whoever said where he logs in, logs in there. */
+static bool
+may_sign(const struct agent_talk *talk, struct span key, struct span data)
+{
+	struct agent_bind bind;
+
+	return !read_bound(talk, &bind) || bind.forwarding ||
+		agent_bind_fits(&bind, key, data);
 }
 
 /* NULL: whatever the key has. An RSA key signs as ssh asks it to. */
@@ -131,19 +203,24 @@ algorithm_of(struct span key, uint32_t flags)
 
 /* False, with nothing added: not our key, or no such request. */
 static bool
-add_signature(
-	const struct agent_server *agent, struct sshwire *in, struct buf *out)
+add_signature(struct agent_server *agent, struct agent_talk *talk,
+	struct sshwire *in, struct buf *out)
 {
 	const struct span key = sshwire_string(in);
 	const struct span data = sshwire_string(in);
 	const uint32_t flags = sshwire_u32(in);
+	const struct agent_identity *identity = talk->identity;
 	struct buf signature;
 	bool good;
 
-	if (!sshwire_end(in) || !is_ours(agent, key))
+	if (!sshwire_end(in) || !may_sign(talk, key, data))
+		return false;
+	if (identity == NULL)
+		identity = choose_identity(agent, talk);
+	if (identity == NULL || !is_of(identity, key))
 		return false;
 	buf_init(&signature, REQUEST_MAX);
-	good = sshkeypair_sign(agent->pair, algorithm_of(key, flags), false,
+	good = sshkeypair_sign(identity->pair, algorithm_of(key, flags), false,
 		       data, &signature, NULL) == 0;
 	if (good) {
 		(void)buf_add_char(out, SIGN_RESPONSE);
@@ -154,15 +231,17 @@ add_signature(
 }
 
 int
-agent_server_answer(struct agent_server *agent, struct span request,
-	struct buf *out, struct err *err)
+agent_server_answer(struct agent_server *agent, struct agent_talk *talk,
+	struct span request, struct buf *out, struct err *err)
 {
 	struct sshwire in = sshwire_of(request);
 	const uint8_t type = sshwire_u8(&in);
 
 	if (type == REQUEST_IDENTITIES && sshwire_end(&in))
-		add_identities(agent, out);
-	else if (type != SIGN_REQUEST || !add_signature(agent, &in, out))
+		add_identities(agent, talk, out);
+	else if (type == EXTENSION && take_extension(talk, &in))
+		(void)buf_add_char(out, AGENT_SUCCESS);
+	else if (type != SIGN_REQUEST || !add_signature(agent, talk, &in, out))
 		(void)buf_add_char(out, AGENT_FAILURE);
 	return buf_check(out, err);
 }
@@ -236,7 +315,8 @@ answer_requests(struct agent_server *agent, struct agent_conn *conn)
 
 		buf_init(&answer, REQUEST_MAX);
 		buf_init(&left, LENGTH + REQUEST_MAX);
-		rc = agent_server_answer(agent, body, &answer, NULL);
+		rc = agent_server_answer(
+			agent, &conn->talk, body, &answer, NULL);
 		if (rc == 0)
 			rc = send_answer(conn->fd, buf_span(&answer));
 		if (rc == 0)

@@ -35,6 +35,7 @@ struct ca_session {
 	const char *stored_path; /* where it is kept; NULL: nowhere */
 	struct private_dir dir;
 	struct agent_server *agent;
+	struct agent_identity identity;
 	const char *known_hosts;          /* of the CA of hosts; NULL: none */
 	const char *options[OPTIONS_MAX]; /* for ssh */
 	size_t n_options;
@@ -219,23 +220,29 @@ show_files(struct ca_session *session, struct err *err)
 	return 0;
 }
 
+static const struct agent_identity *
+only_identity(void *ctx, UNUSED const struct agent_destination *destination)
+{
+	return ctx;
+}
+
 /* ssh gets an agent that has the made key and nothing else. */
 static int
 show_agent(struct ca_session *session, struct err *err)
 {
 	struct arena *arena = session->call->cli->arena;
 	char path[PRIVATE_PATH_MAX];
-	struct span certificate;
 	int fd;
 
-	if (sshkey_parse_line(
-		    span_str(session->signed_key), arena, &certificate) != 0)
+	session->identity.pair = session->made;
+	if (sshkey_parse_line(span_str(session->signed_key), arena,
+		    &session->identity.certificate) != 0)
 		return err_set(err, ERR_PEER, 0,
 			"the server's certificate cannot be read");
 	if (private_dir_listen(&session->dir, "agent", path, &fd, err) != 0 ||
-		agent_server_new(fd, session->made, &session->agent, err) != 0)
+		agent_server_new(fd, only_identity, &session->identity,
+			&session->agent, err) != 0)
 		return ERR_SYSTEM;
-	agent_server_certify(session->agent, certificate);
 	add_option(session, arena_printf(arena, "-oIdentityAgent=%s", path));
 	add_option(session, "-oIdentitiesOnly=no");
 	return 0;

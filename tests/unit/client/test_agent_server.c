@@ -11,21 +11,39 @@
 
 #include <cmocka.h>
 
-#include "lib/sshkey.h"
+#include "client/agent_bind.h"
+#include "lib/sshcert.h"
 
 #define CERTIFICATE span_str("a certificate")
 #define DATA span_str("what ssh wants signed")
 #define FAILURE 5
+#define SUCCESS 6
 #define IDENTITIES 11
 #define IDENTITIES_ANSWER 12
 #define SIGN 13
 #define SIGNATURE 14
+#define EXTENSION 27
+#define SESSION "the session's id"
 
 static struct private_dir dir;
 static struct sshkeypair *pair;
+static struct agent_identity identity;
 static struct agent_server *agent;
+static struct agent_talk talk;
 static char path[PRIVATE_PATH_MAX];
 static struct err err;
+
+/* What the agent asked last, and how often. */
+static struct agent_destination asked;
+static size_t n_asked;
+
+static const struct agent_identity *
+choose(void *ctx, const struct agent_destination *destination)
+{
+	n_asked++;
+	asked = *destination;
+	return ctx;
+}
 
 static int
 start_with(const char *type, unsigned bits)
@@ -36,9 +54,11 @@ start_with(const char *type, unsigned bits)
 		return -1;
 	if (private_dir_open(&dir, &err) != 0 ||
 		private_dir_listen(&dir, "agent", path, &fd, &err) != 0 ||
-		agent_server_new(fd, pair, &agent, &err) != 0)
+		agent_server_new(fd, choose, &identity, &agent, &err) != 0)
 		return -1;
-	agent_server_certify(agent, CERTIFICATE);
+	identity = (struct agent_identity){ pair, CERTIFICATE };
+	agent_talk_init(&talk);
+	n_asked = 0;
 	return 0;
 }
 
@@ -60,6 +80,7 @@ static int
 stop(void **state)
 {
 	(void)state;
+	agent_talk_clear(&talk);
 	agent_server_free(&agent);
 	private_dir_close(&dir);
 	sshkeypair_free(&pair);
@@ -81,7 +102,8 @@ static uint8_t
 ask(struct span request, struct buf *answer, struct sshwire *ret_rest)
 {
 	buf_init(answer, 65536);
-	assert_int_equal(agent_server_answer(agent, request, answer, &err), 0);
+	assert_int_equal(
+		agent_server_answer(agent, &talk, request, answer, &err), 0);
 	*ret_rest = sshwire_of(buf_span(answer));
 	return sshwire_u8(ret_rest);
 }
@@ -103,29 +125,32 @@ its_one_identity_is_the_certificate(void **state)
 	buf_clear(&answer);
 }
 
-static void
-withdraw(void *ctx, struct agent_server *of)
-{
-	(*(int *)ctx)++;
-	agent_server_certify(of, SPAN_NONE);
-}
-
-static void
-before_it_lists_the_certificate_may_change(void **state)
+/* So many identities. */
+static uint32_t
+count_identities(void)
 {
 	const uint8_t request = IDENTITIES;
 	struct sshwire in;
 	struct buf answer;
-	int asked = 0;
+	uint32_t n;
 
-	(void)state;
-	agent_server_on_list(agent, withdraw, &asked);
 	assert_int_equal(
 		ask(span_of(&request, 1), &answer, &in), IDENTITIES_ANSWER);
-	assert_int_equal(asked, 1);
-	assert_int_equal(sshwire_u32(&in), 0);
-	assert_true(sshwire_end(&in));
+	n = sshwire_u32(&in);
 	buf_clear(&answer);
+	return n;
+}
+
+static void
+each_list_asks_for_the_identity(void **state)
+{
+	(void)state;
+	assert_int_equal(count_identities(), 1);
+	assert_true(n_asked == 1 && asked.host_key.len == 0);
+	assert_false(asked.forwarded);
+	identity.certificate = SPAN_NONE;
+	assert_int_equal(count_identities(), 0);
+	assert_true(n_asked == 2);
 }
 
 static void
@@ -204,6 +229,219 @@ a_request_cut_short_or_too_long_is_refused(void **state)
 	assert_int_equal(ask(buf_span(&request), &answer, &in), FAILURE);
 	buf_clear(&request);
 	buf_clear(&answer);
+}
+
+/* ---- bound to a destination --------------------------------------------- */
+
+static struct sshkeypair *host;
+
+static int
+start_bound(void **state)
+{
+	return sshkeypair_generate("ed25519", 0, &host, &err) != 0 ||
+		start(state) != 0;
+}
+
+static int
+stop_bound(void **state)
+{
+	sshkeypair_free(&host);
+	return stop(state);
+}
+
+/* The contents of a session-bind, signed by signer over another's session. */
+static void
+make_binding(const struct sshkeypair *key, const struct sshkeypair *signer,
+	const char *session, bool forwarding, struct buf *out)
+{
+	struct buf signature;
+
+	buf_init(out, 65536);
+	buf_init(&signature, 65536);
+	assert_int_equal(sshkeypair_sign(signer, NULL, false, span_str(SESSION),
+				 &signature, &err),
+		0);
+	(void)sshwire_add_string(out, sshkeypair_public(key));
+	(void)sshwire_add_string(out, span_str(session));
+	(void)sshwire_add_string(out, buf_span(&signature));
+	(void)buf_add_char(out, forwarding ? 1 : 0);
+	buf_clear(&signature);
+}
+
+static uint8_t
+extend(const char *name, struct span contents)
+{
+	struct buf request, answer;
+	struct sshwire in;
+	uint8_t type;
+
+	buf_init(&request, 65536);
+	(void)buf_add_char(&request, EXTENSION);
+	(void)sshwire_add_string(&request, span_str(name));
+	(void)buf_add_span(&request, contents);
+	type = ask(buf_span(&request), &answer, &in);
+	buf_clear(&request);
+	buf_clear(&answer);
+	return type;
+}
+
+static uint8_t
+bind_to(const struct sshkeypair *key, const struct sshkeypair *signer,
+	const char *session, bool forwarding)
+{
+	struct buf contents;
+	uint8_t type;
+
+	make_binding(key, signer, session, forwarding, &contents);
+	type = extend(AGENT_BIND_NAME, buf_span(&contents));
+	buf_clear(&contents);
+	return type;
+}
+
+/* What ssh signs to log in; host_key empty: without it. */
+struct login {
+	const char *session;
+	uint8_t type;
+	const char *service, *method;
+	struct span key, host_key;
+};
+
+static const struct login plain = { SESSION, 50, "ssh-connection", "publickey",
+	{ NULL, 0 }, { NULL, 0 } };
+#define HOSTBOUND "publickey-hostbound-v00@openssh.com"
+
+static uint8_t
+sign_login(const struct login *login)
+{
+	const struct span key =
+		login->key.len > 0 ? login->key : sshkeypair_public(pair);
+	struct buf data, request, answer;
+	struct sshwire in;
+	uint8_t type;
+
+	buf_init(&data, 65536);
+	(void)sshwire_add_string(&data, span_str(login->session));
+	(void)buf_add_char(&data, (char)login->type);
+	(void)sshwire_add_string(&data, span_str("ubuntu"));
+	(void)sshwire_add_string(&data, span_str(login->service));
+	(void)sshwire_add_string(&data, span_str(login->method));
+	(void)buf_add_char(&data, 1);
+	(void)sshwire_add_string(&data, span_str("ssh-ed25519"));
+	(void)sshwire_add_string(&data, key);
+	if (login->host_key.len > 0)
+		(void)sshwire_add_string(&data, login->host_key);
+	buf_init(&request, 65536);
+	(void)buf_add_char(&request, SIGN);
+	(void)sshwire_add_string(&request, sshkeypair_public(pair));
+	(void)sshwire_add_string(&request, buf_span(&data));
+	(void)buf_add_u32be(&request, 0);
+	type = ask(buf_span(&request), &answer, &in);
+	buf_clear(&data);
+	buf_clear(&request);
+	buf_clear(&answer);
+	return type;
+}
+
+static void
+a_binding_names_the_destination(void **state)
+{
+	(void)state;
+	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
+	assert_int_equal(count_identities(), 1);
+	assert_true(span_equal(asked.host_key, sshkeypair_public(host)));
+	assert_false(asked.forwarded);
+}
+
+static void
+a_binding_that_the_host_did_not_sign_is_refused(void **state)
+{
+	struct buf contents;
+
+	(void)state;
+	assert_int_equal(bind_to(host, pair, SESSION, false), FAILURE);
+	assert_int_equal(
+		bind_to(host, host, "another session", false), FAILURE);
+	assert_int_equal(bind_to(host, host, "", false), FAILURE);
+	make_binding(host, host, SESSION, false, &contents);
+	for (size_t len = 0; len < contents.len; len++)
+		assert_int_equal(
+			extend(AGENT_BIND_NAME, span_of(contents.data, len)),
+			FAILURE);
+	(void)buf_add_char(&contents, 0);
+	assert_int_equal(extend(AGENT_BIND_NAME, buf_span(&contents)), FAILURE);
+	assert_int_equal(extend("query", SPAN_NONE), FAILURE);
+	buf_clear(&contents);
+	assert_int_equal(count_identities(), 1);
+	assert_true(asked.host_key.len == 0);
+}
+
+static void
+a_bound_client_gets_signatures_for_its_session_alone(void **state)
+{
+	const struct login logins[] = {
+		{ "another session", 50, plain.service, plain.method, SPAN_NONE,
+			SPAN_NONE },
+		{ SESSION, 51, plain.service, plain.method, SPAN_NONE,
+			SPAN_NONE },
+		{ SESSION, 50, "ssh-userauth", plain.method, SPAN_NONE,
+			SPAN_NONE },
+		{ SESSION, 50, plain.service, "hostbased", SPAN_NONE,
+			SPAN_NONE },
+		{ SESSION, 50, plain.service, plain.method,
+			span_str("another key"), SPAN_NONE },
+		{ SESSION, 50, plain.service, plain.method, SPAN_NONE,
+			sshkeypair_public(host) },
+		{ SESSION, 50, plain.service, HOSTBOUND, SPAN_NONE, SPAN_NONE },
+		{ SESSION, 50, plain.service, HOSTBOUND, SPAN_NONE,
+			sshkeypair_public(pair) },
+	};
+	const struct login bound = { SESSION, 50, plain.service, HOSTBOUND,
+		SPAN_NONE, sshkeypair_public(host) };
+	struct buf request, answer;
+	struct sshwire in;
+
+	(void)state;
+	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
+	assert_int_equal(sign_login(&plain), SIGNATURE);
+	assert_int_equal(sign_login(&bound), SIGNATURE);
+	for (size_t i = 0; i < ARRAY_LEN(logins); i++) {
+		if (sign_login(&logins[i]) != FAILURE)
+			fail_msg("login %zu was signed", i);
+	}
+	/* And nothing that is no login at all. */
+	make_sign_request(sshkeypair_public(pair), 0, &request);
+	assert_int_equal(ask(buf_span(&request), &answer, &in), FAILURE);
+	buf_clear(&request);
+	buf_clear(&answer);
+}
+
+static void
+a_connection_is_bound_once(void **state)
+{
+	(void)state;
+	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
+	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
+	assert_int_equal(bind_to(pair, pair, SESSION, false), FAILURE);
+	assert_int_equal(sign_login(&plain), SIGNATURE);
+}
+
+static void
+hosts_that_forward_are_told_and_are_no_destination(void **state)
+{
+	const struct login other = { "another session", 50, plain.service,
+		plain.method, SPAN_NONE, SPAN_NONE };
+
+	(void)state;
+	assert_int_equal(bind_to(pair, pair, SESSION, true), SUCCESS);
+	assert_int_equal(count_identities(), 1);
+	assert_true(asked.forwarded && asked.host_key.len == 0);
+	assert_int_equal(sign_login(&other), SIGNATURE);
+	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
+	assert_int_equal(count_identities(), 1);
+	assert_true(asked.forwarded);
+	assert_true(span_equal(asked.host_key, sshkeypair_public(host)));
+	assert_int_equal(sign_login(&other), FAILURE);
+	assert_int_equal(sign_login(&plain), SIGNATURE);
 }
 
 /* ---- over the socket -------------------------------------------------- */
@@ -314,13 +552,15 @@ one_connection_too_many_is_turned_away(void **state)
 }
 
 #define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, stop)
+#define BOUND(test)                                                            \
+	cmocka_unit_test_setup_teardown(test, start_bound, stop_bound)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(its_one_identity_is_the_certificate, start),
-		WITH(before_it_lists_the_certificate_may_change, start),
+		WITH(each_list_asks_for_the_identity, start),
 		WITH(it_signs_by_certificate_and_by_key, start),
 		WITH(an_rsa_key_signs_as_ssh_asks, start_rsa),
 		WITH(other_keys_and_requests_are_refused, start),
@@ -328,6 +568,11 @@ main(void)
 		WITH(requests_in_pieces_and_in_heaps_are_answered, start),
 		WITH(a_request_that_is_too_large_ends_its_connection, start),
 		WITH(one_connection_too_many_is_turned_away, start),
+		BOUND(a_binding_names_the_destination),
+		BOUND(a_binding_that_the_host_did_not_sign_is_refused),
+		BOUND(a_bound_client_gets_signatures_for_its_session_alone),
+		BOUND(a_connection_is_bound_once),
+		BOUND(hosts_that_forward_are_told_and_are_no_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
