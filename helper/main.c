@@ -38,8 +38,6 @@ struct flags {
 	bool verify_only, dev, module, version, help;
 };
 
-extern char **environ;
-
 /* ---- flags -------------------------------------------------------------- */
 
 static const struct flag flag_rows[] = {
