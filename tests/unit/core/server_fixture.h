@@ -60,7 +60,7 @@ server_fixture_advance(struct server_fixture *fixture, int64_t s)
 	atomic_fetch_add(&fixture->clock.ns, s * CLOCK_NS_PER_S);
 }
 
-/* A server that is not initialized; change settings before server_fixture_open. */
+/* A server not initialized yet; settings change before server_fixture_open. */
 static inline struct server_fixture *
 server_fixture_new(void)
 {
