@@ -350,7 +350,7 @@ static int
 answer(struct req *req, struct span bytes, const char *tag, struct reply *reply,
 	struct err *err)
 {
-	struct span copy = SPAN_NONE;
+	struct span copy;
 
 	tag = arena_strdup(req->arena, tag);
 	if (tag == NULL)
