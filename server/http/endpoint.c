@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 
 #include "lib/log.h"
 #include "lib/netaddr.h"
+#include "lib/number.h"
 #include "lib/tls.h"
 
 struct guard endpoint_guard;
@@ -91,15 +91,17 @@ learn_bound(struct endpoint *endpoint)
 	struct sockaddr *sa = (struct sockaddr *)&bound;
 	socklen_t len = sizeof(bound);
 	struct netaddr addr = { .family = 0 };
-	char port[8] = "0";
+	char port[8];
+	uint64_t number = 0;
 
 	if (getsockname(endpoint->fd, sa, &len) != 0)
 		return;
 	if (netaddr_from_sockaddr(sa, &addr) == 0)
 		endpoint->is_local = netaddr_is_loopback(&addr);
 	if (getnameinfo(sa, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV) ==
-		0)
-		(void)sscanf(port, "%d", &endpoint->port);
+			0 &&
+		number_parse_u64(span_str(port), UINT16_MAX, &number) == 0)
+		endpoint->port = (int)number;
 }
 
 static int
