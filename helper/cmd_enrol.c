@@ -102,10 +102,11 @@ install(struct host *host, const struct host_issue *issue, struct span krl,
 		.issue = issue, .user_ca = issue->user_ca, .krl = krl
 	};
 	const struct err none = { .code = 0 };
+	struct host next = *host;
 	int rc;
 
-	host_record_result(host, &none);
-	update.record = host->record;
+	host_record_result(&next, &none);
+	update.record = next.record;
 	update.record.renew_at_s = issue->renew_at_s;
 	update.record.krl_etag = krl_etag;
 	rc = host_update_install(host, &update, err);

@@ -102,18 +102,22 @@ add_secret(struct work *work, const struct host_issue *issue, struct err *err)
 		err);
 }
 
+/* Where this program lies, or will when an upgrade has come to its end. */
+static const char *
+own_path(char path[PATH_MAX])
+{
+	const ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return access(path, X_OK) == 0 ? path : LIBEXECDIR "/sallyport-helper";
+}
+
 static int
 add_conf(struct work *work, struct err *err)
 {
-	char program[PATH_MAX];
-	const ssize_t n =
-		readlink("/proc/self/exe", program, sizeof(program) - 1);
-	int rc;
+	char path[PATH_MAX];
+	int rc = host_files_write_conf(work->host, own_path(path), &work->conf);
 
-	if (n <= 0)
-		return err_set_errno(err, "/proc/self/exe");
-	program[n] = '\0';
-	rc = host_files_write_conf(work->host, program, &work->conf);
 	if (rc != 0)
 		return err_set_memory(err);
 	return add_public(work, work->host->paths.conf, buf_span(&work->conf),
