@@ -458,36 +458,59 @@ sign_openssl(const struct sshkeypair *pair,
 	return add_signature(out, scheme->algorithm, span_of(bytes, len), err);
 }
 
-/* NULL: the key signs in no such way. */
+static bool
+signs_by(const struct sshkey_kind *kind, const char *algorithm)
+{
+	if (kind->family != FAMILY_RSA)
+		return strcmp(kind->algorithm, algorithm) == 0;
+	for (size_t i = 0; i < ARRAY_LEN(rsa_schemes); i++) {
+		if (strcmp(rsa_schemes[i].algorithm, algorithm) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+sshkeypair_check_algorithm(const struct sshkey_kind *kind,
+	const char *algorithm, bool allow_sha1, struct err *err)
+{
+	if (algorithm == NULL || algorithm[0] == '\0')
+		return 0;
+	if (!signs_by(kind, algorithm))
+		return err_set(err, ERR_INPUT, 400,
+			"ssh: unsupported signature algorithm \"%s\" for key format \"%s\"",
+			algorithm, kind->name);
+	if (strcmp(algorithm, "ssh-rsa") == 0 && !allow_sha1)
+		return err_set(err, ERR_INPUT, 400,
+			"signature algorithm \"ssh-rsa\" uses SHA-1, which allow_sha1_signatures does not permit");
+	return 0;
+}
+
+/* Of an algorithm that the key signs by. */
 static const struct sshkeypair_scheme *
 find_scheme(const struct sshkeypair *pair, const char *algorithm)
 {
+	size_t i = ARRAY_LEN(pair->schemes) - 1;
+
 	if (algorithm == NULL || algorithm[0] == '\0')
 		return &pair->schemes[0];
-	for (size_t i = 0; i < ARRAY_LEN(pair->schemes); i++) {
-		const struct sshkeypair_scheme *scheme = &pair->schemes[i];
-
-		if (scheme->algorithm != NULL &&
-			strcmp(scheme->algorithm, algorithm) == 0)
-			return scheme;
-	}
-	return NULL;
+	while (i > 0 &&
+		(pair->schemes[i].algorithm == NULL ||
+			strcmp(pair->schemes[i].algorithm, algorithm) != 0))
+		i--;
+	return &pair->schemes[i];
 }
 
 int
 sshkeypair_sign(const struct sshkeypair *pair, const char *algorithm,
 	bool allow_sha1, struct span data, struct buf *out, struct err *err)
 {
-	const char *format = pair->public.kind->name;
 	const struct sshkeypair_scheme *scheme = find_scheme(pair, algorithm);
+	int rc = sshkeypair_check_algorithm(
+		pair->public.kind, algorithm, allow_sha1, err);
 
-	if (scheme == NULL)
-		return err_set(err, ERR_INPUT, 400,
-			"ssh: unsupported signature algorithm \"%s\" for key format \"%s\"",
-			algorithm, format);
-	if (strcmp(scheme->algorithm, "ssh-rsa") == 0 && !allow_sha1)
-		return err_set(err, ERR_INPUT, 400,
-			"signature algorithm \"ssh-rsa\" uses SHA-1, which allow_sha1_signatures does not permit");
+	if (rc != 0)
+		return rc;
 	return scheme->ready == NULL
 		? sign_ed25519(pair, scheme, data, out, err)
 		: sign_openssl(pair, scheme, data, out, err);

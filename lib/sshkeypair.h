@@ -12,6 +12,7 @@
 
 #define SSHKEYPAIR_TEXT_MAX 32768 /* bytes of a private key's text */
 
+struct sshkey_kind;
 struct sshkeypair;
 
 /*
@@ -45,10 +46,17 @@ int sshkeypair_write(const struct sshkeypair *pair, enum sshkeypair_form form,
 	const char *comment, struct buf *out, struct err *err);
 
 /*
- * Append a signature blob ("string algorithm, string …") of data. algorithm
- * NULL or "": rsa-sha2-256, or the one that the key has. ERR_INPUT (400)
- * 'ssh: unsupported signature algorithm "x" for key format "y"'. ssh-rsa
- * (SHA-1) only where the caller says allow_sha1.
+ * Whether keys of a kind sign by an algorithm; NULL or "": rsa-sha2-256, or the
+ * one that the key has. ERR_INPUT (400) 'ssh: unsupported signature algorithm
+ * "x" for key format "y"'. ssh-rsa (SHA-1) only where the caller says
+ * allow_sha1.
+ */
+int sshkeypair_check_algorithm(const struct sshkey_kind *kind,
+	const char *algorithm, bool allow_sha1, struct err *err);
+
+/*
+ * Append a signature blob ("string algorithm, string …") of data. ERR_INPUT as
+ * above.
  */
 int sshkeypair_sign(const struct sshkeypair *pair, const char *algorithm,
 	bool allow_sha1, struct span data, struct buf *out, struct err *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/random.h"
+#include "lib/sshkeypair.h"
 #include "server/engines/ssh/cert_gate.h"
 #include "server/engines/ssh/options.h"
 #include "server/engines/ssh/revocation.h"
@@ -61,25 +62,40 @@ describe_caller(
 	return 0;
 }
 
+/* "": whatever the key has. */
+static const char *
+algorithm_of(const struct ssh_role *role)
+{
+	return strcmp(role->algorithm_signer, "default") == 0
+		? ""
+		: role->algorithm_signer;
+}
+
+/* What keeps the issuer's key from signing, in the words of 8.9. */
+static int
+refuse_signature(int rc, const struct err *why, struct err *err)
+{
+	if (rc == ERR_INPUT || rc == ERR_DENIED)
+		return err_set(err, rc, why->status,
+			"failed to generate signed SSH key: sign error: %.900s",
+			why->message);
+	*err = *why;
+	return rc;
+}
+
 /* The keeper makes it whole: serial number and signature. */
 static int
 sign(struct req *req, const struct ssh_role *role,
 	const struct ssh_issuer *issuer, const struct buf *cert,
 	struct keeper_signed *ret_signed, struct err *err)
 {
-	const bool is_default = strcmp(role->algorithm_signer, "default") == 0;
 	struct err why = { 0 };
 	int rc = keeper_ca_sign(req->server->keeper, issuer->sealed,
-		is_default ? "" : role->algorithm_signer,
+		algorithm_of(role),
 		req->server->settings->allow_sha1_signatures, buf_span(cert),
 		req->arena, ret_signed, &why);
 
-	if (rc == ERR_INPUT || rc == ERR_DENIED)
-		return err_set(err, rc, why.status,
-			"failed to generate signed SSH key: sign error: %.900s",
-			why.message);
-	*err = why;
-	return rc;
+	return rc == 0 ? 0 : refuse_signature(rc, &why, err);
 }
 
 /* What a certificate is built from, besides the rules' answer. */
@@ -122,15 +138,38 @@ show(struct span cert, const struct ssh_issuer *issuer, struct arena *arena,
 	return 0;
 }
 
-/* Two rules that do not lie in the role. */
+/* The keeper would say the same, and only when it signs. */
+static int
+check_algorithm(struct req *req, const struct ssh_role *role,
+	const struct ssh_issuer *issuer, struct err *err)
+{
+	const char *algorithm = algorithm_of(role);
+	struct sshkey ca;
+	struct err why = { 0 };
+	int rc;
+
+	if (algorithm[0] == '\0')
+		return 0;
+	if (sshkey_parse(issuer->public_blob, &ca) != 0)
+		return err_set(err, ERR_INTERNAL, 500, "internal error");
+	rc = sshkeypair_check_algorithm(ca.kind, algorithm,
+		req->server->settings->allow_sha1_signatures, &why);
+	return rc == 0 ? 0 : refuse_signature(rc, &why, err);
+}
+
+/* The rules that do not lie in the role alone. */
 static int
 ask_issuer(struct req *req, const struct cert_question *question,
 	struct cert_decision *decision, struct err *err)
 {
 	const struct ssh_issuer *issuer = &decision->issuer;
-	int rc = ssh_issuer_limits_apply(
-		&issuer->limits, question, &decision->answer, err);
+	int rc = check_algorithm(req, question->role, issuer, err);
 
+	if (rc != 0)
+		return rc;
+	decision->n_true++;
+	rc = ssh_issuer_limits_apply(
+		&issuer->limits, question, &decision->answer, err);
 	if (rc != 0)
 		return rc;
 	decision->n_true++;

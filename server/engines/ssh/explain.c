@@ -123,6 +123,8 @@ explain_cert(struct req *req, const struct ssh_role *role,
 		explain_add(reply, &explanation, rule->name, rule->text);
 	explain_add(reply, &explanation, "issuer",
 		"there is a CA key for the role to sign with");
+	explain_add(reply, &explanation, "algorithm",
+		"that key signs by the role's algorithm_signer");
 	explain_add(reply, &explanation, "limits",
 		"it is within the limits of that issuer");
 	explain_add(reply, &explanation, "revocation",

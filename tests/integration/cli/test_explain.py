@@ -18,8 +18,8 @@ from support.patience import PATIENCE_S
 ADDRESS = '10.1.2.3'
 SELF = 'path "sys/capabilities-self" { capabilities = ["update"] } '
 OWN = ['lookup', 'mode', 'policy', 'role']
-CA_RULES = [*OWN, 'key', 'key_id', 'cert_type', 'principals', 'ttl', 'critical_options', 'extensions', 'issuer', 'limits',
-            'revocation']
+CA_RULES = [*OWN, 'key', 'key_id', 'cert_type', 'principals', 'ttl', 'critical_options', 'extensions', 'issuer', 'algorithm',
+            'limits', 'revocation']
 OTP_RULES = [*OWN, 'username', 'allowed_users', 'cidr_list', 'key_type']
 
 
@@ -30,6 +30,7 @@ def site(shared, tmp_path_factory):
     shared.ca.role('odd', default_user='nobody')
     shared.ca.role('big', allowed_user_key_lengths={'rsa': [4096]})
     shared.ca.role('lost', issuer_ref='gone')
+    shared.ca.role('other', algorithm_signer='rsa-sha2-256')
     shared.write_role(name='otp', cidr_list='10.0.0.0/8,192.0.2.0/24', exclude_cidr_list='10.9.0.0/16', allowed_users='bob')
     shared.audit = pathlib.Path(shared.enable_audit())
     shared.key = SshKey(tmp_path_factory.mktemp('explain'), 'mine')
@@ -82,6 +83,8 @@ def test_a_certificate_that_one_would_get(site):
     (('-role=big', 'ops@web1'), 'key', 'public_key failed to meet the key requirements: key of type ed25519 is not allowed'),
     (('-role=otp', 'ops@web1'), 'cert_type', "cert_type 'user' is not allowed by role"),
     (('-role=lost', 'ops@web1'), 'issuer', 'unable to find issuer for reference: gone'),
+    (('-role=other', 'ops@web1'), 'algorithm', 'failed to generate signed SSH key: sign error: '
+     'ssh: unsupported signature algorithm "rsa-sha2-256" for key format "ssh-ed25519"'),
     (('-role=none', 'ops@web1'), 'role', 'Unknown role: none'),
 ])
 def test_the_first_rule_of_a_certificate_that_is_false(site, words, rule, text):
