@@ -750,6 +750,8 @@ push(struct device *device, struct lines *lines, bool probe, bool more)
 	lock_take(&device->lock, &device_guard);
 	taken = !device->out || probe;
 	if (taken) {
+		/* Of one entry at least.
+		 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 		lines_join(lines->last->sync ? &device->to_sync
 					     : &device->to_write,
 			lines);
