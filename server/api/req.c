@@ -43,6 +43,7 @@ req_free(struct req **req)
 		return;
 	arena = (*req)->arena;
 	buf_clear(&(*req)->out.body);
+	compiled_unref(&(*req)->answer_ref);
 	arena_free(&arena); /* the request itself lies in it */
 	*req = NULL;
 }

@@ -125,6 +125,7 @@ struct req {
 	struct req_undo *undo;            /* of req_undo_unless_told, or NULL */
 	struct audit_common audit_common; /* of both lines */
 
+	struct compiled *answer_ref; /* what raw bytes lie in, held; or NULL */
 	struct req_out out;
 
 	/* Completion: called once, from any thread; takes the request back. */

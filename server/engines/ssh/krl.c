@@ -345,26 +345,6 @@ build_one(struct req *req, struct lists *lists, const char *issuer_id,
 	return 0;
 }
 
-/* The bytes move to the request, unless it has them already. */
-static int
-answer(struct req *req, struct span bytes, const char *tag, struct reply *reply,
-	struct err *err)
-{
-	struct span copy;
-
-	tag = arena_strdup(req->arena, tag);
-	if (tag == NULL)
-		return err_set_memory(err);
-	reply_tagged_as(reply, CONTENT_TYPE, SPAN_NONE, tag);
-	if (reply->status == 304)
-		return 0;
-	copy = arena_dup(req->arena, bytes);
-	if (copy.data == NULL)
-		return err_set_memory(err);
-	reply_tagged_as(reply, CONTENT_TYPE, copy, tag);
-	return 0;
-}
-
 static int
 answer_built(struct req *req, struct lists *lists, const char *issuer_id,
 	struct reply *reply, struct err *err)
@@ -377,8 +357,8 @@ answer_built(struct req *req, struct lists *lists, const char *issuer_id,
 	if (built == NULL)
 		rc = build_one(req, lists, issuer_id, &built, err);
 	if (built != NULL)
-		rc = answer(
-			req, buf_span(&built->bytes), built->tag, reply, err);
+		reply_tagged_as(reply, CONTENT_TYPE, buf_span(&built->bytes),
+			built->tag);
 	lock_give(&lists->lock, &built_guard);
 	return rc;
 }
@@ -389,17 +369,19 @@ answer_empty(struct req *req, const char *issuer_id, struct reply *reply,
 	struct err *err)
 {
 	const struct ssh_revocations none = { 0 };
-	char tag[REPLY_TAG_MAX];
+	struct span copy = SPAN_NONE;
 	struct buf bytes;
 	int rc;
 
 	buf_init(&bytes, KRL_MAX);
 	rc = build(req, issuer_id, &none, &bytes, err);
-	if (rc == 0) {
-		reply_tag_of(buf_span(&bytes), tag);
-		rc = answer(req, buf_span(&bytes), tag, reply, err);
-	}
+	if (rc == 0)
+		copy = arena_dup(req->arena, buf_span(&bytes));
+	if (rc == 0 && copy.data == NULL)
+		rc = err_set_memory(err);
 	buf_clear(&bytes);
+	if (rc == 0)
+		reply_tagged(reply, CONTENT_TYPE, copy);
 	return rc;
 }
 
@@ -453,10 +435,13 @@ try_reply(struct req *req, const char *issuer_id, struct reply *reply,
 	/* All but the version is guarded by the object's own lock. */
 	lists = (struct lists *)(uintptr_t)compiled_object(ref);
 	*ret_stale = !is_of_now(req, lists);
-	if (!*ret_stale)
-		rc = answer_built(req, lists, issuer_id, reply, err);
-	compiled_unref(&ref);
-	return rc;
+	if (*ret_stale) {
+		compiled_unref(&ref);
+		return 0;
+	}
+	/* The answer is not copied: it lies in the list that all get. */
+	req->answer_ref = ref;
+	return answer_built(req, lists, issuer_id, reply, err);
 }
 
 int

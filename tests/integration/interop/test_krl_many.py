@@ -1,9 +1,9 @@
 """G-10: a revocation list of very many, as a server makes it, keeps it and gives it to hosts; nightly of a million."""
 import json
 import random
-import resource
 import statistics
 import subprocess
+import threading
 import time
 
 import pytest
@@ -20,6 +20,7 @@ OF_ONE = 100_000  # at most of one entity, revoked in one call
 ONE_BY_ONE = count('KRL_SERVER_STEPS', 10, 100)
 SAMPLE = 10
 CONNECTIONS = 16
+HOSTS = 32
 MIB = 2**20
 
 
@@ -63,10 +64,13 @@ class Site:
         self.revoked |= made
         return files
 
-    def memory(self):
+    def memory(self, name='VmRSS'):
         """Of the server, in MiB."""
-        with open(f'/proc/{self.server.process.pid}/statm', encoding='ascii') as file:
-            return int(file.read().split()[1]) * resource.getpagesize() // MIB
+        with open(f'/proc/{self.server.process.pid}/status', encoding='ascii') as file:
+            return next(int(line.split()[1]) // 1024 for line in file if line.startswith(name))
+
+    def peak(self):
+        return self.memory('VmHWM')
 
     def save(self):
         """The list in a file; its bytes and tag, and how long it took to come."""
@@ -124,6 +128,21 @@ def test_one_more_is_in_the_next_list(site):
     print(f'a list after a revocation: {statistics.median(times):.3f} s; {before} MiB, then {site.memory()}')
     assert wrong == 0
     assert site.memory() < before + 64 + 10 * len(found) // MIB
+
+
+def test_many_hosts_at_once(site):
+    """Each gets all of it."""
+    found, _, _ = site.save()
+    before, got = site.memory(), []
+    hosts = [threading.Thread(target=lambda: got.append(krl.fetch(site.server)[2])) for _ in range(HOSTS)]
+    for one in hosts:
+        one.start()
+    for one in hosts:
+        one.join()
+    wrong = sum(one != found for one in got)
+    figure('G-10', HOSTS, wrong, 'hosts that fetched a list at once')
+    print(f'{HOSTS} hosts at once: {before} MiB, at most {site.peak()}')
+    assert (len(got), wrong) == (HOSTS, 0)
 
 
 def test_a_restart_changes_nothing(site):
