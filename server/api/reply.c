@@ -52,17 +52,21 @@ reply_bool(struct reply *reply, const char *name, bool on)
 	reply_value(reply, name, value_bool(reply->req->arena, on));
 }
 
-void
-reply_time_ns(struct reply *reply, const char *name, int64_t ns)
+struct value *
+reply_time_value(struct arena *arena, int64_t ns)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	if (ns == 0) {
-		reply_value(reply, name, value_null(reply->req->arena));
-		return;
-	}
+	if (ns == 0)
+		return value_null(arena);
 	clock_format_ns(ns, text);
-	reply_str(reply, name, text);
+	return value_string(arena, text);
+}
+
+void
+reply_time_ns(struct reply *reply, const char *name, int64_t ns)
+{
+	reply_value(reply, name, reply_time_value(reply->req->arena, ns));
 }
 
 void

@@ -20,6 +20,21 @@ struct walk {
 };
 
 static int
+add_info(const struct walk *walk, const char *name, const struct lease *lease,
+	struct err *err)
+{
+	const struct row_ids *ids = walk->ids;
+	struct value *info = NULL;
+	int rc = ids->info(walk->req, lease, &info, err);
+
+	if (rc != 0)
+		return rc;
+	return value_append(walk->req->arena, ids->infos, name, info)
+		? 0
+		: err_set_memory(err);
+}
+
+static int
 add_id(void *ctx, const struct lease *lease, struct err *err)
 {
 	struct walk *walk = ctx;
@@ -35,9 +50,9 @@ add_id(void *ctx, const struct lease *lease, struct err *err)
 		lease->salt, text, err);
 	if (rc != 0)
 		return rc;
-	return value_add(walk->names, value_string(walk->req->arena, text))
-		? 0
-		: err_set_memory(err);
+	if (!value_add(walk->names, value_string(walk->req->arena, text)))
+		return err_set_memory(err);
+	return ids->info != NULL ? add_info(walk, text, lease, err) : 0;
 }
 
 static int

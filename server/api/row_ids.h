@@ -11,6 +11,10 @@ struct row_ids {
 	uint32_t path; /* number of the lease path */
 	enum rowid_kind kind;
 	bool (*wants)(const struct lease *lease); /* NULL: all rows */
+	/* What is told of each in infos, an object; both NULL: nothing. */
+	int (*info)(struct req *req, const struct lease *lease,
+		struct value **ret_info, struct err *err);
+	struct value *infos;
 };
 
 /* Append them to names, a list in the request's arena, in order of rows. */

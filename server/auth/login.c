@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "server/auth/cidr_list.h"
+#include "lib/cidr_list.h"
 #include "server/auth/new_token.h"
 
 #define POLICY_DEFAULT "default"

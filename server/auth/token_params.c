@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define LISTED_MAX 1024 /* blocks of addresses of one record */
+#include "lib/cidr_list.h"
 
 /* Their places are the bits in old_names. */
 static const struct token_twin twins[] = {
@@ -62,29 +62,6 @@ check_type(struct token_params *params, struct err *err)
 }
 
 int
-token_check_cidrs(struct req *req, const char *field, struct str_list *cidrs,
-	struct err *err)
-{
-	char text[CIDR_TEXT_MAX];
-	struct cidr cidr;
-
-	if (cidrs->n > LISTED_MAX)
-		return err_set(err, ERR_INPUT, 400,
-			"'%s' has more than %d blocks", field, LISTED_MAX);
-	for (size_t i = 0; i < cidrs->n; i++) {
-		if (cidr_parse_any(span_str(cidrs->items[i]), &cidr) != 0)
-			return err_set(err, ERR_INPUT, 400,
-				"\"%.64s\" in '%s' is no CIDR block, such as 10.0.0.0/8",
-				cidrs->items[i], field);
-		cidr_format(&cidr, text);
-		cidrs->items[i] = arena_strdup(req->arena, text);
-		if (cidrs->items[i] == NULL)
-			return err_set_memory(err);
-	}
-	return 0;
-}
-
-int
 token_params_check(
 	struct req *req, struct token_params *params, struct err *err)
 {
@@ -103,7 +80,7 @@ token_params_check(
 			"'token_num_uses' cannot be negative");
 	rc = check_type(params, err);
 	return rc != 0 ? rc
-		       : token_check_cidrs(req, "token_bound_cidrs",
+		       : cidr_list_check(req->arena, "token_bound_cidrs",
 				 &params->bound_cidrs, err);
 }
 

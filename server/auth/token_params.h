@@ -72,13 +72,6 @@ struct token_params {
 int token_params_check(
 	struct req *req, struct token_params *params, struct err *err);
 
-/*
- * The parts of it that a token role has too. Blocks of addresses in the form
- * that they are shown and compared in: 400 names field.
- */
-int token_check_cidrs(struct req *req, const char *field,
-	struct str_list *cidrs, struct err *err);
-
 /* A setting with an old name. */
 struct token_twin {
 	const char *name, *old;

@@ -1,10 +1,10 @@
 /* login: a role id and a secret id for a token. */
 #include <string.h>
 
+#include "lib/cidr_list.h"
 #include "server/api/lockout.h"
 #include "server/auth/approle/approle.h"
 #include "server/auth/approle/secret_id.h"
-#include "server/auth/cidr_list.h"
 #include "server/auth/login.h"
 
 struct login_in {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/cidr_list.h"
 #include "lib/codec.h"
 #include "lib/random.h"
 
@@ -172,7 +173,7 @@ check_role(struct store_tx *tx, struct req *req, const char *name, void *record,
 	settle_ids(role, old, req->in);
 	rc = check_settings(role, old, err);
 	if (rc == 0)
-		rc = token_check_cidrs(req, "secret_id_bound_cidrs",
+		rc = cidr_list_check(req->arena, "secret_id_bound_cidrs",
 			&role->secret_id_bound_cidrs, err);
 	if (rc == 0)
 		rc = token_params_check(req, &role->token, err);

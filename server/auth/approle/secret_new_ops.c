@@ -1,11 +1,11 @@
 /* role/:role/secret-id, custom-secret-id: make one. */
 #include <string.h>
 
+#include "lib/cidr_list.h"
 #include "lib/json.h"
 #include "server/api/cap.h"
 #include "server/auth/approle/approle.h"
 #include "server/auth/approle/secret_call.h"
-#include "server/auth/cidr_list.h"
 #include "server/core/expire.h"
 
 struct new_in {
@@ -82,7 +82,7 @@ take_blocks(const struct approle_call *call, const char *field,
 	int rc;
 
 	*blocks = *sent;
-	rc = token_check_cidrs(call->req, field, blocks, err);
+	rc = cidr_list_check(call->req->arena, field, blocks, err);
 	if (rc != 0 || cidr_list_covers(roles, blocks))
 		return rc;
 	return err_set(err, ERR_INPUT, 400,

@@ -1,6 +1,6 @@
 /* challenge: what to sign. */
 #include "lib/sshcert.h"
-#include "server/auth/sshkey/nonce.h"
+#include "server/api/nonce.h"
 #include "server/auth/sshkey/sshkey.h"
 
 struct challenge_in {
@@ -25,22 +25,9 @@ is_known(struct span blob)
 }
 
 static int
-answer(struct req *req, struct reply *reply, const char *nonce)
-{
-	reply_str(reply, "nonce", nonce);
-	reply_str(reply, "message",
-		arena_printf(req->arena, "%s%s", nonce, req->mount->accessor));
-	reply_str(reply, "namespace", sshkey_namespace(req));
-	reply_str(reply, "mount_accessor", req->mount->accessor);
-	reply_int(reply, "ttl", NONCE_S);
-	return 0;
-}
-
-static int
 make_challenge(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct challenge_in *in = req->in;
-	char nonce[NONCE_TEXT_MAX];
 	struct span blob;
 	int rc = sshkey_parse_line(span_str(in->public_key), req->arena, &blob);
 
@@ -49,8 +36,7 @@ make_challenge(struct req *req, struct reply *reply, struct err *err)
 	if (rc != 0 || !is_known(blob))
 		return err_set(err, ERR_INPUT, 400,
 			"'public_key' is no public key or certificate of a known type");
-	rc = nonce_make(req, blob, nonce, err);
-	return rc != 0 ? rc : answer(req, reply, nonce);
+	return nonce_reply(req, blob, SSHKEY_PURPOSE, reply, err);
 }
 
 const struct op sshkey_challenge_ops[] = {

@@ -2,13 +2,12 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "server/api/nonce.h"
 #include "server/auth/login.h"
-#include "server/auth/sshkey/nonce.h"
 #include "server/auth/sshkey/proof.h"
 #include "server/auth/token_rules.h"
 #include "server/core/expire.h"
 
-#define SIGNATURE_TEXT_MAX 65536
 #define KEY_ID_MAX 256
 
 struct login_in {
@@ -22,7 +21,7 @@ static const struct field login_fields[] = {
 		.len_max = NONCE_TEXT_MAX,
 		.doc = "The nonce of a challenge, unchanged."),
 	FIELD_STR(struct login_in, signature, .flags = FIELD_REQUIRED,
-		.len_max = SIGNATURE_TEXT_MAX,
+		.len_max = KEY_PROOF_TEXT_MAX,
 		.doc = "The SSH signature, armoured or as base64."),
 	FIELD_END,
 };
@@ -32,7 +31,7 @@ struct attempt {
 	struct req *req;
 	const char *role_name;
 	struct login_record by;
-	struct proof proof;
+	struct key_proof proof;
 	struct proof_grant grant;
 	struct nonce nonce;
 	struct token_params params;
@@ -52,50 +51,22 @@ refuse(const struct attempt *attempt, const char *why, struct err *err)
 /* ---- the proof -------------------------------------------------------- */
 
 static int
-check_signature(struct attempt *attempt, struct span bytes, struct err *err)
+check_signature(struct attempt *attempt, struct err *err)
 {
 	struct req *req = attempt->req;
 	const struct login_in *in = req->in;
-	const char *name = sshkey_namespace(req);
-	const char *message = arena_printf(
-		req->arena, "%s%s", in->nonce, req->mount->accessor);
-	int rc;
+	int rc = key_proof_read(req, in->signature, in->nonce, SSHKEY_PURPOSE,
+		&attempt->proof, err);
 
-	if (name == NULL || message == NULL)
-		return err_set_memory(err);
-	rc = proof_check(bytes, name, span_str(message), &attempt->proof);
-	if (rc == ERR_INPUT)
-		return err_set(err, ERR_INPUT, 400,
-			"'signature' is no SSH signature of a known type");
-	if (rc != 0)
+	if (rc == ERR_CRYPTO)
 		return refuse(attempt, "the signature is not good", err);
+	if (rc != 0)
+		return rc;
 	rc = nonce_check(req, span_str(in->nonce), attempt->proof.blob,
 		&attempt->nonce, err);
 	return rc == ERR_ABSENT
 		? refuse(attempt, "the nonce is not for this key", err)
 		: rc;
-}
-
-static int
-read_signature(struct attempt *attempt, struct err *err)
-{
-	struct req *req = attempt->req;
-	const struct login_in *in = req->in;
-	struct span copy = SPAN_NONE;
-	struct buf bytes;
-	int rc;
-
-	buf_init(&bytes, SSHSIG_MAX);
-	rc = sshsig_dearmor(span_str(in->signature), &bytes);
-	if (rc == 0)
-		copy = arena_dup(req->arena, buf_span(&bytes));
-	buf_clear(&bytes);
-	if (rc == ERR_MEMORY || (rc == 0 && copy.data == NULL))
-		return err_set_memory(err);
-	if (rc != 0)
-		return err_set(err, ERR_INPUT, 400,
-			"'signature' is no SSH signature of a known type");
-	return check_signature(attempt, copy, err);
 }
 
 static int
@@ -156,15 +127,11 @@ key_id_of(struct arena *arena, const struct sshcert *cert)
 static int
 name_key(struct attempt *attempt, struct err *err)
 {
-	struct buf blob;
-	int rc;
+	struct span blob;
+	int rc = key_proof_key(attempt->req, &attempt->proof, &blob, err);
 
-	buf_init(&blob, SSHKEY_BLOB_MAX);
-	(void)sshkey_build(&attempt->proof.key, &blob);
-	rc = buf_check(&blob, err);
 	if (rc == 0)
-		sshkey_fingerprint(buf_span(&blob), attempt->fingerprint);
-	buf_clear(&blob);
+		sshkey_fingerprint(blob, attempt->fingerprint);
 	return rc;
 }
 
@@ -257,7 +224,7 @@ log_in(struct req *req, UNUSED struct reply *reply, struct err *err)
 	attempt->role_name = arena_strlower(req->arena, in->role);
 	if (attempt->role_name == NULL)
 		return err_set_memory(err);
-	rc = read_signature(attempt, err);
+	rc = check_signature(attempt, err);
 	if (rc == 0)
 		rc = check_role(attempt, err);
 	if (rc == 0)

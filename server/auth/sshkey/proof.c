@@ -1,4 +1,4 @@
-/* Signatures, certificates and roles, without the server around them. */
+/* Certificates and roles, without the server around them. */
 #include "server/auth/sshkey/proof.h"
 
 #include <string.h>
@@ -6,40 +6,6 @@
 #include "lib/netaddr.h"
 
 #define ADDRESSES_MAX 256
-
-/* ---- signatures ------------------------------------------------------- */
-
-static int
-read_signer(struct span blob, struct proof *proof)
-{
-	int rc;
-
-	proof->blob = blob;
-	proof->is_cert = sshcert_is(blob);
-	if (!proof->is_cert)
-		return sshkey_parse(blob, &proof->key);
-	rc = sshcert_parse(blob, &proof->cert);
-	proof->key = proof->cert.key;
-	return rc;
-}
-
-int
-proof_check(struct span signature, const char *name, struct span message,
-	struct proof *ret_proof)
-{
-	struct proof proof = { .flags = 0 };
-	struct sshsig sig;
-	int rc = sshsig_parse(signature, &sig);
-
-	if (rc == 0)
-		rc = read_signer(sig.key, &proof);
-	if (rc == 0)
-		rc = sshsig_verify(
-			&sig, &proof.key, name, message, &proof.flags);
-	if (rc == 0)
-		*ret_proof = proof;
-	return rc;
-}
 
 /* ---- addresses -------------------------------------------------------- */
 
@@ -122,8 +88,8 @@ lists_key(const struct str_list *lines, struct span blob, struct arena *arena)
 
 /* What a critical option asks for; what is not known is not met. */
 static const char *
-option_refused(const struct proof *proof, struct span name, struct span value,
-	const struct proof_place *place, struct arena *arena,
+option_refused(const struct key_proof *proof, struct span name,
+	struct span value, const struct proof_place *place, struct arena *arena,
 	struct proof_grant *grant)
 {
 	if (span_equal(name, span_str("verify-required")))
@@ -141,7 +107,7 @@ option_refused(const struct proof *proof, struct span name, struct span value,
 }
 
 static const char *
-options_refused(const struct proof *proof, const struct proof_place *place,
+options_refused(const struct key_proof *proof, const struct proof_place *place,
 	struct arena *arena, struct proof_grant *grant)
 {
 	struct span rest = proof->cert.critical, name, value;
@@ -183,7 +149,7 @@ find_principal(const struct sshcert *cert, const struct str_list *wanted)
 }
 
 static const char *
-cert_refused(const struct proof *proof, const struct sshkey_role *role,
+cert_refused(const struct key_proof *proof, const struct sshkey_role *role,
 	const struct proof_place *place, struct arena *arena,
 	struct proof_grant *grant)
 {
@@ -211,7 +177,7 @@ cert_refused(const struct proof *proof, const struct sshkey_role *role,
 }
 
 const char *
-proof_refused(const struct proof *proof, const struct sshkey_role *role,
+proof_refused(const struct key_proof *proof, const struct sshkey_role *role,
 	const struct proof_place *place, struct arena *arena,
 	struct proof_grant *ret_grant)
 {

@@ -1,29 +1,12 @@
 /*
- * Who signed, and whether a role lets them in. Pure but for the arena: no
+ * Whether a role lets in who signed. Pure but for the arena: no
  * store, no clock. A refusal's reason is for the log, never for the caller.
  */
 #ifndef SALLYPORT_SERVER_AUTH_SSHKEY_PROOF_H
 #define SALLYPORT_SERVER_AUTH_SSHKEY_PROOF_H
 
-#include "lib/sshcert.h"
-#include "lib/sshsig.h"
+#include "server/api/key_proof.h"
 #include "server/auth/sshkey/sshkey.h"
-
-/* A good signature's maker. */
-struct proof {
-	struct span blob; /* of the key or certificate */
-	struct sshkey key;
-	bool is_cert;
-	struct sshcert cert;
-	uint8_t flags; /* of a security token */
-};
-
-/*
- * Check a signature, and read who made it. 0, ERR_INPUT where it is not of
- * that form, ERR_CRYPTO where it is not good.
- */
-int proof_check(struct span signature, const char *name, struct span message,
-	struct proof *ret_proof);
 
 /* Where and when it is tried. */
 struct proof_place {
@@ -44,7 +27,7 @@ struct proof_grant {
  * Whether role lets the signer in from here, now. NULL: yes; else why not, for
  * the log. Memory that runs out is a no.
  */
-const char *proof_refused(const struct proof *proof,
+const char *proof_refused(const struct key_proof *proof,
 	const struct sshkey_role *role, const struct proof_place *place,
 	struct arena *arena, struct proof_grant *ret_grant);
 

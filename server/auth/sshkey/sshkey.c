@@ -3,17 +3,6 @@
 
 #include "server/auth/auth.h"
 #include "server/auth/login.h"
-#include "server/core/seal.h"
-
-const char *
-sshkey_namespace(struct req *req)
-{
-	struct seal_status status;
-
-	seal_get_status(req->server->seal, &status);
-	return arena_printf(
-		req->arena, "sallyport-login@%s", status.cluster_id);
-}
 
 static int
 renew(struct req *req, const struct mount *mount, const struct token *token,

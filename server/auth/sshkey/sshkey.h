@@ -9,6 +9,8 @@
 #include "server/api/record_ops.h"
 #include "server/auth/token_params.h"
 
+#define SSHKEY_PURPOSE "login" /* of its nonces */
+
 struct sshkey_role {
 	/* "name base64", without what stood behind it. */
 	struct str_list public_keys, ca_public_keys;
@@ -21,8 +23,5 @@ extern const struct record_type sshkey_role_record;
 /* Rows of the files beside this one. */
 extern const struct op sshkey_role_ops[], sshkey_challenge_ops[],
 	sshkey_login_ops[];
-
-/* "sallyport-login@<cluster id>", for the request's arena. NULL: no memory. */
-const char *sshkey_namespace(struct req *req);
 
 #endif

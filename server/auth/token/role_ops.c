@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/cidr_list.h"
 #include "server/auth/token/role.h"
 #include "server/auth/token/tables.h"
 #include "server/auth/token_params.h"
@@ -151,7 +152,7 @@ check_role(UNUSED struct store_tx *tx, struct req *req, UNUSED const char *name,
 	if (rc == 0)
 		rc = clean_lists(req->arena, role, err);
 	return rc != 0 ? rc
-		       : token_check_cidrs(req, "token_bound_cidrs",
+		       : cidr_list_check(req->arena, "token_bound_cidrs",
 				 &role->bound_cidrs, err);
 }
 

@@ -1,5 +1,5 @@
-/* "<sealed row name>.<end>.<MAC of both and of the key>". */
-#include "server/auth/sshkey/nonce.h"
+/* "<sealed row name>.<end>.<MAC of both and of the subject>". */
+#include "server/api/nonce.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,15 +17,15 @@
 /* A row stays a little longer than its nonce could be used. */
 #define SLACK_S 60
 
-/* The MAC, in hex, over what stands before it and the key's hash. */
+/* The MAC, in hex, over what stands before it and the subject's hash. */
 static void
 mac_of(const struct req *req, const struct barrier *barrier, const char *id,
-	int64_t end_s, struct span key_blob, char out[MAC_LEN + 1])
+	int64_t end_s, struct span subject, char out[MAC_LEN + 1])
 {
 	uint8_t hash[SHA256_BYTES], mac[SHA256_BYTES];
 	char hex[2 * SHA256_BYTES + 1], text[256];
 
-	sha256(key_blob, hash);
+	sha256(subject, hash);
 	hex_encode(hash, sizeof(hash), hex);
 	(void)snprintf(text, sizeof(text), "%s.%lld.%llu.%s", id,
 		(long long)end_s,
@@ -36,7 +36,7 @@ mac_of(const struct req *req, const struct barrier *barrier, const char *id,
 }
 
 static int
-make(struct req *req, const struct barrier *barrier, struct span key_blob,
+make(struct req *req, const struct barrier *barrier, struct span subject,
 	char out[NONCE_TEXT_MAX], struct err *err)
 {
 	struct store *store = req->server->store;
@@ -55,14 +55,14 @@ make(struct req *req, const struct barrier *barrier, struct span key_blob,
 			salt, id, err);
 	if (rc != 0)
 		return rc;
-	mac_of(req, barrier, id, end_s, key_blob, mac);
+	mac_of(req, barrier, id, end_s, subject, mac);
 	(void)snprintf(
 		out, NONCE_TEXT_MAX, "%s.%lld.%s", id, (long long)end_s, mac);
 	return 0;
 }
 
-int
-nonce_make(struct req *req, struct span key_blob, char out[NONCE_TEXT_MAX],
+static int
+make_nonce(struct req *req, struct span subject, char out[NONCE_TEXT_MAX],
 	struct err *err)
 {
 	struct barrier *barrier = seal_hold_barrier(req->server->seal);
@@ -70,9 +70,42 @@ nonce_make(struct req *req, struct span key_blob, char out[NONCE_TEXT_MAX],
 
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = make(req, barrier, key_blob, out, err);
+	rc = make(req, barrier, subject, out, err);
 	seal_release_barrier(req->server->seal);
 	return rc;
+}
+
+const char *
+nonce_namespace(struct req *req, const char *purpose)
+{
+	struct seal_status status;
+
+	seal_get_status(req->server->seal, &status);
+	return arena_printf(
+		req->arena, "sallyport-%s@%s", purpose, status.cluster_id);
+}
+
+const char *
+nonce_message(struct req *req, const char *nonce)
+{
+	return arena_printf(req->arena, "%s%s", nonce, req->mount->accessor);
+}
+
+int
+nonce_reply(struct req *req, struct span subject, const char *purpose,
+	struct reply *reply, struct err *err)
+{
+	char nonce[NONCE_TEXT_MAX];
+	int rc = make_nonce(req, subject, nonce, err);
+
+	if (rc != 0)
+		return rc;
+	reply_str(reply, "nonce", nonce);
+	reply_str(reply, "message", nonce_message(req, nonce));
+	reply_str(reply, "namespace", nonce_namespace(req, purpose));
+	reply_str(reply, "mount_accessor", req->mount->accessor);
+	reply_int(reply, "ttl", NONCE_S);
+	return 0;
 }
 
 /* The three parts of text. */
@@ -96,14 +129,14 @@ split(struct span text, char id[ID_LEN + 1], int64_t *ret_end_s,
 
 static int
 check(struct req *req, const struct barrier *barrier, struct span text,
-	struct span key_blob, struct nonce *nonce)
+	struct span subject, struct nonce *nonce)
 {
 	char id[ID_LEN + 1], mac[MAC_LEN + 1];
 	struct span sent;
 
 	if (!split(text, id, &nonce->end_s, &sent))
 		return ERR_ABSENT;
-	mac_of(req, barrier, id, nonce->end_s, key_blob, mac);
+	mac_of(req, barrier, id, nonce->end_s, subject, mac);
 	if (!secret_equal(secret_view_of(mac, MAC_LEN),
 		    secret_view_of(sent.data, sent.len)))
 		return ERR_ABSENT;
@@ -112,7 +145,7 @@ check(struct req *req, const struct barrier *barrier, struct span text,
 }
 
 int
-nonce_check(struct req *req, struct span text, struct span key_blob,
+nonce_check(struct req *req, struct span text, struct span subject,
 	struct nonce *ret_nonce, struct err *err)
 {
 	struct barrier *barrier = seal_hold_barrier(req->server->seal);
@@ -122,7 +155,7 @@ nonce_check(struct req *req, struct span text, struct span key_blob,
 
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
-	rc = check(req, barrier, text, key_blob, &nonce);
+	rc = check(req, barrier, text, subject, &nonce);
 	seal_release_barrier(req->server->seal);
 	if (rc != 0)
 		return ERR_ABSENT;

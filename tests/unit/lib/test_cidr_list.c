@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/auth/cidr_list.h"
+#include "lib/cidr_list.h"
 
 #define LIST_MAX 8
 

@@ -1,13 +1,18 @@
-/*
- * Lists of blocks of addresses, as token_check_cidrs leaves them: what lies in
- * what.
- */
-#ifndef SALLYPORT_SERVER_AUTH_CIDR_LIST_H
-#define SALLYPORT_SERVER_AUTH_CIDR_LIST_H
+/* Lists of blocks of addresses, as records have them: what lies in what. */
+#ifndef SALLYPORT_LIB_CIDR_LIST_H
+#define SALLYPORT_LIB_CIDR_LIST_H
 
-#include "lib/arena.h"
 #include "lib/netaddr.h"
-#include "server/api/op.h"
+#include "lib/str_list.h"
+
+#define CIDR_LIST_MAX 1024 /* blocks of one record */
+
+/*
+ * Each block of a caller's list in canonical text, in arena. ERR_INPUT (400)
+ * names the field and the block that is none.
+ */
+int cidr_list_check(struct arena *arena, const char *field,
+	struct str_list *blocks, struct err *err);
 
 /* Whether addr lies in one of them; in none at all is everywhere. */
 bool cidr_list_allows(

@@ -1,5 +1,28 @@
-/* Blocks of addresses, compared and narrowed. */
-#include "server/auth/cidr_list.h"
+/* Blocks of addresses, checked, compared and narrowed. */
+#include "lib/cidr_list.h"
+
+int
+cidr_list_check(struct arena *arena, const char *field, struct str_list *blocks,
+	struct err *err)
+{
+	char text[CIDR_TEXT_MAX];
+	struct cidr cidr;
+
+	if (blocks->n > CIDR_LIST_MAX)
+		return err_set(err, ERR_INPUT, 400,
+			"'%s' has more than %d blocks", field, CIDR_LIST_MAX);
+	for (size_t i = 0; i < blocks->n; i++) {
+		if (cidr_parse_any(span_str(blocks->items[i]), &cidr) != 0)
+			return err_set(err, ERR_INPUT, 400,
+				"\"%.64s\" in '%s' is no CIDR block, such as 10.0.0.0/8",
+				blocks->items[i], field);
+		cidr_format(&cidr, text);
+		blocks->items[i] = arena_strdup(arena, text);
+		if (blocks->items[i] == NULL)
+			return err_set_memory(err);
+	}
+	return 0;
+}
 
 bool
 cidr_list_allows(const struct str_list *blocks, const struct netaddr *addr)
