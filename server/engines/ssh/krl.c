@@ -369,19 +369,21 @@ answer_empty(struct req *req, const char *issuer_id, struct reply *reply,
 	struct err *err)
 {
 	const struct ssh_revocations none = { 0 };
-	struct span copy = SPAN_NONE;
 	struct buf bytes;
 	int rc;
 
 	buf_init(&bytes, KRL_MAX);
 	rc = build(req, issuer_id, &none, &bytes, err);
-	if (rc == 0)
-		copy = arena_dup(req->arena, buf_span(&bytes));
-	if (rc == 0 && copy.data == NULL)
-		rc = err_set_memory(err);
+	if (rc == 0) {
+		const struct span copy =
+			arena_dup(req->arena, buf_span(&bytes));
+
+		if (copy.data == NULL)
+			rc = err_set_memory(err);
+		else
+			reply_tagged(reply, CONTENT_TYPE, copy);
+	}
 	buf_clear(&bytes);
-	if (rc == 0)
-		reply_tagged(reply, CONTENT_TYPE, copy);
 	return rc;
 }
 
