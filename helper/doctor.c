@@ -143,7 +143,8 @@ check_sshd(struct doctor *doctor, const void *what, struct finding *finding)
 struct wanted {
 	const char *name;   /* as sshd -T prints it */
 	const char *value;  /* NULL: the path of a file of ours */
-	size_t path_offset; /* into struct host_paths */
+	bool is_cert;       /* which is the certificate */
+	size_t path_offset; /* or else: into struct host_paths */
 };
 
 static const char *
@@ -154,9 +155,7 @@ wanted_value(const struct host *host, const struct wanted *wanted)
 
 	if (wanted->value != NULL)
 		return wanted->value;
-	return strcmp(wanted->name, "hostcertificate") == 0
-		? host_cert_path(host)
-		: *path;
+	return wanted->is_cert ? host_cert_path(host) : *path;
 }
 
 /* The number of the first line of a file that sets name; 0: none does. */
@@ -184,37 +183,54 @@ find_line(const char *path, const char *name)
 	return found;
 }
 
-/* Who sets it first: the parts in the order of their names, then the whole. */
+/*
+ * Where it is set first: in a part, in the order of their names, or in the
+ * whole, which includes them. Our own part is never to blame, and what comes
+ * behind it neither. 0: nowhere.
+ */
+static int
+find_first(const struct host *host, const char *pattern, const char *name,
+	const char **ret_path)
+{
+	glob_t parts = { .gl_pathc = 0 };
+	int line = 0;
+
+	*ret_path = host->settings->sshd_config;
+	if (glob(pattern, 0, NULL, &parts) == 0) {
+		for (size_t i = 0; line == 0 && i < parts.gl_pathc; i++) {
+			line = find_line(parts.gl_pathv[i], name);
+			if (line != 0)
+				*ret_path = arena_strdup(
+					host->arena, parts.gl_pathv[i]);
+		}
+	}
+	globfree(&parts);
+	if (line != 0 && *ret_path != NULL &&
+		strcmp(*ret_path, host->paths.conf) != 0)
+		return line;
+	*ret_path = host->settings->sshd_config;
+	return find_line(*ret_path, name);
+}
+
 static void
 tell_who_sets(
 	const struct host *host, const char *name, struct finding *finding)
 {
 	const char *pattern =
 		arena_printf(host->arena, "%s/*.conf", host->paths.conf_dir);
-	const char *path = host->settings->sshd_config;
-	glob_t parts = { .gl_pathc = 0 };
-	int line = 0;
+	const char *path = NULL;
+	const int line =
+		pattern != NULL ? find_first(host, pattern, name, &path) : 0;
 
-	if (pattern != NULL && glob(pattern, 0, NULL, &parts) == 0) {
-		for (size_t i = 0; line == 0 && i < parts.gl_pathc; i++) {
-			line = find_line(parts.gl_pathv[i], name);
-			if (line != 0)
-				path = arena_strdup(
-					host->arena, parts.gl_pathv[i]);
-		}
-	}
-	globfree(&parts);
-	if (line == 0)
-		line = find_line(path, name);
 	if (line != 0)
 		say(finding->fix,
 			"%s line %d comes first: change it, then reload sshd",
 			path, line);
 	else
 		say(finding->fix,
-			"set it in %s, and let %s begin with \"Include %s\"; then reload sshd",
+			"set it in %s, and let %s begin with \"Include %s/*.conf\"; then reload sshd",
 			host->paths.conf_dir, host->settings->sshd_config,
-			pattern);
+			host->paths.conf_dir);
 }
 
 static void
@@ -400,7 +416,8 @@ const struct check doctor_checks[] = {
 	{ "timer", is_enrolled, check_timer, NULL },
 	{ "sshd", NULL, check_sshd, NULL },
 	{ "host certificate", is_enrolled, check_setting,
-		OURS("hostcertificate", conf) },
+		&(const struct wanted){
+			.name = "hostcertificate", .is_cert = true } },
 	{ "trusted CA keys", is_enrolled, check_setting,
 		OURS("trustedusercakeys", user_ca) },
 	{ "revocation list", is_enrolled, check_setting,

@@ -94,6 +94,13 @@ def test_each_fault_is_found(target, server, authority):
     check('sshd', 'sshd -t')
     check('revocation list', 'mend what is said of sshd')
     conf.unlink()
+    config = target.settings['sshd_config']
+    whole = config.read_text()
+    config.write_text('RevokedKeys /etc/other\n' + whole)
+    check('revocation list', 'sshd_config line 1 comes first')
+    config.write_text(whole.replace('Include ', '#Include '))
+    check('trusted CA keys', 'Include')
+    config.write_text(whole)
     target.conf.rename(f'{target.conf}.away')
     check('host certificate', 'Include')
     check("sshd's part", 'renew writes it')
