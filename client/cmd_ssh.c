@@ -89,16 +89,16 @@ ssh_call_sshrun(const struct ssh_call *call)
 	"authentication mode to use. The role says it this time."
 
 const char *
-ssh_role_names(struct ssh_call *call, const struct value *roles)
+ssh_join_names(struct ssh_call *call, const struct value *list)
 {
 	const char *names = "";
 
-	VALUE_EACH (role, roles) {
-		const struct span name = value_text(role);
+	VALUE_EACH (item, list) {
+		const struct span name = value_text(item);
 
 		if (names != NULL)
 			names = arena_printf(call->cli->arena, "%s%s%.*s",
-				names, role != roles->first ? ", " : "",
+				names, item != list->first ? ", " : "",
 				(int)name.len, (const char *)name.data);
 	}
 	return names != NULL ? names : "";
@@ -147,7 +147,7 @@ choose_role(struct ssh_call *call)
 		return cli_usage(
 			"Error choosing role: Roles: \"%s\". Several roles match this address.\n"
 			"Select one of them with -role.",
-			ssh_role_names(call, roles));
+			ssh_join_names(call, roles));
 	call->role = roles->first->str;
 	printf("Vault SSH: Role: \"%s\"\n", call->role);
 	/* Before whatever ssh prints. */

@@ -93,15 +93,15 @@ is_blank(uint8_t c)
 static struct span
 next_word(struct span *rest)
 {
-	size_t from = 0, to;
+	struct span word;
+	size_t len = 0;
 
-	while (from < rest->len && is_blank(rest->data[from]))
-		from++;
-	for (to = from; to < rest->len && !is_blank(rest->data[to]); to++)
-		;
-	*rest = span_skip(*rest, from);
-	const struct span word = span_of(rest->data, to - from);
-	*rest = span_skip(*rest, to - from);
+	while (rest->len > 0 && is_blank(rest->data[0]))
+		*rest = span_skip(*rest, 1);
+	while (len < rest->len && !is_blank(rest->data[len]))
+		len++;
+	word = span_of(rest->data, len);
+	*rest = span_skip(*rest, len);
 	return word;
 }
 

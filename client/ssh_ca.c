@@ -220,6 +220,7 @@ show_files(struct ca_session *session, struct err *err)
 	return 0;
 }
 
+/* For whoever asks: ssh -A is a wish of this session. */
 static const struct agent_identity *
 only_identity(void *ctx, UNUSED const struct agent_destination *destination)
 {

@@ -62,8 +62,8 @@ int ssh_mode_unknown(const char *name);
 bool ssh_lookup(
 	struct ssh_call *call, const struct value **ret_roles, struct err *err);
 
-/* "a, b" of such a list, in the arena. */
-const char *ssh_role_names(struct ssh_call *call, const struct value *roles);
+/* "a, b" of a list of names, in the arena. */
+const char *ssh_join_names(struct ssh_call *call, const struct value *list);
 
 /* Read call->role; false: err. Its fields are in cli->answer. */
 bool ssh_read_role(struct ssh_call *call, struct err *err);

@@ -97,7 +97,7 @@ find_role(struct telling *telling)
 		return fail(telling,
 			arena_printf(arena,
 				"several roles are good for the address %s: name one of them with -role: %s",
-				call->ip, ssh_role_names(call, roles)));
+				call->ip, ssh_join_names(call, roles)));
 	call->role = roles->first->str;
 	hold(telling,
 		arena_printf(arena,
@@ -172,7 +172,7 @@ capabilities(struct telling *telling, const char *path)
 	(void)value_set_str(cli->arena, body, "path", path);
 	if (!cli_call(cli, "PUT", "sys/capabilities-self", body, &err))
 		return "";
-	return ssh_role_names(telling->call,
+	return ssh_join_names(telling->call,
 		value_find(
 			value_find(cli->answer.json, "data"), "capabilities"));
 }

@@ -1,10 +1,12 @@
 """`sallyport ssh -explain`: which rules hold and which is the first that does not; nothing is granted by asking."""
 import base64
 import hashlib
+import http.server
 import json
 import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 import yaml
@@ -179,6 +181,37 @@ def test_a_named_key_is_what_is_asked_about(site):
     blob = base64.b64decode(site.key.public.split()[1])
     assert answer['key_id'].endswith(hashlib.sha256(blob).hexdigest())
     cli.says(explain(site, '-mode=ca', '-role=ops', '-public-key-path=/nowhere.pub', 'ops@web1'), 1, 'failed to read public key /nowhere.pub')
+
+
+class Foreign(http.server.BaseHTTPRequestHandler):
+    """A server that does not know explain, and does as it is asked."""
+
+    seen = []
+
+    def do_PUT(self):
+        body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+        self.seen.append((self.path, body.get('lease_id')))
+        answer = {'lease_id': 'ssh/creds/otp/1', 'data': {'key': 'a secret'}} if '/creds/' in self.path else {'data': {'signed_key': 'x'}}
+        text = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_server_that_grants_what_it_should_explain_is_told_and_its_grant_revoked(site):
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Foreign) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        env = {'VAULT_ADDR': f'http://127.0.0.1:{server.server_port}'}
+        for words in (('-mode=otp', '-role=otp', f'bob@{ADDRESS}'), ('-mode=ca', '-role=ops', 'ops@web1')):
+            done = explain(site, *words, env=env)
+            cli.says(done, 2, 'The server does not know "explain", and has made a credential. It was thrown away.')
+            assert 'a secret' not in done.stderr
+        server.shutdown()
+    assert Foreign.seen == [('/v1/ssh/creds/otp', None), ('/v1/sys/leases/revoke', 'ssh/creds/otp/1'), ('/v1/ssh/sign/ops', None)]
 
 
 def test_nothing_is_granted_and_all_is_audited(site):
