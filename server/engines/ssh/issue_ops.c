@@ -174,8 +174,8 @@ const struct op ssh_issue_ops[] = {
 			{ "private_key_type", FIELD_TYPE_STR,
 				"key_type as asked." },
 			EXPLAIN_CERT_OUT, { NULL, FIELD_TYPE_STR, NULL } },
-		.errors = { { 400,
-			"no such role, or it does not allow what was asked" } },
+		.errors = { { 400, "no such role, or it or the issuer does not allow what was asked" },
+			{ 429, "the issuer has signed too many of late" } },
 	},
 	OP_END,
 };

@@ -94,8 +94,8 @@ const struct op ssh_sign_ops[] = {
 				"The certificate, a line as in *-cert.pub." },
 			{ "issuer_id", FIELD_TYPE_STR, "Who signed." },
 			EXPLAIN_CERT_OUT, { NULL, FIELD_TYPE_STR, NULL } },
-		.errors = { { 400,
-			"no such role, or it does not allow what was asked" } },
+		.errors = { { 400, "no such role, or it or the issuer does not allow what was asked" },
+			{ 429, "the issuer has signed too many of late" } },
 	},
 	OP_END,
 };

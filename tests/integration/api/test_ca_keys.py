@@ -1,12 +1,13 @@
-"""S3-19 to S3-22: the keys of a CA as ssh-keygen makes them and sshd takes them; whose private half leaves nowhere."""
+"""S3-19 to S3-22: the keys of a CA as ssh-keygen makes them and sshd takes them, and their limits; whose private half leaves nowhere."""
 import base64
 import json
 import subprocess
 
 import pytest
 
+from support.ca import Ca, CertSshd
 from support.keys import SshKey, run
-from support.server import Server
+from support.server import Server, wait_for
 
 FORMS = {'openssh': (), 'PEM': ('-m', 'PEM'), 'PKCS8': ('-m', 'PKCS8')}
 KINDS = [('ed25519', None, 'openssh')] + [(kind, bits, form) for kind, bits in (
@@ -210,3 +211,35 @@ def test_the_private_half_is_in_no_answer_line_or_file(tmp_path):
         assert line['request']['data']['private_key'].startswith('hmac-sha256:')
     finally:
         server.clean()
+
+
+# ---- limits -----------------------------------------------------------------
+
+def test_an_issuer_signs_so_many_a_second(server, tmp_path):
+    """Too many: 429, which says when to come back; then it signs again."""
+    ca, key = Ca(server), SshKey(tmp_path, 'user')
+    assert server.api().post('ssh/issuer/default', {'max_signatures_per_second': 2}).data['max_signatures_per_second'] == 2
+    ca.role('ops')
+    for _ in range(500):
+        got = ca.ask('ops', key.public)
+        if got.status != 200:
+            break
+    assert (got.status, got.errors) == (429, ['the issuer signs at most 2 certificates a second, try again'])
+    assert got.headers['Retry-After'] == '1'
+    wait_for(lambda: ca.ask('ops', key.public).status == 200, 'the issuer signs again')
+
+
+def test_sshd_obeys_what_the_issuer_forces(server, tmp_path):
+    """The command, whatever role and caller say; from another address nobody comes in."""
+    ca, key = Ca(server), SshKey(tmp_path, 'user')
+    ca.role('ops', allowed_critical_options='')
+    sshd = CertSshd([ca.public])
+    try:
+        for option, value, login in (('force-command', 'echo forced', 'forced\n'), ('source-address', '192.0.2.0/24', None)):
+            made = server.api().post('ssh/issuer/default', {'forced_critical_options': {
+                **server.api().get('ssh/issuer/default').data['forced_critical_options'], option: value}})
+            assert made.status == 200, made
+            done = sshd.login(ca.sign('ops', key, name=option).path)
+            assert (done.stdout if done.returncode == 0 else None) == login, done
+    finally:
+        sshd.stop()

@@ -8,6 +8,11 @@
 #define SIGNS                                                                  \
 	"{\"key_type\":\"ca\",\"allow_user_certificates\":true,"               \
 	"\"allowed_users\":\"*\",\"default_user\":\"ops\",\"max_ttl\":\"100h\"}"
+#define SIGNS_BY_ID                                                            \
+	"{\"key_type\":\"ca\",\"allow_user_certificates\":true,"               \
+	"\"allowed_users\":\"*\",\"default_user\":\"ops\","                    \
+	"\"allow_user_key_ids\":true}"
+#define REVOKED_IDS ((size_t)600)
 #define HOUR_S INT64_C(3600)
 #define DAY_S (24 * HOUR_S)
 #define RETENTION_S (720 * HOUR_S)
@@ -205,6 +210,58 @@ each_change_counts_the_version_up(void **state)
 	}
 }
 
+/* The names of revoked records share few bits: none is ever missed. */
+static void
+what_is_revoked_is_not_signed(void **state)
+{
+	static const char body[] =
+		"{\"key_type\":\"ed25519\",\"key_id\":\"id-%zu\"}";
+	size_t wrong = 0;
+	char text[128];
+
+	(void)state;
+	api_call(fixture, OP_UPDATE, "ssh/roles/ops", SIGNS_BY_ID, &reply);
+	assert_int_equal(reply.status, 204);
+	for (size_t i = 0; i < REVOKED_IDS; i += 2) {
+		(void)snprintf(text, sizeof(text), "id-%zu", i);
+		assert_int_equal(post("ssh/revoke", "key_id", text), 200);
+	}
+	for (size_t i = 0; i < REVOKED_IDS; i++) {
+		(void)snprintf(text, sizeof(text), body, i);
+		api_call(fixture, OP_UPDATE, "ssh/issue/ops", text, &reply);
+		wrong += reply.status != (i % 2 == 0 ? 400 : 200);
+	}
+	figures_report(
+		"S3-24", REVOKED_IDS, wrong, "key ids, half of them revoked");
+	assert_int_equal(wrong, 0);
+}
+
+/* Taken off the list, it may be signed again. */
+static void
+what_is_off_the_list_is_signed_again(void **state)
+{
+	static const char sign_it[] =
+		"{\"public_key\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea\"}";
+	const struct value *keys = NULL;
+	char path[64];
+
+	(void)state;
+	api_call(fixture, OP_UPDATE, "ssh/sign/ops", sign_it, &reply);
+	assert_int_equal(reply.status, 200);
+	api_call(fixture, OP_UPDATE, "ssh/revoke", sign_it, &reply);
+	assert_int_equal(reply.status, 200);
+	api_call(fixture, OP_UPDATE, "ssh/sign/ops", sign_it, &reply);
+	assert_int_equal(reply.status, 400);
+	api_call(fixture, OP_LIST, "ssh/revoked", NULL, &reply);
+	keys = value_find(reply.data, "keys");
+	assert_non_null(keys->first);
+	(void)snprintf(path, sizeof(path), "ssh/revoked/%s", keys->first->str);
+	api_call(fixture, OP_DELETE, path, NULL, &reply);
+	assert_int_equal(reply.status, 204);
+	api_call(fixture, OP_UPDATE, "ssh/sign/ops", sign_it, &reply);
+	assert_int_equal(reply.status, 200);
+}
+
 /* Hosts have seen versions that the store put back knows nothing of. */
 static void
 a_restored_list_has_a_version_past_all(void **state)
@@ -323,6 +380,8 @@ main(void)
 		SIGNING(a_row_goes_when_its_retention_is_over),
 		SIGNING(a_revoked_serial_is_listed_until_its_end),
 		SIGNING(each_change_counts_the_version_up),
+		SIGNING(what_is_revoked_is_not_signed),
+		SIGNING(what_is_off_the_list_is_signed_again),
 		SIGNING(a_restored_list_has_a_version_past_all),
 		SIGNING(a_restored_empty_list_has_a_version),
 		SIGNING(a_list_goes_with_its_mount),
