@@ -16,7 +16,8 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <sodium.h>
-#include <time.h>
+
+#include "tools/bench.d/seconds.h"
 
 #define SECRET_ID_LEN 36 /* a uuid */
 #define JWS_LEN 420      /* head and claims of a job's token */
@@ -48,15 +49,6 @@ need(bool holds, const char *what)
 		return;
 	(void)fprintf(stderr, "checks: %s failed\n", what);
 	exit(1);
-}
-
-static double
-now_s(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static bool
@@ -241,15 +233,15 @@ measure(const struct work *work, double seconds)
 	uint64_t n = 0;
 
 	work->prepare();
-	cpu = now_s(CLOCK_PROCESS_CPUTIME_ID);
-	start = at = now_s(CLOCK_MONOTONIC);
+	cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	start = at = seconds_now();
 	while (at - start < seconds) {
 		for (int i = 0; i < PER_LOOK; i++)
 			need(work->run(), work->name);
 		n += PER_LOOK;
-		at = now_s(CLOCK_MONOTONIC);
+		at = seconds_now();
 	}
-	cpu = now_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	(void)printf("\"%s\":{\"rate\":%.0f,\"cpu_us\":%.3f}", work->name,
 		(double)n / (at - start), cpu / (double)n * 1e6);
 }

@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
+
+#include "tools/bench.d/seconds.h"
 
 #define BATCH 64
 #define CHECKPOINT_PAGES 4000
@@ -60,15 +61,6 @@ die(const char *what)
 	(void)fprintf(stderr, "floor: %s: %s\n", what,
 		db != NULL ? sqlite3_errmsg(db) : strerror(errno));
 	exit(1);
-}
-
-static double
-now_s(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void
@@ -227,13 +219,13 @@ median(size_t n)
 static double
 measure(void (*rows)(uint64_t row), uint64_t first, int n, double *ret_us)
 {
-	double start = now_s(), at = start, before;
+	double start = seconds_now(), at = start, before;
 	size_t n_done = 0;
 
 	while (at - start < seconds && n_done < SAMPLES_MAX) {
 		before = at;
 		commit(rows, first + n_done * (uint64_t)n, n);
-		at = now_s();
+		at = seconds_now();
 		samples_us[n_done++] = (at - before) * 1e6;
 	}
 	*ret_us = median(n_done);
@@ -246,7 +238,7 @@ measure_append(void)
 {
 	int fd = open(
 		"floor.log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	double start = now_s(), at = start, before;
+	double start = seconds_now(), at = start, before;
 	size_t n = 0;
 
 	while (fd >= 0 && at - start < seconds && n < SAMPLES_MAX) {
@@ -255,7 +247,7 @@ measure_append(void)
 				(ssize_t)sizeof(filler) ||
 			fdatasync(fd) != 0)
 			die("floor.log");
-		at = now_s();
+		at = seconds_now();
 		samples_us[n++] = (at - before) * 1e6;
 	}
 	(void)close(fd);

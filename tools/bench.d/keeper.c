@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include <sodium.h>
 
 #include "lib/sshcert.h"
 #include "lib/sshkeypair.h"
 #include "server/keeper/keeper.h"
+#include "tools/bench.d/seconds.h"
 
 #define ROUNDS_MAX 99
 #define THREADS_MAX 64
@@ -48,15 +48,6 @@ die(const char *what)
 {
 	(void)fprintf(stderr, "keeper: %s\n", what);
 	exit(1);
-}
-
-static double
-now_s(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* Of this process, or of the keepers that have ended. */
@@ -133,7 +124,7 @@ sign_bare(void)
 	unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
 	unsigned char key[crypto_sign_SECRETKEYBYTES];
 	unsigned char signature[crypto_sign_BYTES];
-	const double start = now_s(), cpu = cpu_s(RUSAGE_SELF);
+	const double start = seconds_now(), cpu = cpu_s(RUSAGE_SELF);
 	double at = start;
 	uint64_t n = 0;
 
@@ -143,7 +134,7 @@ sign_bare(void)
 			(void)crypto_sign_detached(
 				signature, NULL, cert.data, cert.len, key);
 		n += SOME;
-		at = now_s();
+		at = seconds_now();
 	}
 	return (struct figures){ .rate = (double)n / (at - start),
 		.ratio = 1,
@@ -180,7 +171,7 @@ sign_there(int n)
 
 	there = cpu_s(RUSAGE_CHILDREN);
 	open_keeper();
-	start = now_s();
+	start = seconds_now();
 	here = cpu_s(RUSAGE_SELF);
 	atomic_store(&stop, false);
 	atomic_store(&n_signed, 0);
@@ -193,7 +184,7 @@ sign_there(int n)
 	atomic_store(&stop, true);
 	for (int i = 0; i < n; i++)
 		(void)pthread_join(threads[i], NULL);
-	took = now_s() - start;
+	took = seconds_now() - start;
 	here = cpu_s(RUSAGE_SELF) - here;
 	keeper_free(&keeper);
 	there = cpu_s(RUSAGE_CHILDREN) - there;

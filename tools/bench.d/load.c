@@ -20,13 +20,13 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "tools/bench.d/seconds.h"
 
 #define REQUEST_MAX 4096
 #define ANSWER_MAX 16384
 #define CONNS_MAX 1024
 #define SAMPLES_MAX (4 * 1024 * 1024)
-#define NS_PER_S INT64_C(1000000000)
 
 /* So many in the body, or more, stand for the next line of standard input. */
 static const char placeholder[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
@@ -34,7 +34,7 @@ static const char placeholder[] = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
 struct conn {
 	int fd;
 	SSL *tls; /* NULL: plain */
-	int64_t sent_ns;
+	double sent_s;
 	size_t len; /* of the answer, up to now */
 	char answer[ANSWER_MAX + 1];
 };
@@ -47,7 +47,7 @@ static struct {
 	size_t blank_len;
 	FILE *kept;     /* where a text of each answer goes; NULL: nowhere */
 	char field[64]; /* its name as it stands in the answer */
-	int64_t end_ns;
+	double end_s;
 	size_t n_busy; /* connections that wait for an answer */
 	uint64_t n_refused;
 	uint32_t *samples_us10; /* latency in tenths of a microsecond */
@@ -59,15 +59,6 @@ die(const char *what)
 {
 	(void)fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static int64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 static void
@@ -140,8 +131,8 @@ get(struct conn *conn, char *text, size_t len)
 static void
 send_next(struct conn *conn)
 {
-	conn->sent_ns = now_ns();
-	if (conn->sent_ns >= load.end_ns || !fill_blank())
+	conn->sent_s = seconds_now();
+	if (conn->sent_s >= load.end_s || !fill_blank())
 		return;
 	conn->len = 0;
 	if (!put(conn, load.request, load.request_len))
@@ -191,7 +182,7 @@ take_answer(struct conn *conn)
 	load.n_busy--;
 	if (load.n_samples < SAMPLES_MAX)
 		load.samples_us10[load.n_samples++] =
-			(uint32_t)((now_ns() - conn->sent_ns) / 100);
+			(uint32_t)((seconds_now() - conn->sent_s) * 1e7);
 	if (strncmp(conn->answer, "HTTP/1.1 2", 10) != 0 &&
 		load.n_refused++ == 0)
 		(void)fprintf(
@@ -279,7 +270,7 @@ quantile_us(double q)
 }
 
 static void
-report(int64_t spent_ns)
+report(double spent_s)
 {
 	struct rusage usage;
 
@@ -287,9 +278,8 @@ report(int64_t spent_ns)
 	qsort(load.samples_us10, load.n_samples, sizeof(uint32_t), compare);
 	(void)printf(
 		"{\"n\":%zu,\"refused\":%llu,\"seconds\":%.4f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"cpu_s\":%.3f}\n",
-		load.n_samples, (unsigned long long)load.n_refused,
-		(double)spent_ns / NS_PER_S, quantile_us(0.5),
-		quantile_us(0.99),
+		load.n_samples, (unsigned long long)load.n_refused, spent_s,
+		quantile_us(0.5), quantile_us(0.99),
 		(double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
 			((double)usage.ru_utime.tv_usec +
 				(double)usage.ru_stime.tv_usec) /
@@ -303,7 +293,7 @@ main(int argc, char **argv)
 	struct conn *conns = calloc(CONNS_MAX, sizeof(*conns));
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	size_t n_conns = 0;
-	int64_t start_ns;
+	double start_s;
 
 	if (with_tls) {
 		load.tls = SSL_CTX_new(TLS_client_method());
@@ -329,11 +319,11 @@ main(int argc, char **argv)
 	make_request(argv + 4, argv[1]);
 	for (size_t i = 0; i < n_conns; i++)
 		open_conn(&conns[i], argv[1], epoll);
-	start_ns = now_ns();
-	load.end_ns = start_ns + (int64_t)(strtod(argv[3], NULL) * 1e9);
+	start_s = seconds_now();
+	load.end_s = start_s + strtod(argv[3], NULL);
 	for (size_t i = 0; i < n_conns; i++)
 		send_next(&conns[i]);
 	run(epoll);
-	report(now_ns() - start_ns);
+	report(seconds_now() - start_s);
 	return load.kept != NULL && fclose(load.kept) != 0;
 }
