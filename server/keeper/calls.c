@@ -51,22 +51,28 @@ take_refusal(struct ipc_message *answer, uint8_t code, struct err *err)
 		(const char *)message.data);
 }
 
-/* Send; a good answer is then ready to be taken from call->answer. */
+/* A good answer is then ready to be taken from *answer. */
+static int
+read_answer(const struct buf *out, struct ipc_message *answer, struct err *err)
+{
+	uint8_t code;
+
+	*answer = ipc_read(buf_span(out));
+	code = ipc_take_byte(answer);
+	if (code != 0)
+		return take_refusal(answer, code, err);
+	return answer->bad ? ipc_end(answer, err) : 0;
+}
+
+/* Send, and read the answer. */
 static int
 call_send(struct keeper *keeper, struct call *call, struct err *err)
 {
-	uint8_t code;
 	int rc = buf_check(&call->in, err);
 
 	if (rc == 0)
 		rc = keeper_call(keeper, buf_span(&call->in), &call->out, err);
-	if (rc != 0)
-		return rc;
-	call->answer = ipc_read(buf_span(&call->out));
-	code = ipc_take_byte(&call->answer);
-	if (code != 0)
-		return take_refusal(&call->answer, code, err);
-	return call->answer.bad ? ipc_end(&call->answer, err) : 0;
+	return rc != 0 ? rc : read_answer(&call->out, &call->answer, err);
 }
 
 /* The next field, copied into the arena. */
@@ -357,30 +363,84 @@ keeper_ca_narrow(struct keeper *keeper, struct span sealed,
 	return finish_ca(keeper, &call, arena, ret_ca, err);
 }
 
+static void
+write_signing(struct buf *in, struct span sealed, const char *algorithm,
+	bool allow_sha1, struct span unsigned_cert)
+{
+	ipc_add_field(in, sealed);
+	ipc_add_field(in, algorithm == NULL ? SPAN_NONE : span_str(algorithm));
+	ipc_add_u32(in, allow_sha1);
+	ipc_add_field(in, unsigned_cert);
+}
+
+static int
+take_signed(struct ipc_message *answer, struct arena *arena,
+	struct keeper_signed *ret_signed, struct err *err)
+{
+	struct keeper_signed made;
+	int rc = take_into(answer, arena, &made.cert, err);
+
+	made.serial = ipc_take_u64(answer);
+	if (rc == 0)
+		rc = ipc_end(answer, err);
+	if (rc == 0)
+		*ret_signed = made;
+	return rc;
+}
+
 int
 keeper_ca_sign(struct keeper *keeper, struct span sealed, const char *algorithm,
 	bool allow_sha1, struct span unsigned_cert, struct arena *arena,
 	struct keeper_signed *ret_signed, struct err *err)
 {
-	struct keeper_signed made;
 	struct call call;
 	int rc;
 
 	call_begin(&call, KEEPER_CA_SIGN);
-	ipc_add_field(&call.in, sealed);
-	ipc_add_field(
-		&call.in, algorithm == NULL ? SPAN_NONE : span_str(algorithm));
-	ipc_add_u32(&call.in, allow_sha1);
-	ipc_add_field(&call.in, unsigned_cert);
+	write_signing(&call.in, sealed, algorithm, allow_sha1, unsigned_cert);
 	rc = call_send(keeper, &call, err);
 	if (rc == 0)
-		rc = take_into(&call.answer, arena, &made.cert, err);
-	made.serial = ipc_take_u64(&call.answer);
-	if (rc == 0)
-		rc = ipc_end(&call.answer, err);
-	if (rc == 0)
-		*ret_signed = made;
+		rc = take_signed(&call.answer, arena, ret_signed, err);
 	call_end(&call);
+	return rc;
+}
+
+void
+keeper_ca_sign_begin(struct keeper *keeper, struct span sealed,
+	const char *algorithm, bool allow_sha1, struct span unsigned_cert,
+	struct keeper_signing *signing)
+{
+	struct buf in;
+
+	buf_init(&in, KEEPER_MESSAGE_MAX);
+	buf_init(&signing->answer, KEEPER_MESSAGE_MAX);
+	signing->job.out = &signing->answer;
+	(void)buf_add_char(&in, KEEPER_CA_SIGN);
+	write_signing(&in, sealed, algorithm, allow_sha1, unsigned_cert);
+	signing->job.rc = in.rc;
+	if (in.rc == 0)
+		keeper_begin(keeper, buf_span(&in), &signing->job);
+	else
+		signing->job.done(&signing->job);
+	buf_clear(&in);
+}
+
+int
+keeper_ca_sign_end(struct keeper_signing *signing, struct arena *arena,
+	struct keeper_signed *ret_signed, struct err *err)
+{
+	struct ipc_message answer;
+	int rc = signing->job.rc;
+
+	if (rc == 0)
+		rc = buf_check(&signing->answer, err);
+	else
+		(void)err_set(err, rc, 500, "internal error");
+	if (rc == 0)
+		rc = read_answer(&signing->answer, &answer, err);
+	if (rc == 0)
+		rc = take_signed(&answer, arena, ret_signed, err);
+	buf_clear(&signing->answer);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/secret.h"
+#include "server/keeper/link.h"
 
 #define KEEPER_MESSAGE_MAX 65536
 #define KEEPER_SHARES_MAX 255
@@ -48,6 +49,9 @@ void keeper_kill(struct keeper *keeper);
  */
 int keeper_call(struct keeper *keeper, struct span in, struct buf *out,
 	struct err *err);
+
+/* The same without waiting, as link_begin. */
+void keeper_begin(struct keeper *keeper, struct span in, struct link_job *job);
 
 /* What is stored, unsealed, under core/: opaque to everybody else. */
 struct keeper_blobs {
@@ -153,6 +157,21 @@ struct keeper_signed {
 int keeper_ca_sign(struct keeper *keeper, struct span sealed,
 	const char *algorithm, bool allow_sha1, struct span unsigned_cert,
 	struct arena *arena, struct keeper_signed *ret_signed, struct err *err);
+
+/*
+ * The same for who does not wait: job.done is the caller's, as of link_begin;
+ * then keeper_ca_sign_end, once. What is signed may go meanwhile.
+ */
+struct keeper_signing {
+	struct link_job job; /* the first member */
+	struct buf answer;
+};
+
+void keeper_ca_sign_begin(struct keeper *keeper, struct span sealed,
+	const char *algorithm, bool allow_sha1, struct span unsigned_cert,
+	struct keeper_signing *signing);
+int keeper_ca_sign_end(struct keeper_signing *signing, struct arena *arena,
+	struct keeper_signed *ret_signed, struct err *err);
 
 /*
  * The same key, sealed with tighter limits. ERR_INPUT (400) where one would be

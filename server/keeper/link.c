@@ -1,19 +1,20 @@
 /*
- * Calls in flight, each found by its number when its answer comes. At any time
- * one of the callers sends what all have queued, and another one, or the same
- * when it has sent, reads for all; the rest sleep. Who has its own answer
- * leaves its part to one that has not.
+ * Calls in flight, each found by its number when its answer comes. One of the
+ * callers at a time sends what all have queued; the reader alone hears answers,
+ * and the end of them.
  *
- * The two sides cannot block each other for good: answers that are not read yet
- * are for callers of whom at most one is sending, so another reads.
+ * The two sides cannot block each other for good, since the reader never sends.
  */
 #include "server/keeper/link.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/lock.h"
@@ -23,157 +24,84 @@
 
 static struct guard link_guard;
 
-/* A call in flight, on its caller's stack. */
-struct waiter {
-	struct waiter *next;
-	uint32_t id;
-	struct buf *out;
-	bool answered;
-	/*
-	 * Once when another has read its answer; else when it has to send or to
-	 * read, or when there are no more answers.
-	 */
-	sem_t wake;
-};
-
 struct link {
 	int fd;
+	pthread_t reader;
 	pthread_mutex_t lock;
 	uint32_t last_id GUARDED_BY(link_guard);
 	/* In the order of their calls; none that has its answer. */
-	struct waiter *first GUARDED_BY(link_guard);
-	struct waiter *last GUARDED_BY(link_guard);
-	struct waiter *sender GUARDED_BY(link_guard); /* never the same */
-	struct waiter *reader GUARDED_BY(link_guard);
+	struct link_job *first GUARDED_BY(link_guard);
+	struct link_job **end GUARDED_BY(link_guard);
 	struct buf queued GUARDED_BY(link_guard); /* to be sent */
 	bool sending GUARDED_BY(link_guard);
-	bool reading GUARDED_BY(link_guard);
 	bool ended GUARDED_BY(link_guard); /* there are no more answers */
 	struct buf sent;                   /* of whoever is sending */
-	struct inbox inbox;                /* of whoever is reading */
+	struct inbox inbox;                /* the reader's */
 };
 
-int
-link_new(int fd, struct link **ret_link, struct err *err)
-{
-	struct link *link = calloc(1, sizeof(*link));
-
-	if (link == NULL)
-		return err_set_memory(err);
-	guard_unshared(&link_guard);
-	link->fd = fd;
-	pthread_mutex_init(&link->lock, NULL);
-	buf_init(&link->queued, QUEUED_MAX);
-	buf_init(&link->sent, QUEUED_MAX);
-	inbox_init(&link->inbox);
-	*ret_link = link;
-	return 0;
-}
-
-/* The other side's end shows as the end of what it sends. */
-static void
-wait_for_end(int fd, unsigned timeout_s)
-{
-	const struct timeval timeout = { .tv_sec = timeout_s };
-	uint8_t rest[512];
-
-	(void)setsockopt(
-		fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	(void)shutdown(fd, SHUT_WR);
-	while (recv(fd, rest, sizeof(rest), 0) > 0)
-		continue;
-}
-
-void
-link_free(struct link **link, unsigned timeout_s)
-{
-	struct link *old = *link;
-
-	if (old == NULL)
-		return;
-	guard_unshared(&link_guard);
-	wait_for_end(old->fd, timeout_s);
-	(void)close(old->fd);
-	buf_clear(&old->queued);
-	buf_clear(&old->sent);
-	inbox_clear(&old->inbox);
-	pthread_mutex_destroy(&old->lock);
-	free(old);
-	*link = NULL;
-}
-
-/* ---- who waits ---------------------------------------------------------- */
+/* ---- what is in flight -------------------------------------------------- */
 
 static void
-add_waiter(struct link *link, struct waiter *waiter) REQUIRES(link_guard)
+add_job(struct link *link, struct link_job *job) REQUIRES(link_guard)
 {
-	waiter->id = ++link->last_id;
-	if (link->first == NULL)
-		link->first = waiter;
-	else
-		link->last->next = waiter;
-	link->last = waiter;
+	job->next = NULL;
+	*link->end = job;
+	link->end = &job->next;
 }
 
-/* The waiter of this number, who waits no longer; NULL: there is none. */
-static struct waiter *
-take_waiter(struct link *link, uint32_t id) REQUIRES(link_guard)
+/* The job of this number, which waits no longer; NULL: there is none. */
+static struct link_job *
+take_job(struct link *link, uint32_t id) REQUIRES(link_guard)
 {
-	struct waiter *before = NULL, *found = link->first;
+	struct link_job **at = &link->first;
+	struct link_job *found = NULL;
 
-	while (found != NULL && found->id != id) {
-		before = found;
-		found = found->next;
-	}
+	while (*at != NULL && (*at)->id != id)
+		at = &(*at)->next;
+	found = *at;
 	if (found == NULL)
 		return NULL;
-	if (before == NULL)
-		link->first = found->next;
-	else
-		before->next = found->next;
-	if (link->last == found)
-		link->last = before;
+	*at = found->next;
+	if (link->end == &found->next)
+		link->end = at;
 	found->next = NULL;
 	return found;
 }
 
-/* All that wait shall see it, and the other side: nobody hears it any more. */
+/* The other side shall see it too: nobody hears it any more. */
 static void
 end_link(struct link *link) REQUIRES(link_guard)
 {
-	struct waiter *at = link->first;
-
 	link->ended = true;
 	(void)shutdown(link->fd, SHUT_RDWR);
-	link->first = link->last = NULL;
-	while (at != NULL) {
-		struct waiter *next = at->next;
+}
 
-		(void)sem_post(&at->wake);
-		at = next;
+static void
+finish(struct link_job *job, int rc)
+{
+	job->rc = rc;
+	job->done(job);
+}
+
+static void
+finish_all(struct link_job *job, int rc)
+{
+	while (job != NULL) {
+		struct link_job *next = job->next;
+
+		/* It may be gone at once. */
+		finish(job, rc);
+		job = next;
 	}
 }
 
 /* ---- there -------------------------------------------------------------- */
 
-/*
- * Whether somebody else sends from now on: the one that called last, which is
- * not done before it has sent.
- */
-static bool
-pass_on_sending(struct link *link) REQUIRES(link_guard)
-{
-	if (link->queued.len == 0 || link->ended || link->last == link->reader)
-		return false;
-	link->sender = link->last;
-	(void)sem_post(&link->sender->wake);
-	return true;
-}
-
 /* Send what is queued, and what others queue meanwhile. */
 static void
-send_for_all(struct link *link, const struct waiter *self) REQUIRES(link_guard)
+send_for_all(struct link *link) REQUIRES(link_guard)
 {
+	link->sending = true;
 	while (link->queued.len > 0 && !link->ended) {
 		const struct buf queued = link->queued;
 		int rc;
@@ -186,150 +114,191 @@ send_for_all(struct link *link, const struct waiter *self) REQUIRES(link_guard)
 		lock_take(&link->lock, &link_guard);
 		if (rc != 0)
 			end_link(link);
-		if (self->answered && pass_on_sending(link))
-			return;
 	}
-	link->sender = NULL;
+	link->sending = false;
+}
+
+void
+link_begin(struct link *link, struct span in, struct link_job *job)
+{
+	int rc = ERR_PEER;
+
+	lock_take(&link->lock, &link_guard);
+	job->id = ++link->last_id;
+	if (!link->ended)
+		rc = frame_add(&link->queued, job->id, in);
+	if (rc == 0) {
+		add_job(link, job);
+		if (!link->sending)
+			send_for_all(link);
+	}
+	lock_give(&link->lock, &link_guard);
+	if (rc != 0)
+		finish(job, rc);
 }
 
 /* ---- and back ----------------------------------------------------------- */
 
-static void
-pass_on_reading(struct link *link) REQUIRES(link_guard)
-{
-	struct waiter *next = link->first;
-
-	if (next != NULL && next == link->sender)
-		next = next->next;
-	link->reader = next;
-	if (next != NULL)
-		(void)sem_post(&next->wake);
-}
-
 /*
- * Give their answers to those that they are for; *ret_others: who of them is to
- * be woken. ERR_PEER for what is no answer.
+ * Give their answers to those that they are for, whom *ret_answered lists.
+ * ERR_PEER for what is no answer.
  */
 static int
-hand_out(struct link *link, const struct waiter *self,
-	struct waiter **ret_others) REQUIRES(link_guard)
+hand_out(struct link *link, struct link_job **ret_answered) REQUIRES(link_guard)
 {
 	struct frame frame;
 	int rc;
 
 	while ((rc = inbox_peek(&link->inbox, &frame)) > 0) {
-		struct waiter *waiter = take_waiter(link, frame.id);
+		struct link_job *job = take_job(link, frame.id);
 
-		if (waiter == NULL)
+		if (job == NULL)
 			return ERR_PEER;
-		buf_reset(waiter->out);
-		(void)buf_add_span(waiter->out, frame.body);
-		waiter->answered = true;
+		buf_reset(job->out);
+		(void)buf_add_span(job->out, frame.body);
 		inbox_take(&link->inbox, &frame);
-		if (waiter == self)
-			continue;
-		*ret_others = waiter;
-		ret_others = &waiter->next;
+		*ret_answered = job;
+		ret_answered = &job->next;
 	}
 	return rc;
 }
 
-static void
-wake_all(struct waiter *waiter)
+static void *
+read_for_all(void *ctx)
 {
-	while (waiter != NULL) {
-		struct waiter *next = waiter->next;
+	struct link *link = ctx;
+	struct link_job *unanswered = NULL;
+	int rc = 0;
 
-		/* It may be gone at once. */
-		(void)sem_post(&waiter->wake);
-		waiter = next;
-	}
-}
+	while (rc == 0) {
+		struct link_job *answered = NULL;
 
-/* Read for all until its own answer has come. */
-static void
-read_for_all(struct link *link, const struct waiter *self) REQUIRES(link_guard)
-{
-	while (!self->answered && !link->ended) {
-		struct waiter *others = NULL;
-		int rc;
-
-		lock_give(&link->lock, &link_guard);
 		rc = inbox_receive(&link->inbox, link->fd);
 		lock_take(&link->lock, &link_guard);
 		if (rc == 0)
-			rc = hand_out(link, self, &others);
-		if (rc != 0)
-			end_link(link);
-		if (self->answered || link->ended)
-			pass_on_reading(link);
+			rc = hand_out(link, &answered);
 		lock_give(&link->lock, &link_guard);
-		wake_all(others);
-		lock_take(&link->lock, &link_guard);
+		finish_all(answered, 0);
 	}
+	lock_take(&link->lock, &link_guard);
+	end_link(link);
+	unanswered = link->first;
+	link->first = NULL;
+	link->end = &link->first;
+	lock_give(&link->lock, &link_guard);
+	finish_all(unanswered, ERR_PEER);
+	return NULL;
 }
 
-/* ---- a call ------------------------------------------------------------- */
-
+/* Signals are for others: whoever makes a link may not have blocked them yet.
+ */
 static int
-queue_call(struct link *link, struct waiter *waiter, struct span in)
-	REQUIRES(link_guard)
+start_reader(struct link *link, struct err *err)
 {
-	int rc;
+	pthread_attr_t attr;
+	sigset_t all;
 
-	if (link->ended)
-		return ERR_PEER;
-	add_waiter(link, waiter);
-	rc = frame_add(&link->queued, waiter->id, in);
-	if (rc != 0)
-		(void)take_waiter(link, waiter->id);
-	else if (link->sender == NULL)
-		link->sender = waiter;
-	return rc;
+	(void)sigfillset(&all);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setsigmask_np(&attr, &all);
+	errno = pthread_create(&link->reader, &attr, read_for_all, link);
+	(void)pthread_attr_destroy(&attr);
+	return errno == 0 ? 0 : err_set_errno(err, "pthread_create");
 }
 
-/* Do what is this waiter's to do; true: it has nothing to wait for. */
-static bool
-do_part(struct link *link, struct waiter *waiter) REQUIRES(link_guard)
+/* ---- a call that is waited for ------------------------------------------ */
+
+struct waiter {
+	struct link_job job; /* the first member */
+	sem_t over;
+};
+
+static void
+wake(struct link_job *job)
 {
-	if (link->sender == waiter)
-		send_for_all(link, waiter);
-	/* Whoever read its answer meanwhile wakes it. */
-	if (waiter->answered)
-		return false;
-	if (link->reader == NULL && !link->ended)
-		link->reader = waiter;
-	if (link->reader == waiter)
-		read_for_all(link, waiter);
-	return waiter->answered || link->ended;
+	(void)sem_post(&((struct waiter *)(void *)job)->over);
 }
 
 int
 link_call(struct link *link, struct span in, struct buf *out, struct err *err)
 {
-	struct waiter waiter = { .out = out };
-	bool over;
-	int rc;
+	struct waiter waiter = { .job = { .out = out, .done = wake } };
 
-	(void)sem_init(&waiter.wake, 0, 0);
-	lock_take(&link->lock, &link_guard);
-	rc = queue_call(link, &waiter, in);
-	over = rc != 0 || do_part(link, &waiter);
-	lock_give(&link->lock, &link_guard);
-	while (!over) {
-		while (sem_wait(&waiter.wake) != 0)
-			continue;
-		if (waiter.answered)
-			break;
-		lock_take(&link->lock, &link_guard);
-		over = do_part(link, &waiter);
-		lock_give(&link->lock, &link_guard);
-	}
-	(void)sem_destroy(&waiter.wake);
-	if (waiter.answered)
+	(void)sem_init(&waiter.over, 0, 0);
+	link_begin(link, in, &waiter.job);
+	while (sem_wait(&waiter.over) != 0)
+		continue;
+	(void)sem_destroy(&waiter.over);
+	if (waiter.job.rc == 0)
 		return buf_check(out, err);
 	if (err != NULL && err->code == 0)
 		(void)snprintf(err->detail, sizeof(err->detail),
 			"the keeper does not answer");
-	return err_set(err, rc == 0 ? ERR_PEER : rc, 500, "internal error");
+	return err_set(err, waiter.job.rc, 500, "internal error");
+}
+
+/* ---- from the first to the last ----------------------------------------- */
+
+static void
+destroy(struct link *link)
+{
+	guard_unshared(&link_guard);
+	buf_clear(&link->queued);
+	buf_clear(&link->sent);
+	inbox_clear(&link->inbox);
+	pthread_mutex_destroy(&link->lock);
+	free(link);
+}
+
+int
+link_new(int fd, struct link **ret_link, struct err *err)
+{
+	struct link *link = calloc(1, sizeof(*link));
+	int rc;
+
+	if (link == NULL)
+		return err_set_memory(err);
+	guard_unshared(&link_guard);
+	link->fd = fd;
+	link->end = &link->first;
+	pthread_mutex_init(&link->lock, NULL);
+	buf_init(&link->queued, QUEUED_MAX);
+	buf_init(&link->sent, QUEUED_MAX);
+	inbox_init(&link->inbox);
+	rc = start_reader(link, err);
+	if (rc != 0) {
+		destroy(link);
+		return rc;
+	}
+	*ret_link = link;
+	return 0;
+}
+
+/* The other side's end is the reader's. */
+static void
+wait_for_end(struct link *link, unsigned timeout_s)
+{
+	struct timespec until;
+
+	(void)shutdown(link->fd, SHUT_WR);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_s;
+	if (pthread_clockjoin_np(link->reader, NULL, CLOCK_MONOTONIC, &until) ==
+		0)
+		return;
+	(void)shutdown(link->fd, SHUT_RDWR);
+	(void)pthread_join(link->reader, NULL);
+}
+
+void
+link_free(struct link **link, unsigned timeout_s)
+{
+	struct link *old = *link;
+
+	if (old == NULL)
+		return;
+	wait_for_end(old, timeout_s);
+	(void)close(old->fd);
+	destroy(old);
+	*link = NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * The callers' end of the socket to a keeper in a process of its own. Any
  * number of threads call at once: what several send goes out in one write, and
- * one of those that wait reads for all.
+ * a thread of its own reads the answers.
  */
 #ifndef SALLYPORT_SERVER_KEEPER_LINK_H
 #define SALLYPORT_SERVER_KEEPER_LINK_H
@@ -20,9 +20,26 @@ int link_new(int fd, struct link **ret_link, struct err *err);
 void link_free(struct link **link, unsigned timeout_s);
 
 /*
- * One message there, its answer back. ERR_PEER (500) where the other side is
- * gone or speaks nonsense: then, and for ever after.
+ * A call that nobody waits for: fill in what stands before the empty line, keep
+ * it and out until done is called. That is once, from any thread, perhaps from
+ * link_begin itself. done may not block.
  */
+struct link_job {
+	struct buf *out;
+	void (*done)(struct link_job *job);
+
+	int rc; /* 0: the answer is in out, if there was memory for it */
+	uint32_t id;
+	struct link_job *next;
+};
+
+/*
+ * One message there, its answer back. ERR_PEER where the other side is gone or
+ * speaks nonsense: then, and for ever after.
+ */
+void link_begin(struct link *link, struct span in, struct link_job *job);
+
+/* The same with waiting. A failure is told with 500. */
 int link_call(
 	struct link *link, struct span in, struct buf *out, struct err *err);
 
