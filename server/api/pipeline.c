@@ -595,6 +595,24 @@ end_work(struct run *run)
 		complete(req);
 }
 
+/* Leave the thread while the request waits; where it does not, it ends. */
+static void
+wait_or_end(struct run *run)
+{
+	struct req *req = run->req;
+
+	if (run->err.code == 0 && req_has_wait(req)) {
+		if (workers_park(req->server->workers)) {
+			req->run = run;
+			req_begin_wait(req, &run->err);
+			return;
+		}
+		req->wait.rc = err_set(&run->err, ERR_BUSY, 503, "overloaded");
+		(void)req_end_wait(req, &run->reply, &run->err);
+	}
+	end_work(run);
+}
+
 /* Too late, or no memory for what follows. */
 static void
 turn_away_late(struct req *req)
@@ -621,31 +639,21 @@ begin(struct req *req)
 		settle_fault(run);
 	if (log_request(run) == 0 && run->err.code == 0)
 		run_handler(run);
-	if (run->err.code != 0 || !req_has_write(req)) {
-		end_work(run);
-		return;
-	}
-	if (!workers_park(req->server->workers)) {
-		(void)err_set(&run->err, ERR_BUSY, 503, "overloaded");
-		end_work(run);
-		return;
-	}
-	req->run = run;
-	req_begin_write(req, &run->err);
+	wait_or_end(run);
 }
 
-/* The write that a handler left is done. */
+/* What the request waited for is over. */
 static void
 go_on(struct req *req)
 {
 	struct run *run = req->run;
-	int rc = req_end_write(req, &run->reply, &run->err);
+	int rc = req_end_wait(req, &run->reply, &run->err);
 
 	if (rc == ERR_AUDIT)
 		(void)refuse_unlogged(run, rc);
 	else if (rc != 0)
 		settle_error(run);
-	end_work(run);
+	wait_or_end(run);
 }
 
 /*

@@ -43,6 +43,7 @@ req_free(struct req **req)
 		return;
 	arena = (*req)->arena;
 	buf_clear(&(*req)->out.body);
+	compiled_unref(&(*req)->held);
 	compiled_unref(&(*req)->answer_ref);
 	arena_free(&arena); /* the request itself lies in it */
 	*req = NULL;
@@ -233,6 +234,48 @@ write_now(struct req *req, store_fn *fn, void *ctx, struct err *err)
 	return rc;
 }
 
+/* ---- waiting without a thread ----------------------------------------- */
+
+void
+req_wait_then(
+	struct req *req, req_begin_fn *begin, void *ctx, req_then_fn *then)
+{
+	req->wait = (struct req_wait){ begin, then, ctx, 0 };
+}
+
+static req_begin_fn begin_last_write;
+
+bool
+req_has_wait(const struct req *req)
+{
+	return req->wait.then != NULL;
+}
+
+void
+req_begin_wait(struct req *req, struct err *err)
+{
+	/* A write brings its line along; no other wait is for it to lie. */
+	if (req->line != NULL && req->wait.begin != begin_last_write)
+		audit_flush(req->server->audit);
+	req->wait.begin(req, req->wait.ctx, err);
+}
+
+void
+req_resume(struct req *req, int rc)
+{
+	req->wait.rc = rc;
+	workers_resume(req->server->workers, &req->job);
+}
+
+int
+req_end_wait(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct req_wait wait = req->wait;
+
+	req->wait = (struct req_wait){ .then = NULL };
+	return wait.then(req, wait.ctx, wait.rc, reply, err);
+}
+
 /* ---- a write that nobody waits for ----------------------------------- */
 
 struct last_write {
@@ -241,36 +284,12 @@ struct last_write {
 	req_then_fn *then;
 };
 
-int
-req_write_then(struct req *req, store_fn *fn, void *ctx, req_then_fn *then,
-	struct err *err)
-{
-	struct last_write *last = ARENA_NEW(req->arena, struct last_write);
-	int rc;
-
-	if (last == NULL)
-		return err_set_memory(err);
-	rc = prepare_write(req, fn, ctx, &last->write, err);
-	if (rc != 0)
-		return rc;
-	last->then = then;
-	req->last_write = last;
-	return 0;
-}
-
-bool
-req_has_write(const struct req *req)
-{
-	return req->last_write != NULL;
-}
-
 static void
 end_last_write(struct store_job *job)
 {
 	struct last_write *last = (struct last_write *)(void *)job;
-	struct req *req = last->write.req;
 
-	workers_resume(req->server->workers, &req->job);
+	req_resume(last->write.req, job->rc);
 }
 
 static void
@@ -286,10 +305,11 @@ line_is_known(void *ctx, int rc)
 		job->done(job);
 }
 
-void
-req_begin_write(struct req *req, struct err *err)
+/* Once the request line is out. */
+static void
+begin_last_write(struct req *req, void *ctx, struct err *err)
 {
-	struct last_write *last = req->last_write;
+	struct last_write *last = ctx;
 
 	last->job = (struct store_job){ .fn = write_all,
 		.ctx = &last->write,
@@ -301,17 +321,34 @@ req_begin_write(struct req *req, struct err *err)
 		line_is_known(last, 0);
 }
 
-int
-req_end_write(struct req *req, struct reply *reply, struct err *err)
+static int
+go_on_behind_write(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
 {
-	struct last_write *last = req->last_write;
-	int rc = last->job.rc;
+	const struct last_write *last = ctx;
 
 	if (rc == ERR_AUDIT)
 		return rc;
 	if (rc == 0)
 		note_write(&last->write);
 	return last->then(req, last->write.ctx, rc, reply, err);
+}
+
+int
+req_write_then(struct req *req, store_fn *fn, void *ctx, req_then_fn *then,
+	struct err *err)
+{
+	struct last_write *last = ARENA_NEW(req->arena, struct last_write);
+	int rc;
+
+	if (last == NULL)
+		return err_set_memory(err);
+	rc = prepare_write(req, fn, ctx, &last->write, err);
+	if (rc != 0)
+		return rc;
+	last->then = then;
+	req_wait_then(req, begin_last_write, last, go_on_behind_write);
+	return 0;
 }
 
 int

@@ -46,6 +46,21 @@ struct req_out {
 	struct buf body;          /* wiped by req_free */
 };
 
+struct req;
+struct reply;
+
+/* Of req_wait_then; `then` NULL: nothing to wait for. */
+typedef void req_begin_fn(struct req *req, void *ctx, struct err *err);
+typedef int req_then_fn(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err);
+
+struct req_wait {
+	req_begin_fn *begin;
+	req_then_fn *then;
+	void *ctx;
+	int rc;
+};
+
 struct req {
 	struct job job; /* how it stands in the workers' queue */
 	struct server *server;
@@ -115,11 +130,12 @@ struct req {
 	int fact_status;
 	bool audited;    /* its lines go to the audit log */
 	bool line_waits; /* both lines at the end: it changes nothing */
-	struct audit_ticket *line;     /* the request line, on its way */
-	struct last_write *last_write; /* of req_write_then, … */
-	struct run *run;               /* … and what goes on behind it */
-	_Atomic int parties; /* worker and device, until both let go */
-	int line_rc;         /* what became of the response line */
+	struct audit_ticket *line; /* the request line, on its way */
+	struct compiled *held;     /* a record that the handler uses, or NULL */
+	struct req_wait wait;      /* what the handler left to wait for … */
+	struct run *run;           /* … and what goes on behind it */
+	_Atomic int parties;       /* worker and device, until both let go */
+	int line_rc;               /* what became of the response line */
 	/* Says in the response line what a plain 400 does not; or NULL. */
 	const char *audit_error;
 	struct req_undo *undo;            /* of req_undo_unless_told, or NULL */
@@ -164,19 +180,28 @@ int req_write(struct req *req, store_fn *fn, void *ctx, struct err *err);
  * why not, `then` makes the answer on a worker, with err as fn left it. ctx is
  * in the request's arena.
  */
-typedef int req_then_fn(struct req *req, void *ctx, int rc, struct reply *reply,
-	struct err *err);
 int req_write_then(struct req *req, store_fn *fn, void *ctx, req_then_fn *then,
 	struct err *err);
 
 /*
- * For the pipeline: begin the write that a handler left, once its request line
- * is out; the request's job is handed to the workers when it is done (err is
- * kept until then). What came of it; ERR_AUDIT: nobody took the line.
+ * A handler's last act before that: something else to wait for without a
+ * thread. begin gets ctx and starts it; whatever ends it calls req_resume once,
+ * from any thread, perhaps at once. Then `then` goes on in the handler's place,
+ * with that rc: it is called whatever happens, and may leave another wait, or
+ * the write. ctx and err are kept until then.
  */
-bool req_has_write(const struct req *req);
-void req_begin_write(struct req *req, struct err *err);
-int req_end_write(struct req *req, struct reply *reply, struct err *err);
+void req_wait_then(
+	struct req *req, req_begin_fn *begin, void *ctx, req_then_fn *then);
+void req_resume(struct req *req, int rc);
+
+/*
+ * For the pipeline: begin what a handler left to wait for, which hands the
+ * request's job to the workers when it is done; or give it up. What came of it;
+ * ERR_AUDIT: nobody took the line of a write.
+ */
+bool req_has_wait(const struct req *req);
+void req_begin_wait(struct req *req, struct err *err);
+int req_end_wait(struct req *req, struct reply *reply, struct err *err);
 
 /*
  * What the last write took is given back by fn, in a write of its own, where

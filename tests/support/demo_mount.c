@@ -143,6 +143,39 @@ leave_note(struct req *req, struct reply *reply, struct err *err)
 	return req_write_then(req, put_note, req, answer_note, err);
 }
 
+static void
+begin_nothing(struct req *req, void *ctx, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	req_resume(req, 0);
+}
+
+static int
+leave_note_then(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
+{
+	const struct req *same = ctx;
+	const struct thing_in *in = same->in;
+
+	(void)reply;
+	if (rc == 0 && strcmp(in->text, "refuse") == 0)
+		return err_set(err, ERR_INPUT, 400, "refused");
+	return rc != 0 ? rc
+		       : req_write_then(req, put_note, req, answer_note, err);
+}
+
+/* The same, and before it something else that nobody waits for. */
+static int
+wait_and_leave_note(struct req *req, struct reply *reply, struct err *err)
+{
+	(void)reply;
+	(void)err;
+	demo_runs++;
+	req_wait_then(req, begin_nothing, req, leave_note_then);
+	return 0;
+}
+
 /* A change, and before it is answered somebody seals. */
 static int
 write_and_seal(struct req *req, struct reply *reply, struct err *err)
@@ -415,6 +448,8 @@ static const struct op demo_ops[] = {
 	ROW("note", OP_UPDATE, write_note, THING),
 	ROW("left-note", OP_UPDATE, leave_note, THING, .flags = OP_ONE_WRITE),
 	ROW("late-left-note", OP_UPDATE, leave_note, THING),
+	ROW("waited-left-note", OP_UPDATE, wait_and_leave_note, THING,
+		.flags = OP_ONE_WRITE),
 	ROW("early-note", OP_UPDATE, write_note, THING, .flags = OP_ONE_WRITE),
 	ROW("early-nothing", OP_UPDATE, do_nothing, THING,
 		.flags = OP_ONE_WRITE),

@@ -23,19 +23,15 @@ cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
 	struct reply *reply, struct err *err)
 {
 	const char *name = req_capture(req, "role");
-	struct compiled *ref = NULL;
 	const void *role = NULL;
 	int rc = record_find(req->server->store, &req->mount->kv,
-		&ssh_role_record, name, &ref, &role, err);
+		&ssh_role_record, name, &req->held, &role, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return err_set(err, ERR_INPUT, 400, "%s%.64s", unknown, name);
 	}
-	if (rc == 0)
-		rc = fn(req, role, reply, err);
-	compiled_unref(&ref);
-	return rc;
+	return rc != 0 ? rc : fn(req, role, reply, err);
 }
 
 static int
@@ -81,61 +77,6 @@ refuse_signature(int rc, const struct err *why, struct err *err)
 			why->message);
 	*err = *why;
 	return rc;
-}
-
-/* The keeper makes it whole: serial number and signature. */
-static int
-sign(struct req *req, const struct ssh_role *role,
-	const struct ssh_issuer *issuer, const struct buf *cert,
-	struct keeper_signed *ret_signed, struct err *err)
-{
-	struct err why = { 0 };
-	int rc = keeper_ca_sign(req->server->keeper, issuer->sealed,
-		algorithm_of(role),
-		req->server->settings->allow_sha1_signatures, buf_span(cert),
-		req->arena, ret_signed, &why);
-
-	return rc == 0 ? 0 : refuse_signature(rc, &why, err);
-}
-
-/* What a certificate is built from, besides the rules' answer. */
-static int
-build(struct sshcert_parts *parts, const struct ssh_issuer *issuer,
-	struct arena *arena, struct buf *cert, struct err *err)
-{
-	uint8_t *nonce = arena_alloc(arena, 1, NONCE_BYTES);
-	int rc;
-
-	if (nonce == NULL)
-		return err_set_memory(err);
-	random_bytes(nonce, NONCE_BYTES);
-	parts->nonce = span_of(nonce, NONCE_BYTES);
-	parts->ca = issuer->public_blob;
-	rc = sshcert_build(parts, cert);
-	if (rc == ERR_MEMORY)
-		return err_set_memory(err);
-	if (rc == 0 && cert->len > CERT_MAX - SIGNATURE_MAX)
-		rc = ERR_LIMIT;
-	return rc == 0
-		? 0
-		: err_set(err, ERR_INPUT, 400,
-			  "failed to generate signed SSH key: the certificate would be too large");
-}
-
-/* What the caller gets of a certificate that may leave. */
-static int
-show(struct span cert, const struct ssh_issuer *issuer, struct arena *arena,
-	struct cert_issued *issued, struct err *err)
-{
-	const char *line = sshkey_line(arena, cert);
-
-	issued->issuer_id = issuer->id;
-	issued->serial = arena_printf(arena, "%" PRIx64, issued->parts.serial);
-	issued->signed_key =
-		line == NULL ? NULL : arena_printf(arena, "%s\n", line);
-	if (issued->serial == NULL || issued->signed_key == NULL)
-		return err_set_memory(err);
-	return 0;
 }
 
 /* The keeper would say the same, and only when it signs. */
@@ -208,38 +149,196 @@ cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 	return ask_issuer(req, &question, decision, err);
 }
 
+/* ---- from a decision to a certificate ----------------------------------- */
+
+struct making {
+	const struct ssh_role *role;
+	const struct cert_decision *decision;
+	struct cert_issued issued;
+	struct span unsigned_cert; /* for the keeper */
+};
+
+/* What a certificate is built from, besides the rules' answer. */
+static int
+build(struct sshcert_parts *parts, struct arena *arena, struct span *ret_cert,
+	struct err *err)
+{
+	uint8_t *nonce = arena_alloc(arena, 1, NONCE_BYTES);
+	struct buf cert;
+	int rc;
+
+	if (nonce == NULL)
+		return err_set_memory(err);
+	random_bytes(nonce, NONCE_BYTES);
+	parts->nonce = span_of(nonce, NONCE_BYTES);
+	buf_init(&cert, CERT_MAX - SIGNATURE_MAX);
+	rc = sshcert_build(parts, &cert);
+	if (rc == 0) {
+		*ret_cert = arena_dup(arena, buf_span(&cert));
+		if (ret_cert->data == NULL)
+			rc = ERR_MEMORY;
+	}
+	buf_clear(&cert);
+	if (rc == ERR_MEMORY)
+		return err_set_memory(err);
+	return rc == 0
+		? 0
+		: err_set(err, ERR_INPUT, 400,
+			  "failed to generate signed SSH key: the certificate would be too large");
+}
+
+static int
+begin(struct req *req, const struct ssh_role *role,
+	const struct cert_decision *decision, struct making *making,
+	struct err *err)
+{
+	*making = (struct making){ .role = role,
+		.decision = decision,
+		.issued.parts = decision->answer.parts };
+	making->issued.parts.ca = decision->issuer.public_blob;
+	return build(
+		&making->issued.parts, req->arena, &making->unsigned_cert, err);
+}
+
+/* What the caller gets of a certificate that may leave. */
+static int
+show(struct span cert, struct arena *arena, struct cert_issued *issued,
+	struct err *err)
+{
+	const char *line = sshkey_line(arena, cert);
+
+	issued->serial = arena_printf(arena, "%" PRIx64, issued->parts.serial);
+	issued->signed_key =
+		line == NULL ? NULL : arena_printf(arena, "%s\n", line);
+	if (issued->serial == NULL || issued->signed_key == NULL)
+		return err_set_memory(err);
+	return 0;
+}
+
 /* Every certificate passes here; where this ends well it is as good as out. */
+static int
+let_out(struct req *req, struct making *making,
+	const struct keeper_signed *made, struct err *err)
+{
+	const struct cert_decision *decision = making->decision;
+	const struct cert_gate gate = { .role = making->role,
+		.caller = &decision->caller,
+		.key = decision->key,
+		.serial = made->serial,
+		.ca = decision->issuer.public_blob,
+		.limits = &decision->issuer.limits,
+		.allow_sha1 = req->server->settings->allow_sha1_signatures,
+		.arena = req->arena };
+	int rc = cert_gate_check(&gate, made->cert, err);
+
+	making->issued.issuer_id = decision->issuer.id;
+	making->issued.parts.serial = made->serial;
+	return rc != 0 ? rc
+		       : show(made->cert, req->arena, &making->issued, err);
+}
+
+/* What the keeper made, if it did, and out. */
+static int
+end(struct req *req, struct making *making, int rc,
+	const struct keeper_signed *made, const struct err *why,
+	struct err *err)
+{
+	return rc != 0 ? refuse_signature(rc, why, err)
+		       : let_out(req, making, made, err);
+}
+
 int
 cert_issue(struct req *req, const struct ssh_role *role,
 	const struct cert_decision *decision, struct cert_issued *ret_issued,
 	struct err *err)
 {
-	const struct ssh_issuer *issuer = &decision->issuer;
-	struct cert_issued issued = { .parts = decision->answer.parts };
-	struct cert_gate gate = { .role = role,
-		.caller = &decision->caller,
-		.key = decision->key,
-		.ca = issuer->public_blob,
-		.limits = &issuer->limits,
-		.allow_sha1 = req->server->settings->allow_sha1_signatures,
-		.arena = req->arena };
-	struct keeper_signed made;
-	struct buf cert;
-	int rc;
+	struct keeper_signed made = { .serial = 0 };
+	struct making making;
+	struct err why = { 0 };
+	int rc = begin(req, role, decision, &making, err);
 
-	buf_init(&cert, CERT_MAX);
-	rc = build(&issued.parts, issuer, req->arena, &cert, err);
-	if (rc == 0)
-		rc = sign(req, role, issuer, &cert, &made, err);
-	buf_clear(&cert);
 	if (rc != 0)
 		return rc;
-	issued.parts.serial = gate.serial = made.serial;
-	rc = cert_gate_check(&gate, made.cert, err);
+	rc = keeper_ca_sign(req->server->keeper, decision->issuer.sealed,
+		algorithm_of(role),
+		req->server->settings->allow_sha1_signatures,
+		making.unsigned_cert, req->arena, &made, &why);
+	rc = end(req, &making, rc, &made, &why, err);
 	if (rc == 0)
-		rc = show(made.cert, issuer, req->arena, &issued, err);
+		*ret_issued = making.issued;
+	return rc;
+}
+
+/* ---- without waiting ---------------------------------------------------- */
+
+struct waiting {
+	struct keeper_signing signing; /* the first member */
+	struct req *req;
+	struct cert_decision decision;
+	struct making making;
+	struct cert_issued *issued;
+	req_then_fn *then;
+	void *ctx;
+};
+
+static void
+resume(struct link_job *job)
+{
+	struct waiting *waiting = (struct waiting *)(void *)job;
+
+	req_resume(waiting->req, 0);
+}
+
+static void
+begin_signing(struct req *req, void *ctx, UNUSED struct err *err)
+{
+	struct waiting *waiting = ctx;
+
+	waiting->signing.job.done = resume;
+	keeper_ca_sign_begin(req->server->keeper,
+		waiting->decision.issuer.sealed,
+		algorithm_of(waiting->making.role),
+		req->server->settings->allow_sha1_signatures,
+		waiting->making.unsigned_cert, &waiting->signing);
+}
+
+/* rc: whether the keeper was asked at all. */
+static int
+end_signing(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
+{
+	struct waiting *waiting = ctx;
+	struct keeper_signed made = { .serial = 0 };
+	struct err why = { 0 };
+
+	if (rc == 0) {
+		rc = keeper_ca_sign_end(
+			&waiting->signing, req->arena, &made, &why);
+		rc = end(req, &waiting->making, rc, &made, &why, err);
+	}
 	if (rc == 0)
-		*ret_issued = issued;
+		*waiting->issued = waiting->making.issued;
+	return waiting->then(req, waiting->ctx, rc, reply, err);
+}
+
+int
+cert_issue_then(struct req *req, const struct ssh_role *role,
+	const struct cert_decision *decision, struct cert_issued *issued,
+	req_then_fn *then, void *ctx, struct err *err)
+{
+	struct waiting *waiting = ARENA_NEW(req->arena, struct waiting);
+	int rc;
+
+	if (waiting == NULL)
+		return err_set_memory(err);
+	waiting->req = req;
+	waiting->decision = *decision;
+	waiting->issued = issued;
+	waiting->then = then;
+	waiting->ctx = ctx;
+	rc = begin(req, role, &waiting->decision, &waiting->making, err);
+	if (rc == 0)
+		req_wait_then(req, begin_signing, waiting, end_signing);
 	return rc;
 }
 

@@ -59,8 +59,8 @@ struct cert_issued {
 };
 
 /*
- * Run fn with the role in the request's path, held meanwhile. ERR_INPUT (400)
- * with unknown ("Unknown role: ") and its name.
+ * Run fn with the role in the request's path, which the request then holds.
+ * ERR_INPUT (400) with unknown ("Unknown role: ") and its name.
  */
 typedef int cert_role_fn(struct req *req, const struct ssh_role *role,
 	struct reply *reply, struct err *err);
@@ -83,6 +83,15 @@ int cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 int cert_issue(struct req *req, const struct ssh_role *role,
 	const struct cert_decision *decision, struct cert_issued *ret_issued,
 	struct err *err);
+
+/*
+ * The same for sign, whose thread does other work while the keeper signs: a
+ * handler's last act (req_wait_then). `then` gets ctx when *issued may leave,
+ * or rc says why there is none.
+ */
+int cert_issue_then(struct req *req, const struct ssh_role *role,
+	const struct cert_decision *decision, struct cert_issued *issued,
+	req_then_fn *then, void *ctx, struct err *err);
 
 /* The members that both answers have. */
 void cert_reply(struct reply *reply, const struct cert_issued *issued);

@@ -28,6 +28,13 @@ show_signed(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
 	return rc;
 }
 
+static int
+register_signed(struct req *req, void *ctx, int rc, UNUSED struct reply *reply,
+	struct err *err)
+{
+	return rc != 0 ? rc : ssh_register(req, ctx, show_signed, ctx, err);
+}
+
 /* Steps 2 to 4 of spec/ssh-engine.md 8.2. */
 static int
 read_key(struct req *req, const struct ssh_role *role, struct span *ret_blob,
@@ -64,10 +71,9 @@ sign_under(struct req *req, const struct ssh_role *role, struct reply *reply,
 		rc = cert_decide(req, role, key, &in->wish, &decision, err);
 	if (in->wish.explain)
 		return explain_cert(req, role, &decision, rc, reply, err);
-	if (rc == 0)
-		rc = cert_issue(req, role, &decision, issued, err);
 	return rc != 0 ? rc
-		       : ssh_register(req, issued, show_signed, issued, err);
+		       : cert_issue_then(req, role, &decision, issued,
+				 register_signed, issued, err);
 }
 
 static int

@@ -896,7 +896,7 @@ without_an_audit_line_nothing_is_done_or_told(void **state)
 
 /* Every way in which a handler may write, or not. */
 static const char *const note_paths[] = { "demo/note", "demo/left-note",
-	"demo/late-left-note", "demo/early-note" };
+	"demo/late-left-note", "demo/early-note", "demo/waited-left-note" };
 
 static void
 a_change_is_answered_from_any_way_of_writing(void **state)
@@ -919,6 +919,21 @@ a_change_is_answered_from_any_way_of_writing(void **state)
 	}
 	send("POST", "demo/left-note", "{\"text\":\"undo\"}", fixture->root);
 	assert_answer(400, "undone");
+}
+
+static void
+what_was_waited_for_may_end_in_a_refusal(void **state)
+{
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	send("POST", "demo/waited-left-note", "{\"text\":\"undo\"}",
+		fixture->root);
+	assert_answer(400, "undone");
+	send("POST", "demo/waited-left-note", "{\"text\":\"refuse\"}",
+		fixture->root);
+	assert_answer(400, "refused");
+	send("GET", "demo/note", NULL, fixture->root);
+	assert_int_equal(reply.status, 404);
 }
 
 static int lines_in_write, writes_seen;
@@ -953,7 +968,8 @@ static void
 a_handler_that_began_early_changes_nothing_without_a_line(void **state)
 {
 	static const char *const paths[] = { "demo/left-note",
-		"demo/early-note", "demo/early-nothing" };
+		"demo/early-note", "demo/early-nothing",
+		"demo/waited-left-note" };
 	char path[96];
 	size_t i;
 
@@ -1040,6 +1056,7 @@ main(void)
 		CASE(unaudited_rows_leave_no_line),
 		CASE(without_an_audit_line_nothing_is_done_or_told),
 		CASE(a_change_is_answered_from_any_way_of_writing),
+		CASE(what_was_waited_for_may_end_in_a_refusal),
 		CASE(a_change_comes_behind_its_request_line),
 		CASE(a_handler_that_began_early_changes_nothing_without_a_line),
 		CASE(a_write_that_nobody_waits_for_takes_a_use_too),
