@@ -1,4 +1,5 @@
 """M-11: a host gets its certificate by a token that is good once; sshd takes it, or all is as it was."""
+import base64
 import os
 
 import pytest
@@ -92,6 +93,14 @@ BAD_ANSWERS = {
 }
 
 
+def forged(line):
+    """The certificate with another signature."""
+    kind, blob = line.split()[:2]
+    raw = bytearray(base64.b64decode(blob))
+    raw[-1] ^= 1
+    return f'{kind} {base64.b64encode(raw).decode()}\n'
+
+
 def test_hostile_answers_change_nothing(target, authority, public_path):
     before, wrong = target.files(), []
     public = (target.dir / 'host_key.pub').read_text()
@@ -99,6 +108,7 @@ def test_hostile_answers_change_nothing(target, authority, public_path):
     answers = {**BAD_ANSWERS,
                'for another key': {'signed_key': authority.certify(stranger)},
                'of a user': {'signed_key': authority.certify(public, host=False)},
+               'forged': {'signed_key': forged(authority.certify(public))},
                'past its end': {'signed_key': authority.certify(public, validity='-2h:-1h')},
                'not in force yet': {'signed_key': authority.certify(public, validity='+1h:+2h')},
                'a refusal': (400, {'errors': ['x' * 5000]}), 'a fault': (500, b'\0' * 100)}
