@@ -6,6 +6,7 @@ import pytest
 
 from support.figures import figure
 from support.keys import SshKey
+from support.server import wait_for
 from support.standin import Standin
 from support.target import Authority, Target
 
@@ -76,8 +77,7 @@ def test_what_sshd_refuses_is_rolled_back(target, authority, public_path, fault)
     assert target.files() == before
     assert not list(target.directory.rglob('*.sallyport-*'))
     user = user_of(authority, public_path)
-    login = target.login(*user)
-    assert 'Permission denied' in login.stderr, login  # it serves, and trusts no CA
+    wait_for(lambda: 'Permission denied' in target.login(*user).stderr, 'sshd serves, and trusts no CA')
     # A token that sshd's own words have kept from being used is still good; else the key will do.
     again = target.enrol('good') if 'broken' in fault else target.renew()
     assert again.returncode == 0, again

@@ -5,6 +5,7 @@ import pytest
 
 from support.figures import figure
 from support.keys import SshKey
+from support.server import wait_for
 from support.standin import Standin
 from support.target import Authority, Target
 
@@ -182,3 +183,25 @@ def test_a_secret_that_the_server_does_not_know_is_replaced(target, authority):
     authority.said = {}
     before = target.secret.read_text()
     assert target.renew().returncode == 0 and target.secret.read_text() != before
+
+
+def test_a_kill_between_any_two_renames(target, authority, public_path):
+    """sshd starts with what is there, and the next run brings all of it to one state: the old one, or the new."""
+    user = user_of(authority, public_path, 'user')
+    wrong, kills = [], 0
+    while True:
+        before = [path.read_bytes() for path in (target.cert, target.secret)]
+        killed = target.inside('strace', '-qq', '-o', '/dev/null', '-e', f'inject=rename:signal=KILL:when={kills + 1}',
+                               target.program, 'renew', '-dev', f'-config={target.config}', '-force')
+        if killed.returncode == 0:
+            break
+        kills += 1
+        checked = target.inside('/usr/sbin/sshd', '-t', '-f', target.settings['sshd_config'])
+        renewed = target.renew()
+        changed = [path.read_bytes() != old for path, old in zip((target.cert, target.secret), before)]
+        if checked.returncode or renewed.returncode or changed[0] != changed[1]:
+            wrong.append((kills, checked, renewed, changed))
+        wait_for(lambda: target.lets_in(*user, trusted=authority.ca.public), 'sshd is back')
+    figure('M-11', kills, len(wrong), 'kills of a renewal')
+    assert wrong == [] and 3 < kills < 50
+    assert not (target.state / 'journal').exists()
