@@ -48,6 +48,13 @@ class Api:
     def __init__(self, host, port, token=None, ca=None, unix=None, timeout=PATIENCE_S):
         self.host, self.port, self.token = host, port, token
         self.ca, self.unix, self.timeout = ca, unix, timeout
+        self.connection = None  # a new one for each call
+
+    def kept(self):
+        """The same over one connection, for a thread that has thousands of calls."""
+        one = self.with_token(self.token)
+        one.connection = self.connect()
+        return one
 
     def with_token(self, token):
         return Api(self.host, self.port, token, self.ca, self.unix, self.timeout)
@@ -68,6 +75,7 @@ class Api:
         if token is not None and 'X-Vault-Token' not in sent:
             sent['X-Vault-Token'] = token
         body = raw if raw is not None else (json.dumps(data) if data is not None else None)
+        connection = connection or self.connection
         one = connection or self.connect()
         try:
             one.request(method, path if path.startswith('/') else '/v1/' + path, body=body, headers=sent)
