@@ -23,7 +23,8 @@ enum lease_kind {
 	LEASE_SECRET_ID = 3,
 	LEASE_NONCE = 5,
 	LEASE_CERT = 6,
-	LEASE_REVOKED_CERT = 7
+	LEASE_REVOKED_CERT = 7,
+	LEASE_ENROLMENT = 8
 };
 
 enum lease_state {

@@ -110,8 +110,7 @@ check_row(const struct lease *lease, struct err *err)
 {
 	bool known = (lease->kind >= LEASE_TOKEN &&
 			     lease->kind <= LEASE_SECRET_ID) ||
-		(lease->kind >= LEASE_NONCE &&
-			lease->kind <= LEASE_REVOKED_CERT);
+		(lease->kind >= LEASE_NONCE && lease->kind <= LEASE_ENROLMENT);
 	bool state = lease->state == LEASE_LIVE || lease->state == LEASE_USED ||
 		lease->state == LEASE_REVOKING;
 	bool ends = lease->expire_s > 0 ||

@@ -48,6 +48,11 @@ static const struct {
 	[ROWID_SECRET_ACCESSOR] = { "rowid secret accessor",
 		"rowid secret accessor mac", NULL },
 	[ROWID_CERT] = { "rowid cert", "rowid cert mac", NULL },
+	[ROWID_ENROLMENT] = { "rowid enrolment", "rowid enrolment mac",
+		"rowid enrolment check" },
+	[ROWID_ENROLMENT_ACCESSOR] = { "rowid enrolment accessor",
+		"rowid enrolment accessor mac",
+		"rowid enrolment accessor check" },
 };
 
 static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;

@@ -19,7 +19,9 @@ enum rowid_kind {
 	ROWID_ACCESSOR,
 	ROWID_SECRET_ID,
 	ROWID_SECRET_ACCESSOR,
-	ROWID_CERT /* only rowid_mac, of a serial */
+	ROWID_CERT, /* only rowid_mac, of a serial */
+	ROWID_ENROLMENT,
+	ROWID_ENROLMENT_ACCESSOR
 };
 
 #define ROWID_SALT 6

@@ -35,8 +35,8 @@ cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
 }
 
 static int
-describe_caller(
-	struct req *req, struct cert_caller *ret_caller, struct err *err)
+describe_caller(struct req *req, const struct cert_asker *asker,
+	struct cert_caller *ret_caller, struct err *err)
 {
 	struct ssh_options options;
 	int rc = ssh_options_get(req, &options, err);
@@ -44,10 +44,9 @@ describe_caller(
 	if (rc != 0)
 		return rc;
 	*ret_caller = (struct cert_caller){
-		.role_name = req_capture(req, "role"),
-		.display_name =
-			req->token != NULL ? req->token->display_name : "",
-		.identity = &req->who,
+		.role_name = asker->role_name,
+		.display_name = asker->display_name,
+		.identity = asker->identity,
 		.address = req->peer,
 		.now_s = req_now_s(req),
 		.default_ttl_s = mount_default_ttl_s(req->server, req->mount),
@@ -122,7 +121,8 @@ ask_issuer(struct req *req, const struct cert_question *question,
 }
 
 int
-cert_decide(struct req *req, const struct ssh_role *role, struct span key,
+cert_decide_as(struct req *req, const struct cert_asker *asker,
+	const struct ssh_role *role, struct span key,
 	const struct cert_wish *wish, struct cert_decision *decision,
 	struct err *err)
 {
@@ -131,7 +131,7 @@ cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 		.caller = &decision->caller,
 		.key = key,
 		.arena = req->arena };
-	int rc = describe_caller(req, &decision->caller, err);
+	int rc = describe_caller(req, asker, &decision->caller, err);
 
 	if (rc != 0)
 		return rc;
@@ -147,6 +147,21 @@ cert_decide(struct req *req, const struct ssh_role *role, struct span key,
 		return rc;
 	decision->n_true++;
 	return ask_issuer(req, &question, decision, err);
+}
+
+int
+cert_decide(struct req *req, const struct ssh_role *role, struct span key,
+	const struct cert_wish *wish, struct cert_decision *decision,
+	struct err *err)
+{
+	const struct token *token = req->token;
+	const struct cert_asker asker = {
+		.role_name = req_capture(req, "role"),
+		.display_name = token != NULL ? token->display_name : "",
+		.identity = &req->who,
+	};
+
+	return cert_decide_as(req, &asker, role, key, wish, decision, err);
 }
 
 /* ---- from a decision to a certificate ----------------------------------- */
@@ -194,7 +209,9 @@ begin(struct req *req, const struct ssh_role *role,
 {
 	*making = (struct making){ .role = role,
 		.decision = decision,
-		.issued.parts = decision->answer.parts };
+		.issued = { .parts = decision->answer.parts,
+			.role_name = decision->caller.role_name,
+			.display_name = decision->caller.display_name } };
 	making->issued.parts.ca = decision->issuer.public_blob;
 	return build(
 		&making->issued.parts, req->arena, &making->unsigned_cert, err);

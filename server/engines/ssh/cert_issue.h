@@ -50,8 +50,16 @@ struct cert_decision {
 	size_t n_true; /* of the rules as explain_cert lists them */
 };
 
+/* In whose name it is asked for, under which role. */
+struct cert_asker {
+	const char *role_name;
+	const char *display_name;
+	const struct identity *identity; /* NULL: nobody */
+};
+
 /* A certificate that may leave; all of it in the request's arena. */
 struct cert_issued {
+	const char *role_name, *display_name; /* of who asked */
 	struct sshcert_parts parts;
 	const char *issuer_id;
 	const char *serial;     /* hex as clients know it */
@@ -73,6 +81,12 @@ int cert_under_role(struct req *req, const char *unknown, cert_role_fn *fn,
  * 8.4 to 8.7 and 10.3; *decision is what was found until then.
  */
 int cert_decide(struct req *req, const struct ssh_role *role, struct span key,
+	const struct cert_wish *wish, struct cert_decision *decision,
+	struct err *err);
+
+/* The same where it is not the request's token and path that say who asks. */
+int cert_decide_as(struct req *req, const struct cert_asker *asker,
+	const struct ssh_role *role, struct span key,
 	const struct cert_wish *wish, struct cert_decision *decision,
 	struct err *err);
 

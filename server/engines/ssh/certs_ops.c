@@ -73,16 +73,6 @@ is_wanted(const struct certs_in *in, const struct ssh_cert *cert, int64_t now_s)
 		(!in->live || now_s < cert->valid_before_s);
 }
 
-static bool
-set_time(struct arena *arena, struct value *object, const char *name,
-	int64_t at_s)
-{
-	char text[CLOCK_TEXT_MAX];
-
-	clock_format_ns(at_s * CLOCK_NS_PER_S, text);
-	return value_set_str(arena, object, name, text);
-}
-
 static int
 add_cert(struct listing *listing, const struct ssh_cert *cert, bool revoked,
 	struct err *err)
@@ -96,7 +86,9 @@ add_cert(struct listing *listing, const struct ssh_cert *cert, bool revoked,
 		!value_set_str(arena, info, "key_id", cert->key_id) ||
 		!value_append(arena, info, "principals",
 			value_of_list(arena, &principals)) ||
-		!set_time(arena, info, "valid_before", cert->valid_before_s) ||
+		!value_set(arena, info, "valid_before",
+			reply_time_value(arena,
+				cert->valid_before_s * CLOCK_NS_PER_S)) ||
 		!value_set_str(arena, info, "role", cert->role) ||
 		!value_set_bool(arena, info, "revoked", revoked) ||
 		!value_append(arena, listing->info, cert->serial, info))

@@ -1,6 +1,7 @@
 /* The records of issuers, and the way from a reference to one of them. */
 #include "server/engines/ssh/issuer.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -129,6 +130,12 @@ static const struct field pointer_fields[] = {
 
 static const struct record_type name_record = {
 	.prefix = NAME_PREFIX,
+	.fields = pointer_fields,
+	.size = sizeof(struct pointer_record),
+};
+
+static const struct record_type key_record = {
+	.prefix = KEY_PREFIX,
 	.fields = pointer_fields,
 	.size = sizeof(struct pointer_record),
 };
@@ -314,14 +321,14 @@ ssh_issuer_is_listed(const struct ssh_issuer *issuer, int64_t now_s)
 
 /* ---- references ------------------------------------------------------- */
 
-/* The id behind a name. ERR_ABSENT. */
+/* The id behind a name or a key. ERR_ABSENT. */
 static int
-find_name(struct store_tx *tx, struct req *req, const char *name,
-	const char **ret_id, struct err *err)
+find_id(struct store_tx *tx, struct req *req, const struct record_type *type,
+	const char *name, const char **ret_id, struct err *err)
 {
 	struct compiled *ref = NULL;
 	const void *record = NULL;
-	int rc = fetch(tx, req, &name_record, name, &ref, &record, err);
+	int rc = fetch(tx, req, type, name, &ref, &record, err);
 
 	if (rc == 0) {
 		*ret_id = arena_strdup(req->arena,
@@ -359,7 +366,7 @@ find_other(struct store_tx *tx, struct req *req, const char *ref,
 	if (rc != ERR_ABSENT)
 		return rc;
 	err_clear(err);
-	rc = find_name(tx, req, ref, &id, err);
+	rc = find_id(tx, req, &name_record, ref, &id, err);
 	return rc != 0
 		? rc
 		: get_issuer(tx, req, &ssh_issuer_record, id, ret_issuer, err);
@@ -471,4 +478,43 @@ ssh_issuer_has_key(struct req *req, struct span public_blob, bool *ret_has,
 	if (rc == 0)
 		*ret_has = search.found;
 	return rc;
+}
+
+/* The hash of a key, in hex, as fingerprints print it in base64. */
+static bool
+hash_of(const char *fingerprint, char out[2 * SHA256_BYTES + 1])
+{
+	static const char prefix[] = "SHA256:";
+	char padded[SSHKEY_FINGERPRINT_MAX + 1];
+	struct buf hash;
+	bool good;
+
+	if (strncmp(fingerprint, prefix, strlen(prefix)) != 0 ||
+		strlen(fingerprint) >= SSHKEY_FINGERPRINT_MAX)
+		return false;
+	(void)snprintf(
+		padded, sizeof(padded), "%s=", fingerprint + strlen(prefix));
+	buf_init(&hash, SHA256_BYTES);
+	good = base64_decode(span_str(padded), &hash) == 0 &&
+		hash.len == SHA256_BYTES;
+	if (good)
+		hex_encode(hash.data, hash.len, out);
+	buf_clear(&hash);
+	return good;
+}
+
+int
+ssh_issuer_id_of(struct req *req, const char *fingerprint, const char **ret_id,
+	struct err *err)
+{
+	char hash[2 * SHA256_BYTES + 1];
+	int rc = ERR_ABSENT;
+
+	if (hash_of(fingerprint, hash))
+		rc = find_id(NULL, req, &key_record, hash, ret_id, err);
+	if (rc != ERR_ABSENT)
+		return rc;
+	err_clear(err);
+	*ret_id = "";
+	return 0;
 }

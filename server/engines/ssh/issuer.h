@@ -57,6 +57,13 @@ int ssh_issuer_find_kept(struct req *req, const char *ref,
 int ssh_issuer_has_key(struct req *req, struct span public_blob, bool *ret_has,
 	struct err *err);
 
+/*
+ * The id of the issuer whose key has this fingerprint, in the request's arena;
+ * "" where the mount has none (now: a deleted one is not looked for).
+ */
+int ssh_issuer_id_of(struct req *req, const char *fingerprint,
+	const char **ret_id, struct err *err);
+
 /* Where no default was ever set: "" and an empty list. */
 int ssh_issuers_get(struct store_tx *tx, struct req *req,
 	struct ssh_issuers *ret_issuers, struct err *err);

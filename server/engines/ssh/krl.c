@@ -407,21 +407,26 @@ is_of_now(const struct req *req, const struct lists *lists)
 	return lists->of.epoch == (int64_t)atomic_load(&req->server->epoch);
 }
 
-/* Where nothing was ever revoked there is no record, and no need of one. */
-static int
-try_empty(struct req *req, const char *issuer_id, struct reply *reply,
-	bool *ret_stale, struct err *err)
+/* All but the version is guarded by the object's own lock. */
+static struct lists *
+lists_of(const struct compiled *ref)
 {
-	*ret_stale = atomic_load(&req->server->epoch) > EPOCH_FIRST;
-	return *ret_stale ? 0 : answer_empty(req, issuer_id, reply, err);
+	return (struct lists *)(uintptr_t)compiled_object(ref);
 }
 
+/*
+ * What is done with the lists of now. *ref holds them, and may be taken; ref
+ * NULL: nothing was ever revoked.
+ */
+typedef int use_lists_fn(
+	struct req *req, struct compiled **ref, void *ctx, struct err *err);
+
+/* *ret_stale: they are not of now, and were not used. */
 static int
-try_reply(struct req *req, const char *issuer_id, struct reply *reply,
-	bool *ret_stale, struct err *err)
+try_lists(struct req *req, use_lists_fn *use, void *ctx, bool *ret_stale,
+	struct err *err)
 {
 	struct compiled *ref = NULL;
-	struct lists *lists = NULL;
 	char key[KV_KEY_MAX];
 	int rc = kv_key(&req->mount->kv, SSH_REVOCATIONS_RECORD, key, err);
 
@@ -429,36 +434,82 @@ try_reply(struct req *req, const char *issuer_id, struct reply *reply,
 		rc = store_compiled(req->server->store, span_str(key),
 			&lists_type, &ref, err);
 	if (rc == ERR_ABSENT) {
+		/* There is no record then, and no need of one. */
 		err_clear(err);
-		return try_empty(req, issuer_id, reply, ret_stale, err);
+		*ret_stale = atomic_load(&req->server->epoch) > EPOCH_FIRST;
+		return *ret_stale ? 0 : use(req, NULL, ctx, err);
 	}
 	if (rc != 0)
 		return rc;
-	/* All but the version is guarded by the object's own lock. */
-	lists = (struct lists *)(uintptr_t)compiled_object(ref);
-	*ret_stale = !is_of_now(req, lists);
-	if (*ret_stale) {
-		compiled_unref(&ref);
-		return 0;
+	*ret_stale = !is_of_now(req, lists_of(ref));
+	if (!*ret_stale)
+		rc = use(req, &ref, ctx, err);
+	compiled_unref(&ref);
+	return rc;
+}
+
+static int
+with_lists(struct req *req, use_lists_fn *use, void *ctx, struct err *err)
+{
+	bool stale = false;
+	int rc = try_lists(req, use, ctx, &stale, err);
+
+	for (int tries = 0; rc == 0 && stale && tries < STALE_TRIES; tries++) {
+		rc = store_write(req->server->store, touch, req, err);
+		if (rc == 0)
+			rc = try_lists(req, use, ctx, &stale, err);
 	}
+	if (rc == 0 && stale)
+		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
+	return rc;
+}
+
+struct serving {
+	const char *issuer_id;
+	struct reply *reply;
+};
+
+static int
+serve(struct req *req, struct compiled **ref, void *ctx, struct err *err)
+{
+	const struct serving *serving = ctx;
+
+	if (ref == NULL)
+		return answer_empty(
+			req, serving->issuer_id, serving->reply, err);
 	/* The answer is not copied: it lies in the list that all get. */
-	req->answer_ref = ref;
-	return answer_built(req, lists, issuer_id, reply, err);
+	req->answer_ref = *ref;
+	*ref = NULL;
+	return answer_built(req, lists_of(req->answer_ref), serving->issuer_id,
+		serving->reply, err);
 }
 
 int
 ssh_krl_reply(struct req *req, const char *issuer_id, struct reply *reply,
 	struct err *err)
 {
-	bool stale = false;
-	int rc = try_reply(req, issuer_id, reply, &stale, err);
+	struct serving serving = { .issuer_id = issuer_id, .reply = reply };
 
-	for (int tries = 0; rc == 0 && stale && tries < STALE_TRIES; tries++) {
-		rc = store_write(req->server->store, touch, req, err);
-		if (rc == 0)
-			rc = try_reply(req, issuer_id, reply, &stale, err);
-	}
-	if (rc == 0 && stale)
-		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
+	return with_lists(req, serve, &serving, err);
+}
+
+static int
+note_version(UNUSED struct req *req, struct compiled **ref, void *ctx,
+	UNUSED struct err *err)
+{
+	int64_t *version = ctx;
+
+	*version = ref == NULL ? 0 : lists_of(*ref)->of.version;
+	return 0;
+}
+
+int
+ssh_krl_version(struct req *req, int64_t *ret_version, struct err *err)
+{
+	int64_t version = 0;
+	int rc = with_lists(req, note_version, &version, err);
+
+	if (rc == 0)
+		*ret_version = version;
 	return rc;
 }

@@ -16,4 +16,10 @@
 int ssh_krl_reply(struct req *req, const char *issuer_id, struct reply *reply,
 	struct err *err);
 
+/*
+ * The version that a list would have that is served now; 0 where nothing was
+ * ever revoked.
+ */
+int ssh_krl_version(struct req *req, int64_t *ret_version, struct err *err);
+
 #endif

@@ -12,6 +12,8 @@ struct ssh_options {
 	bool allow_commas_in_identity_templates;
 	bool issue_requires_wrapping;
 	int64_t cert_retention; /* s that a certificate is known past its end */
+	int64_t renewal_grace;  /* s past its end that a host may renew it */
+	int64_t principals_cache_ttl; /* s that hosts may keep an answer */
 };
 
 /* The mount's switches; defaults where none were stored. */

@@ -6,10 +6,8 @@
 #define RECORD_NAME "options"
 #define RECORD_KEY "config/" RECORD_NAME
 
-/* How long a certificate is known past its end, where nobody says. */
-#define CERT_RETENTION_TEXT "720h"
-#define CERT_RETENTION_S (720 * INT64_C(3600))
-#define CERT_RETENTION_MAX_S (100 * 365 * INT64_C(86400))
+#define RETENTION_MAX_S (100 * 365 * INT64_C(86400))
+#define CACHE_MAX_S (30 * INT64_C(86400))
 
 static const struct field options_fields[] = {
 	FIELD_BOOL(struct ssh_options, lookup_filter_by_policy,
@@ -22,9 +20,15 @@ static const struct field options_fields[] = {
 		.doc = "Values of templates may have commas, in every ca role."),
 	FIELD_BOOL(struct ssh_options, issue_requires_wrapping,
 		.doc = "issue answers only where the caller asked for a wrapped answer, in every ca role."),
-	FIELD_DURATION(struct ssh_options, cert_retention,
-		.initial = CERT_RETENTION_TEXT, .max = CERT_RETENTION_MAX_S,
+	FIELD_DURATION(struct ssh_options, cert_retention, .initial = "720h",
+		.max = RETENTION_MAX_S,
 		.doc = "How long the register knows a certificate past its end."),
+	FIELD_DURATION(struct ssh_options, renewal_grace, .initial = "168h",
+		.max = RETENTION_MAX_S,
+		.doc = "How long past its end a host's certificate may be renewed."),
+	FIELD_DURATION(struct ssh_options, principals_cache_ttl,
+		.initial = "1h", .max = CACHE_MAX_S,
+		.doc = "How long hosts may use an answer of principals/:host while the server cannot be asked."),
 	FIELD_END,
 };
 
@@ -40,15 +44,16 @@ ssh_options_get(
 {
 	struct compiled *ref = NULL;
 	const void *found = NULL;
+	void *initial = NULL;
 	int rc;
 
 	rc = record_find(req->server->store, &req->mount->kv, &options_record,
 		RECORD_NAME, &ref, &found, err);
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
-		*ret_options = (struct ssh_options){ .cert_retention =
-							     CERT_RETENTION_S };
-		return 0;
+		rc = record_decode(options_fields, sizeof(*ret_options), NULL,
+			req->arena, &initial, err);
+		found = initial;
 	}
 	if (rc != 0)
 		return rc;

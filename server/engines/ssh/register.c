@@ -115,17 +115,10 @@ ssh_cert_find(struct store_tx *tx, struct req *req, uint32_t path,
 
 /* ---- writing ------------------------------------------------------------ */
 
-struct writing {
-	struct lease lease;
-	req_then_fn *then;
-	void *ctx;
-};
-
-static int
-insert(struct store_tx *tx, void *ctx, struct err *err)
+int
+ssh_register_insert(struct store_tx *tx, struct ssh_cert *cert, struct err *err)
 {
-	struct writing *writing = ctx;
-	struct lease *lease = &writing->lease;
+	struct lease *lease = &cert->lease;
 	int rc;
 
 	lease->issue_ns = tx_now_ns(tx);
@@ -139,15 +132,10 @@ insert(struct store_tx *tx, void *ctx, struct err *err)
 	return rc != 0 ? rc : lease_insert(tx, lease, err);
 }
 
-static int
-end_register(struct req *req, void *ctx, int rc, struct reply *reply,
-	struct err *err)
+void
+ssh_register_notice(struct req *req, const struct ssh_cert *cert)
 {
-	const struct writing *writing = ctx;
-
-	if (rc == 0)
-		expire_notice(req->server->expire, writing->lease.expire_s);
-	return writing->then(req, writing->ctx, rc, reply, err);
+	expire_notice(req->server->expire, cert->lease.expire_s);
 }
 
 static bool
@@ -219,7 +207,8 @@ describe_parts(struct arena *arena, const struct sshcert_parts *parts,
 
 /* Who asked for it. */
 static int
-describe_caller(struct req *req, struct ssh_cert *cert, struct err *err)
+describe_caller(struct req *req, const struct cert_issued *issued,
+	struct ssh_cert *cert, struct err *err)
 {
 	const struct token *token = req->token;
 	char *address = arena_alloc(req->arena, NETADDR_TEXT_MAX, 1);
@@ -230,8 +219,8 @@ describe_caller(struct req *req, struct ssh_cert *cert, struct err *err)
 	if (req->peer.family != 0)
 		netaddr_format(&req->peer, address);
 	cert->remote_address = address;
-	cert->role = req_capture(req, "role");
-	cert->display_name = token != NULL ? token->display_name : "";
+	cert->role = issued->role_name;
+	cert->display_name = issued->display_name;
 	cert->token_accessor = token != NULL ? token->accessor : "";
 	cert->entity_id = token != NULL ? token->entity_id : "";
 	return 0;
@@ -267,29 +256,64 @@ draft_row(struct req *req, struct ssh_cert *cert, struct err *err)
 }
 
 int
-ssh_register(struct req *req, const struct cert_issued *issued,
-	req_then_fn *then, void *ctx, struct err *err)
+ssh_register_draft(struct req *req, const struct cert_issued *issued,
+	struct ssh_cert *ret_cert, struct err *err)
 {
-	struct writing *writing = ARENA_NEW(req->arena, struct writing);
 	struct ssh_cert cert = { .lease = { .kind = LEASE_CERT,
 					 .state = LEASE_LIVE,
 					 .chosen = true },
 		.serial = issued->serial,
 		.issuer_id = issued->issuer_id };
-	int rc = writing == NULL ? err_set_memory(err) : 0;
+	int rc = describe_parts(req->arena, &issued->parts, &cert, err);
 
 	if (rc == 0)
-		rc = describe_parts(req->arena, &issued->parts, &cert, err);
-	if (rc == 0)
-		rc = describe_caller(req, &cert, err);
+		rc = describe_caller(req, issued, &cert, err);
 	if (rc == 0)
 		rc = draft_row(req, &cert, err);
 	if (rc == 0)
 		rc = ssh_cert_encode(&cert, req->arena, err);
-	if (rc != 0)
-		return rc;
-	*writing = (struct writing){
-		.lease = cert.lease, .then = then, .ctx = ctx
-	};
-	return req_write_then(req, insert, writing, end_register, err);
+	if (rc == 0)
+		*ret_cert = cert;
+	return rc;
+}
+
+struct writing {
+	struct ssh_cert cert;
+	req_then_fn *then;
+	void *ctx;
+};
+
+static int
+insert(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct writing *writing = ctx;
+
+	return ssh_register_insert(tx, &writing->cert, err);
+}
+
+static int
+end_register(struct req *req, void *ctx, int rc, struct reply *reply,
+	struct err *err)
+{
+	const struct writing *writing = ctx;
+
+	if (rc == 0)
+		ssh_register_notice(req, &writing->cert);
+	return writing->then(req, writing->ctx, rc, reply, err);
+}
+
+int
+ssh_register(struct req *req, const struct cert_issued *issued,
+	req_then_fn *then, void *ctx, struct err *err)
+{
+	struct writing *writing = ARENA_NEW(req->arena, struct writing);
+	int rc;
+
+	if (writing == NULL)
+		return err_set_memory(err);
+	*writing = (struct writing){ .then = then, .ctx = ctx };
+	rc = ssh_register_draft(req, issued, &writing->cert, err);
+	return rc != 0
+		? rc
+		: req_write_then(req, insert, writing, end_register, err);
 }

@@ -32,6 +32,16 @@ struct ssh_cert {
 int ssh_register(struct req *req, const struct cert_issued *issued,
 	req_then_fn *then, void *ctx, struct err *err);
 
+/*
+ * The same for who has more to write: draft it, insert it in a write function,
+ * and call ssh_register_notice when that is durable.
+ */
+int ssh_register_draft(struct req *req, const struct cert_issued *issued,
+	struct ssh_cert *ret_cert, struct err *err);
+int ssh_register_insert(
+	struct store_tx *tx, struct ssh_cert *cert, struct err *err);
+void ssh_register_notice(struct req *req, const struct ssh_cert *cert);
+
 /* The number of the rows' path. Not inside a transaction. */
 int ssh_register_path(struct req *req, uint32_t *ret_path, struct err *err);
 

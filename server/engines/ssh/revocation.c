@@ -155,12 +155,11 @@ ssh_revoked_id(struct req *req, const struct ssh_revoked *revoked)
 	return arena_strdup(req->arena, hex);
 }
 
-/* When it was revoked; 0: it is not. */
-static int
-look_up(struct store_tx *tx, struct req *req, const struct ssh_revoked *revoked,
-	int64_t *ret_since_s, struct err *err)
+int
+ssh_revoked_since(struct store_tx *tx, struct req *req,
+	const struct ssh_revoked *what, int64_t *ret_since_s, struct err *err)
 {
-	const char *id = ssh_revoked_id(req, revoked);
+	const char *id = ssh_revoked_id(req, what);
 	const void *record = NULL;
 	int rc = id == NULL
 		? err_set_memory(err)
@@ -185,7 +184,7 @@ ssh_revoke_record(struct store_tx *tx, struct req *req,
 	struct ssh_revoked made = *revoked;
 	const char *name = NULL;
 	struct value *value;
-	int rc = look_up(tx, req, revoked, ret_revoked_s, err);
+	int rc = ssh_revoked_since(tx, req, revoked, ret_revoked_s, err);
 
 	if (rc != 0 || *ret_revoked_s != 0)
 		return rc;
@@ -398,7 +397,7 @@ ssh_cert_revoked_since(struct store_tx *tx, struct req *req,
 	*ret_since_s = cert->revoked_s;
 	*ret_by = cert->revoked_s != 0 ? "serial_number" : "";
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		rc = look_up(tx, req, &ways[i], &since_s, err);
+		rc = ssh_revoked_since(tx, req, &ways[i], &since_s, err);
 		if (rc != 0)
 			return rc;
 		if (since_s != 0 &&

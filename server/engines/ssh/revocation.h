@@ -48,6 +48,10 @@ int ssh_revoke_record(struct store_tx *tx, struct req *req,
 	const struct ssh_revoked *revoked, int64_t *ret_revoked_s,
 	struct err *err);
 
+/* Since when this key id or key is revoked; 0: it is not. */
+int ssh_revoked_since(struct store_tx *tx, struct req *req,
+	const struct ssh_revoked *what, int64_t *ret_since_s, struct err *err);
+
 /* The paths of rows, numbered outside transactions. */
 struct ssh_cert_paths {
 	uint32_t cert, revoked;

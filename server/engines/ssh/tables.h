@@ -22,6 +22,13 @@ extern const struct op ssh_certs_ops[];
 extern const struct op ssh_revoke_ops[];
 extern const struct op ssh_krl_ops[];
 
+extern const struct op ssh_host_ops[];
+extern const struct op ssh_enrol_token_ops[];
+extern const struct op ssh_enrol_ops[];
+extern const struct op ssh_renew_ops[];
+extern const struct op ssh_report_ops[];
+extern const struct op ssh_principals_ops[];
+
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 extern const struct record_type ssh_issuer_record;
 extern const struct record_type ssh_issuer_deleted_record;

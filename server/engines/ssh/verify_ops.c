@@ -1,12 +1,13 @@
 /* verify: hand in a one-time password, learn what it opens, use it up. */
 #include <string.h>
 
-#include "server/engines/ssh/miss_limit.h"
+#include "server/engines/ssh/guess.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/tables.h"
 
 #define ECHO_REQUEST "verify-echo-request"
 #define ECHO_RESPONSE "verify-echo-response"
+#define NOT_FOUND "OTP not found"
 
 struct verify_in {
 	struct secret_view otp;
@@ -74,15 +75,10 @@ is_echo(struct secret_view otp)
 static int
 refuse(struct req *req, bool known, struct err *err)
 {
-	const int64_t now_ns = store_now_ns(req->server->store);
-
+	if (!known)
+		return guess_refuse(req, &misses, NOT_FOUND, err);
 	err_clear(err);
-	if (known || miss_limit_take(&misses, &req->peer, now_ns))
-		return err_set(err, ERR_INPUT, 400, "OTP not found");
-	req->out.retry_after_s = 1;
-	return err_set(err, ERR_BUSY, 429,
-		"request path \"%sverify\": rate limit quota exceeded",
-		req->mount->path);
+	return err_set(err, ERR_INPUT, 400, NOT_FOUND);
 }
 
 static int

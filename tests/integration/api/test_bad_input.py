@@ -74,6 +74,7 @@ def state(wire):
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'), 'ca': data('GET', 'ssh/config/ca'),
             'issuers': data('LIST', 'ssh/issuers'), 'gone': data('LIST', 'ssh/issuers/deleted'),
             'signed': data('LIST', 'ssh/certs'), 'revoked': data('LIST', 'ssh/revoked'),
+            'hosts': each('ssh/hosts'), 'enrolments': data('LIST', 'ssh/enrol/tokens'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
 
@@ -436,7 +437,7 @@ def test_wrong_types_and_ranges(table):
 
 # ---- read -------------------------------------------------------------------------------
 
-RECORDS = ['ssh/roles/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
+RECORDS = ['ssh/roles/', 'ssh/hosts/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
            'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/', 'auth/ssh/role/', 'identity/entity/id/',
            'identity/entity/name/', 'identity/entity-alias/id/', 'identity/group/id/', 'identity/group/name/',
            'identity/group-alias/id/']
@@ -481,6 +482,22 @@ ROWS = {
         ({'serial_number': 'abc', 'key_id': 'a'}, 'give one of serial_number'), ({'public_key': MARK}, 'failed to parse public_key'),
         ({'key_id': 'a', 'issuer_ref': MARK}, 'unable to find issuer'), ({'key_id': 'a', 'role': 'a'}, 'role goes with'),
         ({'entity_id': MARK}, 'no live certificate of entity')],
+    'POST ssh/enrol/tokens': [({'host': one, 'role': 'a'}, 'not the name of a host') for one in (
+        'a b', '*.example.com', 'a/b', '..', '-a', '::1', 'a\nb', 'x' * 64)] + [
+        ({}, 'missing host'), ({'host': 'a'}, 'missing role'), ({'host': 'default', 'role': 'a'}, '"default" stands for all hosts'),
+        ({'host': 'a', 'role': MARK}, 'unknown role: '), ({'host': 'a', 'role': 'a', 'cidr_list': 'wood'}, '"wood" in \'cidr_list\'')],
+    'POST ssh/enrol': [({}, 'missing enrolment_token'), ({'enrolment_token': 'a'}, 'missing public_key'), *(
+        ({'enrolment_token': one, 'public_key': 'wood'}, 'invalid enrolment token') for one in ('x', '0' * 24))],
+    'POST ssh/enrol/challenge': [({}, 'missing host'), ({'host': 'a b'}, 'not the name of a host')],
+    'POST ssh/enrol/renew': [({}, 'missing host'), ({'host': 'a', 'nonce': 'b', 'signature': 'wood'}, "'signature' is no SSH signature")],
+    'POST ssh/enrol/report': [({}, 'missing host'), ({'host': 'a', 'host_secret': 'b'}, 'invalid host or host secret')],
+    'POST ssh/hosts/{host}': [({'accounts': one}, text) for one, text in (
+        ('wood', "'accounts' must be"), ('[]', "'accounts' must be"), ({'a b': ['c']}, 'account "a b"'), ({'': ['c']}, 'account ""'),
+        ({'a*': ['c']}, 'account "a*"'), ({'a': ['*']}, '"*" in'), ({'a': ['b,c']}, '"b,c" in'), ({'a': ['{{name}}']}, '"{{name}}" in'),
+        ({'a': [5]}, '"" in'), ({'a': {}}, '"" in'), ({'a': ['']}, '"" in'), ({'a': ['b'] * 65}, 'account "a" in'),
+        ({f'a{i}': [] for i in range(257)}, "'accounts' has more"))],
+    'POST ssh/principals/{host}': [({}, 'missing host_secret'), ({'host_secret': 'a'}, 'missing username'),
+                                   ({'host_secret': 'a', 'username': 'b'}, 'invalid host or host secret')],
     'POST ssh/verify': [({'otp': one}, 'OTP not found') for one in (
         'x', '', '0' * 36, '00000000-0000-0000-0000-000000000000', 'verify-echo-reques', 'VERIFY-ECHO-REQUEST', 5)],
     'POST ssh/lookup': [({}, 'Missing ip'), ({'ip': MARK * 10}, 'Invalid IP'), ({'ip': '10.0.0.1/8'}, 'Invalid IP')],

@@ -20,7 +20,8 @@ from support.server import Server
 IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token': 'token', 'otp': 'otp', 'role': 'role',
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
        'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'mount_accessor': 'mount_accessor',
-       'serial': 'serial', 'serial_number': 'serial', 'entity_id': 'entity', 'nonce': 'nonce', 'signature': 'signature'}
+       'serial': 'serial', 'serial_number': 'serial', 'entity_id': 'entity', 'nonce': 'nonce', 'signature': 'signature',
+       'enrolment_token': 'enrolment', 'host_secret': 'host_secret'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
 IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
@@ -32,7 +33,9 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'auth/token/roles/{role_name}': {'role_name': 'token_role'},
           'sys/capabilities': {'paths': 'path'}, 'sys/capabilities-accessor': {'paths': 'path'},
           'sys/capabilities-self': {'paths': 'path'}, 'config/zeroaddress': {'roles': 'role'},
-          'config/issuers': {'default': 'issuer'}, 'revoked/{id}': {'id': 'revoked'},
+          'config/issuers': {'default': 'issuer'}, 'enrol/tokens/{accessor}': {'accessor': 'enrolment_accessor'},
+          'enrol/renew': {'host': 'host', 'nonce': 'host_nonce', 'signature': 'host_signature'},
+          **{one: {'host': 'host'} for one in ('enrol/challenge', 'enrol/report', 'hosts/{host}', 'principals/{host}')}, 'revoked/{id}': {'id': 'revoked'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
@@ -69,7 +72,8 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'issue_requires_wrapping', 'strict_extensions', 'valid_principals', 'cert_type', 'key_id', 'critical_options', 'extensions',
          'issuer_name', 'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
          'max_validity', 'max_signatures_per_second',
-         'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked', 'explain',
+         'fingerprint', 'ca_fingerprint', 'last_error', 'retry_count', 'krl_version', 'accounts', 'require_registered',
+         'renewal_grace', 'principals_cache_ttl', 'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked', 'explain',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
@@ -105,7 +109,7 @@ def policy_of(tenant):
 class Tenant:
     def __init__(self, server, name):
         self.server, self.name, self.root = server, name, server.api()
-        self.mark = MARK[name]
+        self.mark, self.enrolled = MARK[name], {}
         server.mount_ssh(name)
         assert self.root.post(f'sys/mounts/{name}/tune', {'description': self.mark}).status == 204
         self.role = f'{self.mark}Role'
@@ -151,6 +155,20 @@ class Tenant:
             assert self.root.post(f'auth/ssh-{name}/role/{role}', {'public_keys': [key.public]}).status == 204
         asked = self.root.post(f'auth/ssh-{name}/challenge', {'public_key': key.public}).data
         self.nonce, self.signature = asked['nonce'], key.sign(asked['namespace'], asked['message'])
+        self.enrolled = self.new_host(key)
+
+    def new_host(self, key):
+        """A host that has enrolled, a renewal of it that is signed and not sent yet, and a token for another: {kind: id}."""
+        role, name = f'{self.mark}Hosts', f'{self.name}.example.com'
+        signs = {'key_type': 'ca', 'allow_host_certificates': True, 'allowed_domains': 'example.com', 'allow_subdomains': True}
+        assert self.root.post(f'{self.name}/roles/{role}', signs).status == 204
+        tokens = [self.root.post(f'{self.name}/enrol/tokens', {'host': one, 'role': role, 'ttl': '24h'}).data
+                  for one in (name, f'b.{name}')]
+        told = self.root.post(f'{self.name}/enrol', {'enrolment_token': tokens[0]['enrolment_token'], 'public_key': key.public}).data
+        asked = self.root.post(f'{self.name}/enrol/challenge', {'host': name}).data
+        return {'host': name, 'host_secret': told['host_secret'], 'enrolment': tokens[1]['enrolment_token'],
+                'enrolment_accessor': tokens[1]['accessor'], 'host_nonce': asked['nonce'],
+                'host_signature': key.sign(asked['namespace'], asked['message'])}
 
     def new_certificate(self):
         """Its serial number, and the name of a revoked key id."""
@@ -178,8 +196,9 @@ class Tenant:
         return auth['client_token'], auth['accessor']
 
     def ids(self, kind):
-        if kind in self.who:
-            return [self.who[kind]]
+        for known in (self.who, self.enrolled):
+            if kind in known:
+                return [known[kind]]
         return {'mount_accessor': [self.mount_accessor], 'locked': [f'{self.mark}locked'.lower()], 'nonce': [self.nonce], 'signature': [self.signature],
                 'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
@@ -199,7 +218,8 @@ class Tenant:
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
                 'issuers': root.list(f'{name}/issuers').body.partition('"data"')[2],
-                'signed': root.list(f'{name}/certs').data, 'revoked': root.list(f'{name}/revoked').data,
+                'hosts': [root.list(f'{name}/hosts').data, root.get(f'{name}/hosts/{self.enrolled["host"]}').data],
+                'enrolments': root.list(f'{name}/enrol/tokens').data, 'signed': root.list(f'{name}/certs').data, 'revoked': root.list(f'{name}/revoked').data,
                 'trusted': root.get(f'{name}/public_key').body, 'gone': root.list(f'{name}/issuers/deleted').status,
                 'token_role': root.get(f'auth/token/roles/{self.token_role}').data,
                 'method': root.get(f'sys/auth/{name}/tune').data, 'users': root.list(f'auth/{name}/users').data,

@@ -11,7 +11,9 @@ OPEN = {'GET sys/health', 'GET sys/leader', 'GET sys/seal-status', 'GET sys/init
 OPEN_ELSEWHERE = {'POST ssh/verify', 'POST auth/userpass/login/{username}', 'POST auth/approle/login', 'POST auth/jwt/login',
                   'POST auth/cert/login', 'POST auth/kubernetes/login',
                   'POST auth/ssh/challenge', 'POST auth/ssh/login',
-                  'GET ssh/public_key', 'GET ssh/issuer/{issuer_ref}/public_key', 'GET ssh/krl', 'GET ssh/issuer/{issuer_ref}/krl'}
+                  'GET ssh/public_key', 'GET ssh/issuer/{issuer_ref}/public_key', 'GET ssh/krl', 'GET ssh/issuer/{issuer_ref}/krl',
+                  'POST ssh/enrol', 'POST ssh/enrol/challenge', 'POST ssh/enrol/renew', 'POST ssh/enrol/report',
+                  'POST ssh/principals/{host}'}
 
 
 def test_the_open_routes_are_a_fixed_list(world):

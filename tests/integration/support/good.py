@@ -88,6 +88,39 @@ class World:
         there = self.api.list(f'{self.mount}/revoked').data['key_info']
         return next(name for name, one in there.items() if one.get('key_id') == key_id)
 
+    def host_role(self):
+        """One that signs hosts below example.com."""
+        name = fresh('signs')
+        issuer = self.issuer()
+        assert self.api.post(f'{self.mount}/roles/{name}', {**HOST_ROLE, 'issuer_ref': issuer}).status == 204
+        return name
+
+    def enrolment(self, **fields):
+        """A token that a new host enrols with, and what was told with it."""
+        made = self.api.post(f'{self.mount}/enrol/tokens', {'host': f'{fresh("host")}.example.com', 'role': self.host_role(), **fields})
+        assert made.status == 200, made
+        return made.data
+
+    def enrolled(self):
+        """What a new host was told."""
+        made = self.api.post(f'{self.mount}/enrol', {
+            'enrolment_token': self.enrolment()['enrolment_token'], 'public_key': self.ssh_key().public})
+        assert made.status == 200, made
+        return made.data
+
+    def host(self):
+        return self.enrolled()['host']
+
+    def renewal(self):
+        host = self.host()
+        asked = self.api.post(f'{self.mount}/enrol/challenge', {'host': host}).data
+        return {'host': host, 'nonce': asked['nonce'], 'signature': self.key.sign(asked['namespace'], asked['message'])}
+
+    def login_on_host(self):
+        """What a host asks about at a login: its name, and the rest."""
+        told = self.enrolled()
+        return {'host': told['host']}, {'host_secret': told['host_secret'], 'username': 'ubuntu'}
+
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
         assert made.status == 200, made
@@ -217,6 +250,7 @@ POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
 ED25519 = {'key_type': 'ed25519'}
 CA_ROLE = {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': 'ubuntu', 'default_user': 'ubuntu'}
+HOST_ROLE = {'key_type': 'ca', 'allow_host_certificates': True, 'allowed_domains': 'example.com', 'allow_subdomains': True}
 ADDRESS = {'ip': '10.1.2.3'}
 APPROLE_PARTS = {
     'policies': ('token_policies', ['a']), 'bind-secret-id': ('bind_secret_id', True), 'secret-id-num-uses': ('secret_id_num_uses', 5),
@@ -448,6 +482,20 @@ GOOD = {
     'DELETE {ssh}/revoked/{id}': named('id', 'revoked'),
     'GET {ssh}/krl': body(lambda world: world.ca()),
     'GET {ssh}/issuer/{issuer_ref}/krl': named('issuer_ref', 'issuer'),
+    'POST {ssh}/enrol/tokens': body(lambda world: {'host': 'a.example.com', 'role': world.host_role()}),
+    'LIST {ssh}/enrol/tokens': lambda world: world.enrolment() and ({}, None),
+    'GET {ssh}/enrol/tokens/{accessor}': named('accessor', lambda world: world.enrolment()['accessor']),
+    'DELETE {ssh}/enrol/tokens/{accessor}': named('accessor', lambda world: world.enrolment()['accessor']),
+    'POST {ssh}/enrol': body(lambda world: {
+        'enrolment_token': world.enrolment()['enrolment_token'], 'public_key': world.ssh_key().public}),
+    'POST {ssh}/enrol/challenge': body(lambda world: {'host': 'a.example.com'}),
+    'POST {ssh}/enrol/renew': body(lambda world: world.renewal()),
+    'POST {ssh}/enrol/report': body(lambda world: {k: v for k, v in world.enrolled().items() if k in ('host', 'host_secret')}),
+    'LIST {ssh}/hosts': lambda world: world.host() and ({}, None),
+    'GET {ssh}/hosts/{host}': named('host', 'host'),
+    'POST {ssh}/hosts/{host}': named('host', 'host', {'accounts': {'deploy': ['ci']}}),
+    'DELETE {ssh}/hosts/{host}': named('host', 'host'),
+    'POST {ssh}/principals/{host}': lambda world: world.login_on_host(),
     'POST {ssh}/creds/{role}': named('role', 'role', ADDRESS),
     'POST {ssh}/lookup': body(lambda world: ADDRESS),
     'POST {ssh}/verify': body(lambda world: {'otp': world.otp()['data']['key']}),
