@@ -140,8 +140,10 @@ find_mode(struct telling *telling)
 	if (rc != EXIT_DONE)
 		return rc;
 	telling->mode = ssh_mode_find(name);
-	if (telling->mode == NULL)
-		return ssh_mode_unknown(name);
+	if (telling->mode == NULL) {
+		(void)ssh_mode_unknown(name);
+		return EXIT_USAGE;
+	}
 	hold(telling, is_given ? "-mode names it" : "the role is of this type");
 	return EXIT_DONE;
 }

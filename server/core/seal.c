@@ -173,7 +173,7 @@ read_blobs(struct seal *seal, struct arena *arena, struct keeper_blobs *blobs,
 	int rc = store_read(seal->server->store, get_stored, &stored, &why);
 
 	if (rc == ERR_ABSENT) {
-		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+		(void)err_set(err, ERR_CRYPTO, 500, "internal error");
 		return err_wrap(err, "a record of the seal is missing");
 	}
 	if (rc == 0)
