@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "client/agent_bind.h"
-#include "lib/sshwire.h"
+#include "lib/sshcert.h"
 
 /* Message numbers of PROTOCOL.agent. */
 enum {
@@ -131,14 +131,20 @@ take_binding(struct agent_talk *talk, struct span contents)
 	return buf_add_span(&talk->bound, contents) == 0;
 }
 
-/* False: an extension that we do not have, or one that was refused. */
+/*
+ * False: an extension that we do not have, or a binding that is refused. ssh
+ * goes on then, and perhaps forwards what it could not say that it forwards.
+ */
 static bool
 take_extension(struct agent_talk *talk, struct sshwire *in)
 {
 	const struct span name = sshwire_string(in);
 
-	return !in->bad && span_equal(name, span_str(AGENT_BIND_NAME)) &&
-		take_binding(talk, in->rest);
+	if (in->bad || !span_equal(name, span_str(AGENT_BIND_NAME)))
+		return false;
+	if (!take_binding(talk, in->rest))
+		talk->refused = true;
+	return !talk->refused;
 }
 
 /* A host that forwards is where nobody logs in. */
@@ -150,7 +156,8 @@ choose_identity(struct agent_server *agent, struct agent_talk *talk)
 
 	if (read_bound(talk, &bind) && !bind.forwarding)
 		destination.host_key = bind.host_key;
-	talk->identity = agent->choose(agent->ctx, &destination);
+	talk->identity =
+		talk->refused ? NULL : agent->choose(agent->ctx, &destination);
 	return talk->identity;
 }
 
@@ -171,13 +178,15 @@ add_identities(
 	(void)sshwire_add_string(out, span_str(COMMENT));
 }
 
-/* By the certificate, or by the key that it vouches for. */
+/* The key, or a certificate of it: another may have been listed meanwhile. */
 static bool
 is_of(const struct agent_identity *identity, struct span key)
 {
-	return key.len > 0 &&
-		(span_equal(key, identity->certificate) ||
-			span_equal(key, sshkeypair_public(identity->pair)));
+	const struct span own = sshkeypair_public(identity->pair);
+	struct sshcert cert;
+
+	return span_equal(key, own) ||
+		(sshcert_parse(key, &cert) == 0 && sshcert_is_of(&cert, own));
 }
 
 /* Whoever said where he logs in, logs in there. */
@@ -186,6 +195,8 @@ may_sign(const struct agent_talk *talk, struct span key, struct span data)
 {
 	struct agent_bind bind;
 
+	if (talk->refused)
+		return false;
 	return !read_bound(talk, &bind) || bind.forwarding ||
 		agent_bind_fits(&bind, key, data);
 }

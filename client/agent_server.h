@@ -47,6 +47,7 @@ struct child_service agent_server_service(struct agent_server *agent);
 struct agent_talk {
 	struct buf bound; /* contents of its session-bind; empty: none */
 	bool forwarded;   /* one of them was of a host that forwards */
+	bool refused;     /* one was not believed: it gets nothing more */
 	const struct agent_identity *identity;
 };
 

@@ -88,27 +88,14 @@ read_certificate(
 	return good;
 }
 
-static bool
-is_of_key(const struct sshcert *cert, struct span key)
-{
-	struct buf blob;
-	bool same;
-
-	buf_init(&blob, SSHKEY_BLOB_MAX);
-	same = sshkey_build(&cert->key, &blob) == 0 &&
-		span_equal(buf_span(&blob), key);
-	buf_clear(&blob);
-	return same;
-}
-
 bool
 cert_store_is_good(
 	const char *path, struct span key, int64_t now_s, struct arena *arena)
 {
 	struct sshcert cert;
 
-	return read_certificate(path, arena, &cert) && is_of_key(&cert, key) &&
-		cert.after_s <= (uint64_t)now_s &&
+	return read_certificate(path, arena, &cert) &&
+		sshcert_is_of(&cert, key) && cert.after_s <= (uint64_t)now_s &&
 		cert.before_s > (uint64_t)now_s + CERT_LEFT_S;
 }
 

@@ -81,10 +81,11 @@ keep_certificate(struct cli *cli, struct holder *holder, const char *line)
 			"the server's certificate cannot be read");
 		return cli_fail("failed to sign public key", &err);
 	}
-	holder->good_until_s = cert.before_s;
+	holder->good_until_s = 0;
 	buf_reset(&holder->certificate);
 	if (buf_add_span(&holder->certificate, blob) != 0)
 		return EXIT_SERVER;
+	holder->good_until_s = cert.before_s;
 	holder->identity = (struct agent_identity){ holder->pair,
 		buf_span(&holder->certificate) };
 	return EXIT_DONE;

@@ -149,6 +149,19 @@ sshcert_parse_unsigned(struct span bytes, struct sshcert *ret_cert)
 	return 0;
 }
 
+bool
+sshcert_is_of(const struct sshcert *cert, struct span key)
+{
+	struct buf blob;
+	bool same;
+
+	buf_init(&blob, SSHKEY_BLOB_MAX);
+	same = sshkey_build(&cert->key, &blob) == 0 &&
+		span_equal(buf_span(&blob), key);
+	buf_clear(&blob);
+	return same;
+}
+
 int
 sshcert_verify(const struct sshcert *cert)
 {

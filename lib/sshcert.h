@@ -37,6 +37,9 @@ bool sshcert_is(struct span blob);
  */
 int sshcert_parse(struct span blob, struct sshcert *ret_cert);
 
+/* Whether the key that it vouches for is the one of this blob. */
+bool sshcert_is_of(const struct sshcert *cert, struct span key);
+
 /* The CA's signature over it. ERR_CRYPTO where it is not good. */
 int sshcert_verify(const struct sshcert *cert);
 

@@ -75,6 +75,12 @@ def test_a_certificate_that_is_about_to_end_is_replaced(site):
     assert site.signatures('short') >= before + 3
 
 
+def test_logins_side_by_side_keep_their_certificates(site):
+    """Each list of the role `short` makes a new certificate, while others are about to sign by theirs."""
+    done = site.run(*script(site, 'for i in 1 2 3 4 5; do $login echo in & done; wait'), options=('-role=short',))
+    assert done.stdout == 'in\n' * 5, done
+
+
 def test_git_clones_over_it(site):
     bare = site.place / 'repository.git'
     subprocess.run(['git', 'init', '-q', '--bare', str(bare)], check=True)

@@ -14,7 +14,7 @@
 #include "client/agent_bind.h"
 #include "lib/sshcert.h"
 
-#define CERTIFICATE span_str("a certificate")
+#define CERTIFICATE identity.certificate
 #define DATA span_str("what ssh wants signed")
 #define FAILURE 5
 #define SUCCESS 6
@@ -27,6 +27,7 @@
 
 static struct private_dir dir;
 static struct sshkeypair *pair;
+static struct buf certificate;
 static struct agent_identity identity;
 static struct agent_server *agent;
 static struct agent_talk talk;
@@ -45,6 +46,32 @@ choose(void *ctx, const struct agent_destination *destination)
 	return ctx;
 }
 
+/* A certificate of a key, signed by the key itself. */
+static void
+make_certificate(const struct sshkeypair *of, struct buf *out)
+{
+	static const uint8_t nonce[32];
+	const struct span name = span_str("ubuntu");
+	const struct sshcert_parts parts = { .nonce = span_of(nonce, 32),
+		.key = sshkeypair_public(of),
+		.serial = 1,
+		.type = SSHCERT_USER,
+		.key_id = name,
+		.principals = &name,
+		.n_principals = 1,
+		.before_s = 1,
+		.ca = sshkeypair_public(of) };
+	struct buf signature;
+
+	buf_init(&signature, 65536);
+	assert_int_equal(sshcert_build(&parts, out), 0);
+	assert_int_equal(sshkeypair_sign(of, NULL, false, buf_span(out),
+				 &signature, &err),
+		0);
+	assert_int_equal(sshcert_add_signature(out, buf_span(&signature)), 0);
+	buf_clear(&signature);
+}
+
 static int
 start_with(const char *type, unsigned bits)
 {
@@ -56,7 +83,9 @@ start_with(const char *type, unsigned bits)
 		private_dir_listen(&dir, "agent", path, &fd, &err) != 0 ||
 		agent_server_new(fd, choose, &identity, &agent, &err) != 0)
 		return -1;
-	identity = (struct agent_identity){ pair, CERTIFICATE };
+	buf_init(&certificate, 65536);
+	make_certificate(pair, &certificate);
+	identity = (struct agent_identity){ pair, buf_span(&certificate) };
 	agent_talk_init(&talk);
 	n_asked = 0;
 	return 0;
@@ -80,6 +109,7 @@ static int
 stop(void **state)
 {
 	(void)state;
+	buf_clear(&certificate);
 	agent_talk_clear(&talk);
 	agent_server_free(&agent);
 	private_dir_close(&dir);
@@ -183,6 +213,22 @@ it_signs_by_certificate_and_by_key(void **state)
 	signs_and_is_verified(sshkeypair_public(pair), 0, "ssh-ed25519");
 }
 
+/* Somebody may have been shown it before the one that is listed now. */
+static void
+it_signs_by_an_earlier_certificate_of_its_key(void **state)
+{
+	const struct span earlier = identity.certificate;
+	struct buf later;
+
+	(void)state;
+	buf_init(&later, 65536);
+	(void)buf_add_span(&later, earlier);
+	later.data[later.len - 1] ^= 1;
+	identity.certificate = buf_span(&later);
+	signs_and_is_verified(earlier, 0, "ssh-ed25519");
+	buf_clear(&later);
+}
+
 static void
 an_rsa_key_signs_as_ssh_asks(void **state)
 {
@@ -194,14 +240,26 @@ an_rsa_key_signs_as_ssh_asks(void **state)
 static void
 other_keys_and_requests_are_refused(void **state)
 {
+	struct sshkeypair *other = NULL;
 	struct sshwire in;
-	struct buf request, answer;
+	struct buf request, answer, theirs;
 
 	(void)state;
-	make_sign_request(span_str("another key"), 0, &request);
-	assert_int_equal(ask(buf_span(&request), &answer, &in), FAILURE);
-	buf_clear(&request);
-	buf_clear(&answer);
+	assert_int_equal(sshkeypair_generate("ed25519", 0, &other, &err), 0);
+	buf_init(&theirs, 65536);
+	make_certificate(other, &theirs);
+	const struct span keys[] = { sshkeypair_public(other),
+		buf_span(&theirs), span_str("another key"), SPAN_NONE };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		make_sign_request(keys[i], 0, &request);
+		assert_int_equal(
+			ask(buf_span(&request), &answer, &in), FAILURE);
+		buf_clear(&request);
+		buf_clear(&answer);
+	}
+	buf_clear(&theirs);
+	sshkeypair_free(&other);
 	for (int type = 0; type < 256; type++) {
 		const uint8_t byte = (uint8_t)type;
 		const uint8_t got = ask(span_of(&byte, 1), &answer, &in);
@@ -369,10 +427,23 @@ a_binding_that_the_host_did_not_sign_is_refused(void **state)
 			FAILURE);
 	(void)buf_add_char(&contents, 0);
 	assert_int_equal(extend(AGENT_BIND_NAME, buf_span(&contents)), FAILURE);
-	assert_int_equal(extend("query", SPAN_NONE), FAILURE);
 	buf_clear(&contents);
+}
+
+/* Who forwards it to others cannot make it look as if nobody did. */
+static void
+a_refused_binding_is_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(extend("query", SPAN_NONE), FAILURE);
 	assert_int_equal(count_identities(), 1);
-	assert_true(asked.host_key.len == 0);
+	assert_int_equal(bind_to(host, pair, SESSION, true), FAILURE);
+	assert_int_equal(count_identities(), 0);
+	assert_int_equal(sign_login(&plain), FAILURE);
+	assert_int_equal(bind_to(host, host, SESSION, false), FAILURE);
+	assert_int_equal(count_identities(), 0);
+	assert_int_equal(sign_login(&plain), FAILURE);
+	assert_true(n_asked == 1);
 }
 
 static void
@@ -421,8 +492,9 @@ a_connection_is_bound_once(void **state)
 	(void)state;
 	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
 	assert_int_equal(bind_to(host, host, SESSION, false), SUCCESS);
-	assert_int_equal(bind_to(pair, pair, SESSION, false), FAILURE);
 	assert_int_equal(sign_login(&plain), SIGNATURE);
+	assert_int_equal(bind_to(pair, pair, SESSION, false), FAILURE);
+	assert_int_equal(sign_login(&plain), FAILURE);
 }
 
 static void
@@ -562,6 +634,7 @@ main(void)
 		WITH(its_one_identity_is_the_certificate, start),
 		WITH(each_list_asks_for_the_identity, start),
 		WITH(it_signs_by_certificate_and_by_key, start),
+		WITH(it_signs_by_an_earlier_certificate_of_its_key, start),
 		WITH(an_rsa_key_signs_as_ssh_asks, start_rsa),
 		WITH(other_keys_and_requests_are_refused, start),
 		WITH(a_request_cut_short_or_too_long_is_refused, start),
@@ -570,6 +643,7 @@ main(void)
 		WITH(one_connection_too_many_is_turned_away, start),
 		BOUND(a_binding_names_the_destination),
 		BOUND(a_binding_that_the_host_did_not_sign_is_refused),
+		BOUND(a_refused_binding_is_the_end),
 		BOUND(a_bound_client_gets_signatures_for_its_session_alone),
 		BOUND(a_connection_is_bound_once),
 		BOUND(hosts_that_forward_are_told_and_are_no_destination),
