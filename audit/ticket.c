@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/blocking.h"
+
 /* Whose move it is: known is who comes second, waiter or outcome. */
 enum state { OPEN, AWAITED, KNOWN };
 
@@ -102,8 +104,10 @@ ticket_wait(struct audit_ticket *ticket)
 
 	(void)sem_init(&sleeper.woken, 0, 0);
 	ticket_then(ticket, wake, &sleeper);
+	blocking_begin();
 	while (sem_wait(&sleeper.woken) != 0 && errno == EINTR)
 		;
+	blocking_end();
 	(void)sem_destroy(&sleeper.woken);
 	return sleeper.rc;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/blocking.h"
 #include "lib/log.h"
 #include "storage/inside.h"
 
@@ -486,8 +487,10 @@ run_and_wait(struct writer *writer, struct store_job job)
 		sleeper.job.err = &sleeper.unread;
 	sem_init(&sleeper.woken, 0, 0);
 	writer_begin(writer, &sleeper.job);
+	blocking_begin();
 	while (sem_wait(&sleeper.woken) != 0)
 		; /* EINTR */
+	blocking_end();
 	sem_destroy(&sleeper.woken);
 	return sleeper.job.rc;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/blocking.h"
 #include "lib/buf.h"
 #include "lib/lock.h"
 #include "lib/log.h"
@@ -191,8 +192,10 @@ wait_for_load(struct entry *entry, struct err *err) REQUIRES(table_guard)
 		return err_set(err, ERR_BUSY, 503,
 			"too many wait for the issuer's keys, try again");
 	entry->waiting++;
+	blocking_begin();
 	while (entry->loading)
 		lock_wait(&table.loaded, &table.lock, &table_guard);
+	blocking_end();
 	entry->waiting--;
 	return 0;
 }

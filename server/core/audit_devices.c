@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/blocking.h"
 #include "lib/codec.h"
 #include "lib/lock.h"
 #include "lib/log.h"
@@ -314,12 +315,14 @@ wait_for(struct completion *completion)
 {
 	int rc;
 
+	blocking_begin();
 	lock_take(&completion->mutex, &completion_guard);
 	while (!completion->done)
 		lock_wait(&completion->cond, &completion->mutex,
 			&completion_guard);
 	rc = completion->rc;
 	lock_give(&completion->mutex, &completion_guard);
+	blocking_end();
 	return rc;
 }
 

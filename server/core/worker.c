@@ -1,20 +1,26 @@
 /*
  * Two pools of threads, each with a bounded queue: one for ordinary jobs, one
  * of two threads for slow ones, so that password hashes never starve a
- * verify. Threads are started when a job finds nobody idle and end after a
- * minute without work.
+ * verify. No more are at work at a time than there are processors; a thread
+ * whose job waits for a disk or another process says so (lib/blocking.h), and
+ * another takes its place. Threads are started when a job finds nobody idle
+ * and end after a minute without work.
  */
 #include "server/core/worker.h"
-#include "lib/lock.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "lib/blocking.h"
+#include "lib/lock.h"
 
 #define SLOW_THREADS 2
 #define SLOW_QUEUE_MAX 128
 #define IDLE_S 60
+#define PROCESSORS_MIN 2
 
 /* The sanitizers' frames are several times as large as ours. */
 #ifdef SALLYPORT_SANITIZED
@@ -42,6 +48,12 @@ struct pool {
 	size_t threads_max;
 	/* Threads that wait for work. */
 	size_t n_idle GUARDED_BY(workers_guard);
+	/* Threads whose job waits for something but a processor. */
+	size_t n_blocked GUARDED_BY(workers_guard);
+	/* So many of the others are enough; more while jobs get stuck. */
+	size_t running_max GUARDED_BY(workers_guard);
+	/* Jobs taken since workers_look_after. */
+	size_t n_taken GUARDED_BY(workers_guard);
 	/* One of them was woken and has not come yet. */
 	bool waking GUARDED_BY(workers_guard);
 	pthread_cond_t work;
@@ -51,6 +63,7 @@ struct workers {
 	pthread_mutex_t mutex;
 	pthread_cond_t ended; /* a thread has left its pool */
 	struct pool quick, slow;
+	size_t n_processors;
 	bool stopping GUARDED_BY(workers_guard);
 	/* The thread that left last; each that leaves joins the one before. */
 	pthread_t leaver GUARDED_BY(workers_guard);
@@ -96,6 +109,20 @@ has_job(const struct pool *pool) REQUIRES(workers_guard)
 	return pool->resumed.first != NULL || pool->queued.first != NULL;
 }
 
+/* Threads that are at work. */
+static size_t
+n_running(const struct pool *pool) REQUIRES(workers_guard)
+{
+	return pool->n_threads - pool->n_idle - pool->n_blocked;
+}
+
+/* Whether one more thread would be of use. */
+static bool
+wants_hand(const struct pool *pool) REQUIRES(workers_guard)
+{
+	return has_job(pool) && n_running(pool) < pool->running_max;
+}
+
 /* Somebody must be there for jobs that are parked. */
 static bool
 may_end(const struct pool *pool) REQUIRES(workers_guard)
@@ -109,11 +136,12 @@ wait_for_work(struct pool *pool) REQUIRES(workers_guard)
 {
 	struct timespec until;
 	int errnum = 0;
+	bool wanted;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_S;
 	pool->n_idle++;
-	while (!has_job(pool)) {
+	while (!wants_hand(pool)) {
 		if ((pool->workers->stopping || errnum != 0) && may_end(pool))
 			break;
 		if (may_end(pool))
@@ -124,8 +152,9 @@ wait_for_work(struct pool *pool) REQUIRES(workers_guard)
 				&workers_guard);
 		pool->waking = false;
 	}
+	wanted = wants_hand(pool);
 	pool->n_idle--;
-	return has_job(pool);
+	return wanted;
 }
 
 /*
@@ -136,7 +165,7 @@ wait_for_work(struct pool *pool) REQUIRES(workers_guard)
 static bool
 wants_wake(struct pool *pool) REQUIRES(workers_guard)
 {
-	if (!has_job(pool) || pool->n_idle == 0 || pool->waking)
+	if (!wants_hand(pool) || pool->n_idle == 0 || pool->waking)
 		return false;
 	pool->waking = true;
 	return true;
@@ -146,8 +175,11 @@ wants_wake(struct pool *pool) REQUIRES(workers_guard)
 static struct job *
 take_job(struct pool *pool) REQUIRES(workers_guard)
 {
-	if (!has_job(pool) && !wait_for_work(pool))
+	bool may_go_on = has_job(pool) && n_running(pool) <= pool->running_max;
+
+	if (!may_go_on && !wait_for_work(pool))
 		return NULL;
+	pool->n_taken++;
 	atomic_fetch_sub(&pool->n_waiting, 1);
 	if (pool->resumed.first != NULL)
 		return remove_first(&pool->resumed);
@@ -172,27 +204,7 @@ leave(struct pool *pool) RELEASES(workers_guard)
 		pthread_join(leaver, NULL);
 }
 
-static void *
-run(void *arg)
-{
-	struct pool *pool = arg;
-	struct job *job = NULL;
-	bool wake;
-
-	(void)pthread_setname_np(pthread_self(), "worker");
-	lock_take(&pool->workers->mutex, &workers_guard);
-	while ((job = take_job(pool)) != NULL) {
-		wake = wants_wake(pool);
-		lock_give(&pool->workers->mutex, &workers_guard);
-		if (wake)
-			pthread_cond_signal(&pool->work);
-		job->next = NULL;
-		job->fn(job);
-		lock_take(&pool->workers->mutex, &workers_guard);
-	}
-	leave(pool);
-	return NULL;
-}
+static void *run(void *arg);
 
 /* One more thread, with all signals blocked: they are the main thread's. */
 static bool
@@ -215,11 +227,68 @@ start_thread(struct pool *pool) REQUIRES(workers_guard)
 	return true;
 }
 
+/*
+ * Whether the caller must wake a thread for what is queued, once it has let go
+ * of the mutex; where all are at work or wait, one more is started.
+ */
+static bool
+find_hand(struct pool *pool) REQUIRES(workers_guard)
+{
+	if (wants_hand(pool) && pool->n_idle == 0 &&
+		pool->n_threads < pool->threads_max)
+		(void)start_thread(pool);
+	return wants_wake(pool);
+}
+
+/* The job of this thread waits, or goes on: another may work meanwhile. */
+static void
+note_blocking(void *ctx, bool blocks)
+{
+	struct pool *pool = ctx;
+	bool wake = false;
+
+	lock_take(&pool->workers->mutex, &workers_guard);
+	if (blocks) {
+		pool->n_blocked++;
+		wake = find_hand(pool);
+	} else {
+		pool->n_blocked--;
+	}
+	lock_give(&pool->workers->mutex, &workers_guard);
+	if (wake)
+		pthread_cond_signal(&pool->work);
+}
+
+static void *
+run(void *arg)
+{
+	struct pool *pool = arg;
+	struct job *job = NULL;
+	bool wake;
+
+	(void)pthread_setname_np(pthread_self(), "worker");
+	blocking_tell(note_blocking, pool);
+	lock_take(&pool->workers->mutex, &workers_guard);
+	while ((job = take_job(pool)) != NULL) {
+		wake = find_hand(pool);
+		lock_give(&pool->workers->mutex, &workers_guard);
+		if (wake)
+			pthread_cond_signal(&pool->work);
+		job->next = NULL;
+		job->fn(job);
+		lock_take(&pool->workers->mutex, &workers_guard);
+	}
+	leave(pool);
+	return NULL;
+}
+
 static void
 pool_init(struct pool *pool, struct workers *workers, size_t threads_max,
 	size_t queue_max)
 {
+	guard_unshared(&workers_guard);
 	pool->workers = workers;
+	pool->running_max = workers->n_processors;
 	pool->threads_max = threads_max;
 	pool->queue_max = queue_max;
 	atomic_init(&pool->n_waiting, 0);
@@ -231,11 +300,15 @@ workers_new(size_t threads_max, size_t queue_max, struct workers **ret_workers,
 	struct err *err)
 {
 	struct workers *workers = calloc(1, sizeof(*workers));
+	const long n_processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (workers == NULL)
 		return err_set_memory(err);
 	pthread_mutex_init(&workers->mutex, NULL);
 	monotonic_cond_init(&workers->ended);
+	workers->n_processors = n_processors > PROCESSORS_MIN
+		? (size_t)n_processors
+		: PROCESSORS_MIN;
 	pool_init(&workers->quick, workers, threads_max, queue_max);
 	pool_init(&workers->slow, workers, SLOW_THREADS,
 		queue_max < SLOW_QUEUE_MAX ? queue_max : SLOW_QUEUE_MAX);
@@ -279,17 +352,6 @@ workers_free(struct workers **workers)
 	*workers = NULL;
 }
 
-/* Somebody to run a job put in the queue now: an idle or a new thread. */
-static bool
-has_hand(struct pool *pool) REQUIRES(workers_guard)
-{
-	if (pool->n_idle > pool->n_queued)
-		return true;
-	if (pool->n_threads < pool->threads_max && start_thread(pool))
-		return true;
-	return pool->n_threads > 0;
-}
-
 int
 workers_submit(
 	struct workers *workers, struct job *job, bool slow, struct err *err)
@@ -299,12 +361,12 @@ workers_submit(
 
 	lock_take(&workers->mutex, &workers_guard);
 	taken = !workers->stopping && pool->n_queued < pool->queue_max &&
-		has_hand(pool);
+		(pool->n_threads > 0 || start_thread(pool));
 	if (taken) {
 		append(&pool->queued, job);
 		atomic_fetch_add(&pool->n_waiting, 1);
 		pool->n_queued++;
-		wake = wants_wake(pool);
+		wake = find_hand(pool);
 	}
 	lock_give(&workers->mutex, &workers_guard);
 	if (wake)
@@ -343,7 +405,26 @@ workers_resume(struct workers *workers, struct job *job)
 	pool->n_parked--;
 	append(&pool->resumed, job);
 	atomic_fetch_add(&pool->n_waiting, 1);
-	wake = wants_wake(pool);
+	wake = find_hand(pool);
+	lock_give(&workers->mutex, &workers_guard);
+	if (wake)
+		pthread_cond_signal(&pool->work);
+}
+
+void
+workers_look_after(struct workers *workers)
+{
+	struct pool *pool = &workers->quick;
+	bool wake = false;
+
+	lock_take(&workers->mutex, &workers_guard);
+	if (!has_job(pool)) {
+		pool->running_max = workers->n_processors;
+	} else if (pool->n_taken == 0) {
+		pool->running_max++;
+		wake = find_hand(pool);
+	}
+	pool->n_taken = 0;
 	lock_give(&workers->mutex, &workers_guard);
 	if (wake)
 		pthread_cond_signal(&pool->work);

@@ -1,6 +1,7 @@
 /*
  * Worker threads: a bounded queue, threads on demand (256 KiB stacks, ending
- * after a minute idle), and a pool of two for slow work.
+ * after a minute idle), and a pool of two for slow work. As many jobs are at
+ * work as there are processors, and all those that wait for something else.
  */
 #ifndef SALLYPORT_SERVER_CORE_WORKER_H
 #define SALLYPORT_SERVER_CORE_WORKER_H
@@ -42,5 +43,12 @@ bool workers_have_more(const struct workers *workers);
  */
 bool workers_park(struct workers *workers);
 void workers_resume(struct workers *workers, struct job *job);
+
+/*
+ * To be called now and then: where jobs wait and none was taken since the last
+ * time, those at work wait for something without saying so, and one more may
+ * work.
+ */
+void workers_look_after(struct workers *workers);
 
 #endif

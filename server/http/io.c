@@ -15,6 +15,7 @@
 
 #include "lib/clock.h"
 #include "server/api/req.h"
+#include "server/core/worker.h"
 #include "server/http/conn.h"
 
 struct guard io_guard;
@@ -387,6 +388,7 @@ on_tick(evutil_socket_t fd UNUSED, short what UNUSED, void *ctx)
 			conn->due_ns <= due_ns)
 			conn_expire(conn);
 	}
+	workers_look_after(io->server->workers);
 	end_if_stopped(io);
 }
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/blocking.h"
 #include "lib/lock.h"
 #include "server/keeper/frame.h"
 
@@ -226,8 +227,10 @@ link_call(struct link *link, struct span in, struct buf *out, struct err *err)
 
 	(void)sem_init(&waiter.over, 0, 0);
 	link_begin(link, in, &waiter.job);
+	blocking_begin();
 	while (sem_wait(&waiter.over) != 0)
 		continue;
+	blocking_end();
 	(void)sem_destroy(&waiter.over);
 	if (waiter.job.rc == 0)
 		return buf_check(out, err);

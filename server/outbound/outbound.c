@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/blocking.h"
 #include "server/keeper/ipc.h"
 #include "server/outbound/https.h"
 #include "server/outbound/outbound_op.h"
@@ -125,11 +126,13 @@ outbound_call(struct outbound *outbound, struct span in, struct buf *out,
 {
 	int rc;
 
+	blocking_begin();
 	if (atomic_fetch_add(&outbound->calls, 1) >= OUTBOUND_CALLS_MAX)
 		rc = err_set(err, ERR_BUSY, 503,
 			"too many calls to other servers are under way, try again");
 	else
 		rc = answer(in, out, err);
 	atomic_fetch_sub(&outbound->calls, 1);
+	blocking_end();
 	return rc;
 }

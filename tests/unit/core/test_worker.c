@@ -5,14 +5,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "lib/blocking.h"
 
 /* A gate that jobs wait at, and what came of them. */
 struct gate {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool open;
+	bool open, in_silence; /* waiting jobs do not say so */
 	size_t n_waiting, n_done;
 };
 
@@ -37,8 +40,12 @@ pass_gate(struct job *job)
 	pthread_mutex_lock(&gate->mutex);
 	gate->n_waiting++;
 	pthread_cond_broadcast(&gate->cond);
+	if (!gate->in_silence)
+		blocking_begin();
 	while (!gate->open)
 		pthread_cond_wait(&gate->cond, &gate->mutex);
+	if (!gate->in_silence)
+		blocking_end();
 	gate->n_done++;
 	pthread_cond_broadcast(&gate->cond);
 	pthread_mutex_unlock(&gate->mutex);
@@ -133,6 +140,69 @@ threads_are_started_up_to_the_limit(void **state)
 	open_gate(&gate);
 	wait_for_done(&gate, ARRAY_LEN(jobs));
 	workers_free(&workers);
+}
+
+/* As many as there are processors, and two at least. */
+static size_t
+n_at_work(void)
+{
+	const long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 2 ? (size_t)n : 2;
+}
+
+static void
+jobs_that_do_not_wait_take_turns(void **state)
+{
+	const size_t n = n_at_work() + 3;
+	struct gated_job *jobs = calloc(n, sizeof(*jobs));
+	struct workers *workers = new_workers(2 * n, n);
+	struct gate gate;
+	size_t i;
+
+	(void)state;
+	assert_non_null(jobs);
+	gate_init(&gate);
+	gate.in_silence = true;
+	for (i = 0; i < n; i++)
+		assert_int_equal(submit(workers, &jobs[i], &gate, false), 0);
+	wait_for_waiting(&gate, n_at_work());
+	assert_true(workers_have_more(workers));
+	assert_int_equal(gate.n_waiting, n_at_work());
+	open_gate(&gate);
+	wait_for_done(&gate, n);
+	workers_free(&workers);
+	free(jobs);
+}
+
+static void
+jobs_that_wait_in_silence_do_not_stop_the_rest(void **state)
+{
+	const size_t n = n_at_work();
+	struct gated_job *jobs = calloc(n, sizeof(*jobs));
+	struct workers *workers = new_workers(2 * n, n + 3);
+	struct gated_job rest[3];
+	struct gate gate, opened;
+	size_t i;
+
+	(void)state;
+	assert_non_null(jobs);
+	gate_init(&gate);
+	gate_init(&opened);
+	open_gate(&opened);
+	gate.in_silence = true;
+	for (i = 0; i < n; i++)
+		assert_int_equal(submit(workers, &jobs[i], &gate, false), 0);
+	wait_for_waiting(&gate, n);
+	for (i = 0; i < ARRAY_LEN(rest); i++)
+		assert_int_equal(submit(workers, &rest[i], &opened, false), 0);
+	/* The first call may see that jobs were taken before. */
+	workers_look_after(workers);
+	workers_look_after(workers);
+	wait_for_done(&opened, ARRAY_LEN(rest));
+	open_gate(&gate);
+	workers_free(&workers);
+	free(jobs);
 }
 
 static void
@@ -336,6 +406,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_job_runs_once),
 		cmocka_unit_test(threads_are_started_up_to_the_limit),
+		cmocka_unit_test(jobs_that_do_not_wait_take_turns),
+		cmocka_unit_test(
+			jobs_that_wait_in_silence_do_not_stop_the_rest),
 		cmocka_unit_test(full_queue_is_refused),
 		cmocka_unit_test(slow_work_does_not_hold_up_the_rest),
 		cmocka_unit_test(idle_threads_are_used_again),
