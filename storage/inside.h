@@ -12,6 +12,7 @@
 #include "storage/storeclock.h"
 
 struct cache;
+struct outbox_record;
 struct writer;
 
 /* Row numbers reserved in one durable step. */
@@ -71,6 +72,8 @@ struct store_tx {
 	/* Key of a token that a function of this batch found live, or none. */
 	uint8_t owner[OWNER_KEY_MAX];
 	size_t owner_len;
+	/* Of the outbox, the newest first; that one may take more facts. */
+	struct outbox_record *records;
 	bool dirty;         /* there is something to commit */
 	int broken;         /* code of the failure that ends the batch */
 	struct buf sealed;  /* bytes of the record at hand */
@@ -123,6 +126,15 @@ int writer_call(struct writer *writer, writer_call_fn *call, void *ctx,
 	struct err *err);
 
 void writer_delete_later(struct writer *writer, struct span key);
+
+/* ---- outbox.c -------------------------------------------------------- */
+
+/* Write what facts there are; those to come go into another record. */
+int outbox_flush(struct store_tx *tx, struct err *err);
+
+/* The transaction was committed, or all behind the first n records undone. */
+void outbox_committed(struct store_tx *tx);
+void outbox_undone(struct store_tx *tx, const struct outbox_record *until);
 
 /* ---- cache.c --------------------------------------------------------- */
 

@@ -112,20 +112,26 @@ static int
 run_guarded(struct store_tx *tx, struct store_job *job, struct err *err)
 {
 	struct backend *backend = tx->store->backend;
+	const struct outbox_record *before = tx->records;
 	bool dirty = tx->dirty;
 	int rc = backend->ops->savepoint(backend, err);
 
 	if (rc != 0)
 		return rc;
 	job->rc = job->fn(tx, job->ctx, job->err);
+	/* Its facts are undone with it, so they get a record of their own. */
+	rc = job->rc >= 0 ? outbox_flush(tx, err) : 0;
 	if (tx->broken != 0)
 		return tx->broken;
+	if (rc != 0)
+		return rc;
 	if (job->rc >= 0) {
 		job->rc = 0;
 		return backend->ops->release(backend, err);
 	}
 	tx->dirty = dirty; /* undone: nothing to commit */
 	tx_drop_owner(tx);
+	outbox_undone(tx, before);
 	(void)err_set(job->err, job->rc, 500, "internal error");
 	rc = backend->ops->rollback_to(backend, err);
 	return rc != 0 ? rc : backend->ops->release(backend, err);
@@ -156,6 +162,8 @@ run_jobs(struct writer *writer, struct store_tx *tx, struct store_job *jobs,
 
 	for (job = jobs; rc == 0 && job != NULL; job = job->next)
 		rc = run(tx, job, err);
+	if (rc == 0)
+		rc = outbox_flush(tx, err);
 	if (rc == 0)
 		rc = run_deletes(tx, buf_span(&writer->deleting), err);
 	if (rc == 0 && tx->dirty)
@@ -193,6 +201,7 @@ start_over(struct writer *writer, struct store_tx *tx, struct store_job *jobs)
 	for (job = jobs; job != NULL; job = job->next)
 		err_clear(job->err);
 	writer->changes.n = 0;
+	outbox_undone(tx, NULL);
 	tx_clear(tx);
 	tx_init(tx, writer->store, NULL, &writer->changes);
 }
@@ -218,11 +227,12 @@ fail_jobs(struct store_job *jobs, int rc, const struct err *err)
 }
 
 static void
-batch_done(struct writer *writer, const struct store_tx *tx)
+batch_done(struct writer *writer, struct store_tx *tx)
 {
 	struct store *store = writer->store;
 
 	buf_reset(&writer->deleting);
+	outbox_committed(tx);
 	if (!tx->dirty)
 		return;
 	atomic_store(&store->batch, tx->batch);
@@ -263,6 +273,8 @@ run_batch(struct writer *writer, struct store_job *jobs)
 	}
 	if (rc == 0)
 		batch_done(writer, &tx);
+	else
+		outbox_undone(&tx, NULL);
 	lock_end_read(&store->barrier_lock, &store_barrier_guard);
 	if (rc != 0)
 		fail_jobs(jobs, storage_error(&err, rc), &err);

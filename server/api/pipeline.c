@@ -43,6 +43,8 @@ struct run {
 static void
 finish(struct req *req)
 {
+	if (req->outbox_written)
+		outbox_done(req->server->store, &req->fact, req->line_rc == 0);
 	if (req->line_rc != 0) {
 		/* Nobody learns what no audit line vouches for. */
 		envelope_error(req, 500,
@@ -51,8 +53,6 @@ finish(struct req *req)
 				: "internal error");
 		req->out.allow = NULL;
 		req->out.retry_after_s = 0;
-	} else if (req->outbox_written) {
-		outbox_done(req->server->store, req->id);
 	}
 	if (strcmp(req->method, "HEAD") == 0)
 		buf_reset(&req->out.body);

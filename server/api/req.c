@@ -138,7 +138,7 @@ refuse_lease(struct err *err)
 }
 
 static int
-put_fact(struct store_tx *tx, const struct req *req, struct err *err)
+put_fact(struct store_tx *tx, struct req *req, struct err *err)
 {
 	static const char *const operations[OP_VERB_COUNT] = { "read", "list",
 		"update", "delete" };
@@ -157,7 +157,7 @@ put_fact(struct store_tx *tx, const struct req *req, struct err *err)
 	if (req->fact_status < 0)
 		fact.status = 0;
 	memcpy(fact.request_id, req->id, sizeof(fact.request_id));
-	return outbox_put(tx, &fact, err);
+	return outbox_put(tx, &fact, &req->fact, err);
 }
 
 /* One transaction: the token's use, the handler's change, the outbox row. */

@@ -123,6 +123,7 @@ struct req {
 	bool last_use;        /* … and it was the last one */
 	bool refuse_last_use; /* req_check_lease_allowed was called */
 	bool creates;         /* an OP_EXISTENCE update of what is not there */
+	struct outbox_record *fact; /* put in by the last write */
 	bool outbox_written;
 	const char *lease_id; /* of the answer, for the outbox; or NULL */
 	/* What the outbox row says: 0 as the row's operation answers, or -1

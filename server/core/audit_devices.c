@@ -401,8 +401,8 @@ recover_some(
 		rc = write_lost(recovery, facts, wanted, n, err);
 	}
 	free(wanted);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		outbox_done(recovery->server->store, facts[i].request_id);
+	if (rc == 0)
+		outbox_forget(recovery->server->store, facts, n);
 	return rc;
 }
 

@@ -241,7 +241,7 @@ put_fact(struct store_tx *tx, void *ctx, struct err *err)
 	};
 
 	(void)ctx;
-	return outbox_put(tx, &fact, err);
+	return outbox_put(tx, &fact, NULL, err);
 }
 
 static void
@@ -291,7 +291,7 @@ put_facts(struct store_tx *tx, void *ctx, struct err *err)
 	for (int i = 0; i < FACTS && rc == 0; i++) {
 		(void)snprintf(id, sizeof(id), "%036d", i);
 		memcpy(fact.request_id, id, sizeof(id));
-		rc = outbox_put(tx, &fact, err);
+		rc = outbox_put(tx, &fact, NULL, err);
 	}
 	return rc;
 }
