@@ -409,18 +409,43 @@ submit(struct audit *audit, struct device_entries entries, bool sync,
 	return n;
 }
 
-void
-audit_flush(struct audit *audit)
+/*
+ * Have written what lies. A device that is alone has none beside it that its
+ * disk could hold up: the caller may do that itself, which saves a change of
+ * thread.
+ */
+static void
+flush(struct audit *audit, bool may_sync)
 {
+	struct device *alone = NULL;
 	size_t i;
 
 	if (!atomic_load(&audit->holding) ||
 		!atomic_exchange(&audit->holding, false))
 		return;
 	lock_read(&audit->lock, &devices_guard);
-	for (i = 0; i < audit->n_devices; i++)
-		device_flush(audit->devices[i]);
+	if (audit->n_devices == 1)
+		alone = device_ref(audit->devices[0]);
+	else
+		for (i = 0; i < audit->n_devices; i++)
+			device_flush(audit->devices[i]);
 	lock_end_read(&audit->lock, &devices_guard);
+	if (alone == NULL)
+		return;
+	device_lead(alone, may_sync);
+	device_unref(&alone);
+}
+
+void
+audit_flush(struct audit *audit)
+{
+	flush(audit, true);
+}
+
+void
+audit_flush_requests(struct audit *audit)
+{
+	flush(audit, false);
 }
 
 int
@@ -443,7 +468,7 @@ audit_wait(struct audit *audit, struct audit_ticket **ticket, struct err *err)
 {
 	int rc;
 
-	audit_flush(audit);
+	audit_flush_requests(audit);
 	rc = ticket_wait(*ticket);
 
 	*ticket = NULL;

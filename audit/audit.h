@@ -82,7 +82,7 @@ struct audit_entry {
 	/* Shared by the entries of one request, which are rendered one after
 	 * the other and differ in nothing of request and auth; or NULL. */
 	struct audit_common *common;
-	/* More lines are at hand: this one may lie until audit_flush. */
+	/* This one may lie until audit_flush: more may be at hand. */
 	bool more;
 };
 
@@ -175,9 +175,13 @@ bool audit_both(struct audit *audit, const struct audit_entry *request,
 
 /*
  * Have the lines written that lie there since more were at hand. Whoever hands
- * in such a line sees to it that this is called soon, by anybody.
+ * in such a line sees to it that this is called soon, by anybody. May wait for
+ * the disk of a device that is alone.
  */
 void audit_flush(struct audit *audit);
+
+/* The same for who has more to do: what is to be synced is left to others. */
+void audit_flush_requests(struct audit *audit);
 
 /* "hmac-sha256:…" as the device hashes input. ERR_ABSENT: no such device. */
 int audit_hash(struct audit *audit, const char *path, struct span input,

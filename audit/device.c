@@ -3,7 +3,8 @@
  * them with one write, let go on who waits for that, and make them durable
  * with one fdatasync if one of them asks for it. One writes at a time and one
  * syncs at a time, so that request lines go on being written during a sync;
- * lines that want a sync gather for the next one.
+ * lines that want a sync gather for the next one. Of a file that is idle a
+ * caller may do the same once, in a thread's stead.
  */
 #include "audit/device.h"
 
@@ -19,6 +20,7 @@
 #include "audit/device_config.h"
 #include "audit/entry.h"
 #include "audit/line.h"
+#include "lib/blocking.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 
@@ -62,6 +64,7 @@ struct device {
 	struct lines to_write GUARDED_BY(device_guard);
 	struct lines to_sync GUARDED_BY(device_guard);
 	size_t n_running GUARDED_BY(device_guard);
+	size_t n_leading GUARDED_BY(device_guard); /* callers at work */
 	bool writing GUARDED_BY(device_guard);
 	bool syncing GUARDED_BY(device_guard);
 	/* The sync is over, its thread wants to write. */
@@ -200,12 +203,12 @@ struct batch {
  * asked for the sync.
  */
 static struct batch
-take_batch(struct device *device) REQUIRES(device_guard)
+take_batch(struct device *device, bool may_sync) REQUIRES(device_guard)
 {
 	struct batch batch = { .sync = false };
 
 	lines_take(&batch.lines, &device->to_write, BATCH_BYTES_MAX);
-	if (!device->syncing) {
+	if (may_sync && !device->syncing) {
 		if (device->to_write.first == NULL)
 			lines_take(&batch.lines, &device->to_sync,
 				BATCH_BYTES_MAX);
@@ -534,7 +537,7 @@ wait_for_work(struct device *device) REQUIRES(device_guard)
 {
 	while (!has_work(device)) {
 		/* The other thread, if it is at work, does the rest. */
-		if (device->stop)
+		if (device->stop && device->n_leading == 0)
 			return false;
 		device->woken = false;
 		lock_wait(&device->wake, &device->lock, &device_guard);
@@ -582,7 +585,7 @@ run(void *ctx)
 	(void)pthread_setname_np(pthread_self(), "audit");
 	lock_take(&device->lock, &device_guard);
 	while (wait_for_work(device)) {
-		batch = take_batch(device);
+		batch = take_batch(device, true);
 		lock_give(&device->lock, &device_guard);
 		work(device, &batch);
 		lock_take(&device->lock, &device_guard);
@@ -800,6 +803,52 @@ device_flush(struct device *device)
 	lock_give(&device->lock, &device_guard);
 	if (wake)
 		pthread_cond_signal(&device->wake);
+}
+
+/* Whether a caller may go ahead: a pipe would hold it up by its reader. */
+static bool
+may_lead(const struct device *device, bool may_sync) REQUIRES(device_guard)
+{
+	return !device->stop && has_work(device) &&
+		sink_file_is_regular(device->sink) &&
+		(may_sync || device->to_write.first != NULL);
+}
+
+/* Leave what has come meanwhile, and the end, to the threads. */
+static void
+end_leading(struct device *device)
+{
+	bool wake;
+
+	lock_take(&device->lock, &device_guard);
+	device->n_leading--;
+	wake = wants_wake(device) || device->stop;
+	lock_give(&device->lock, &device_guard);
+	if (wake)
+		pthread_cond_broadcast(&device->wake);
+}
+
+void
+device_lead(struct device *device, bool may_sync)
+{
+	struct batch batch;
+	bool leads;
+
+	lock_take(&device->lock, &device_guard);
+	leads = may_lead(device, may_sync);
+	if (leads) {
+		device->n_leading++;
+		batch = take_batch(device, may_sync);
+	}
+	lock_give(&device->lock, &device_guard);
+	if (!leads) {
+		device_flush(device);
+		return;
+	}
+	blocking_begin();
+	work(device, &batch);
+	blocking_end();
+	end_leading(device);
 }
 
 /* ---- the watch -------------------------------------------------------- */

@@ -61,8 +61,15 @@ struct device_entries {
 void device_submit(struct device *device, struct device_entries entries,
 	bool sync, struct audit_ticket *ticket);
 
-/* Write what lies there since more lines were at hand. */
+/* Have written what lies there. */
 void device_flush(struct device *device);
+
+/*
+ * The same, but where the device is a file that is idle the caller itself does
+ * it, and waits for the disk: without may_sync only for lines that nobody
+ * wants synced. What it cannot do is left to the device's threads.
+ */
+void device_lead(struct device *device, bool may_sync);
 
 /*
  * Put the device out if its oldest line has waited longer than the deadline;

@@ -482,7 +482,7 @@ log_request(struct run *run)
 		return 0;
 	rc = redact_request(req, request_error(run), &run->request, &err);
 	req->line_waits = rc == 0 && changes_nothing(req);
-	run->request.more = workers_have_more(req->server->workers);
+	run->request.more = true; /* until the end of work */
 	if (rc == 0 && !req->line_waits)
 		rc = audit_request_begin(
 			req->server->audit, &run->request, &req->line, &err);
@@ -554,7 +554,7 @@ log_response(struct run *run)
 		answer.text = run->err.message;
 	atomic_store(&req->parties, 2);
 	rc = redact_response(req, &answer, &entry, NULL);
-	entry.more = workers_have_more(req->server->workers);
+	entry.more = true;
 	if (rc != 0)
 		line_done(req, ERR_AUDIT);
 	else if (!hand_over(run, &entry) && is_cut_off(req))
@@ -637,6 +637,9 @@ begin(struct req *req)
 	run->reply.req = req;
 	if (prepare(run) != 0)
 		settle_fault(run);
+	/* A list may take long: what lies does not wait for it. */
+	if (req->verb == OP_LIST)
+		audit_flush_requests(req->server->audit);
 	if (log_request(run) == 0 && run->err.code == 0)
 		run_handler(run);
 	wait_or_end(run);
@@ -658,8 +661,8 @@ go_on(struct req *req)
 
 /*
  * Lines lie as long as other requests are there to add theirs: one write, and
- * one sync, for all that came together. Whoever finds none has them written;
- * slow requests do not wait for quick ones to come to that.
+ * one sync, for all that came together. Whoever finds none sees to that; slow
+ * requests do not wait for quick ones to come to it.
  */
 static void
 work(struct job *job)

@@ -256,7 +256,7 @@ req_begin_wait(struct req *req, struct err *err)
 {
 	/* A write brings its line along; no other wait is for it to lie. */
 	if (req->line != NULL && req->wait.begin != begin_last_write)
-		audit_flush(req->server->audit);
+		audit_flush_requests(req->server->audit);
 	req->wait.begin(req, req->wait.ctx, err);
 }
 
