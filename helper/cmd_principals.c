@@ -217,6 +217,8 @@ decide(const struct host *host, const struct login_options *options,
 		decision->said = SAID_YES;
 		decision->why = arena_printf(
 			host->arena, "as it said before: %s", err->message);
+		if (decision->why == NULL)
+			decision->why = "as it said before";
 	}
 }
 
@@ -244,8 +246,6 @@ run_principals(struct host *host, const void *ctx, struct err *err)
 			err, ERR_INPUT, 400, "this host is not enrolled");
 	(void)alarm(GUARD_S);
 	decide(host, options, &decision, err);
-	if (decision.why == NULL)
-		decision.why = "";
 	tell(options, &decision);
 	if (decision.said != SAID_YES)
 		return err->code;
