@@ -115,8 +115,10 @@ compare(const void *one, const void *other)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* Both in order become one, perhaps in the place of the first; without what
- * has ended. */
+/*
+ * Both in order become one, perhaps in the place of the first, without what
+ * has ended.
+ */
 static size_t
 merge(struct ssh_serial *out, const struct ssh_serial *one, size_t n_one,
 	const struct ssh_serial *other, size_t n_other, int64_t now_s)
@@ -142,7 +144,6 @@ take_news(struct ssh_serials *serials, struct news *news, struct err *err)
 	struct ssh_serial *fresh = (void *)news->items.data, *merged = NULL;
 	const size_t n_fresh = news->items.len / sizeof(*fresh);
 
-	serials->last_row = news->after;
 	if (n_fresh == 0) {
 		serials->n = merge(serials->items, serials->items, serials->n,
 			NULL, 0, news->now_s);
@@ -156,6 +157,8 @@ take_news(struct ssh_serials *serials, struct news *news, struct err *err)
 		news->now_s);
 	free(serials->items);
 	serials->items = merged;
+	/* Only now: what did not get in is read again. */
+	serials->last_row = news->after;
 	return 0;
 }
 
