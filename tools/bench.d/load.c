@@ -2,8 +2,8 @@
  * Load over keep-alive HTTP/1.1 connections to 127.0.0.1, plain or with TLS:
  * each sends its next request as soon as it has its answer. One thread and
  * epoll; a send and a receive for each request, so that most of the machine is
- * the server's. Handshakes come before the time that counts. Prints one JSON
- * object; tools/bench starts it.
+ * the server's. Handshakes come before the time that counts, and an empty line
+ * is printed behind them; in the end one JSON object. tools/bench starts it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -319,6 +319,9 @@ main(int argc, char **argv)
 	make_request(argv + 4, argv[1]);
 	for (size_t i = 0; i < n_conns; i++)
 		open_conn(&conns[i], argv[1], epoll);
+	/* What the server does from now on is for requests. */
+	(void)puts("");
+	(void)fflush(stdout);
 	start_s = seconds_now();
 	load.end_s = start_s + strtod(argv[3], NULL);
 	for (size_t i = 0; i < n_conns; i++)

@@ -69,9 +69,13 @@ class Client:
             words += [str(self.kept), load.keeps]
         if OTP in load.body:
             source = open(self.kept, 'rb')
-        before = cpu_s(pid)
-        run = subprocess.run(words, stdin=source, stdout=subprocess.PIPE, check=True)
-        figures = json.loads(run.stdout)
+        with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE) as run:
+            run.stdout.readline()  # its connections are there
+            before = cpu_s(pid)
+            text = run.stdout.read()
+        if run.returncode:
+            sys.exit(f'bench: {load.name}: the load ended with {run.returncode}')
+        figures = json.loads(text)
         if figures['refused'] or not figures['n']:
             sys.exit(f'bench: {load.name}: {figures["refused"]} of {figures["n"]} requests refused')
         figures['rate'] = figures['n'] / figures['seconds']
