@@ -124,7 +124,15 @@ ask(const struct host *host, const struct login_options *options,
 	return request_send(host->settings, &request, arena, ret_answer, err);
 }
 
-/* One bad name makes the whole answer bad: '#' would begin a comment. */
+/* sshd takes a line of it for one principal and no more: '#' is a comment. */
+static bool
+is_principal(struct span name)
+{
+	return name.len > 0 && name.len <= HOST_NAME_LEN_MAX &&
+		name.data[0] != '#' && sshcert_is_principal(SSHCERT_USER, name);
+}
+
+/* One bad name makes the whole answer bad. */
 static bool
 are_principals(const struct value *list)
 {
@@ -132,11 +140,8 @@ are_principals(const struct value *list)
 		list->n > PRINCIPALS_MAX)
 		return false;
 	VALUE_EACH (item, list) {
-		const struct span name = value_text(item);
-
-		if (item->type != VALUE_STRING || name.len == 0 ||
-			name.len > HOST_NAME_LEN_MAX || name.data[0] == '#' ||
-			!sshcert_is_principal(SSHCERT_USER, name))
+		if (item->type != VALUE_STRING ||
+			!is_principal(value_text(item)))
 			return false;
 	}
 	return true;
@@ -222,9 +227,15 @@ decide(const struct host *host, const struct login_options *options,
 	}
 }
 
+/* What was kept is looked at, too. */
 static int
 print_list(const struct str_list *principals, struct err *err)
 {
+	for (size_t i = 0; i < principals->n; i++) {
+		if (!is_principal(span_str(principals->items[i])))
+			return err_set(err, ERR_INPUT, 500,
+				"a principal that is none");
+	}
 	for (size_t i = 0; i < principals->n; i++)
 		printf("%s\n", principals->items[i]);
 	return fflush(stdout) == 0 ? 0 : err_set_errno(err, "stdout");

@@ -192,29 +192,57 @@ sshd_reload(const struct helper_settings *settings, struct err *err)
 
 /* ---- a connection ------------------------------------------------------ */
 
+/*
+ * Where it listens; all addresses of IPv6 only where it says nothing else: it
+ * names them on hosts that have none, too.
+ */
+static bool
+find_listener(const struct sshd_view *view, struct span *ret_listener)
+{
+	const char *at = view->text;
+	struct span value;
+	bool found = false;
+
+	while (next_value(&at, "listenaddress", &value)) {
+		const bool is_any6 = span_has_prefix(value, span_str("[::]:"));
+
+		if (!found || !is_any6)
+			*ret_listener = value;
+		if (!is_any6)
+			return true;
+		found = true;
+	}
+	return found;
+}
+
 /* "[::]:22" and "0.0.0.0:22" are reached as loopback. */
 static int
 find_address(const struct sshd_view *view, struct arena *arena,
 	const char **ret_host, const char **ret_port, struct err *err)
 {
-	const char *text = sshd_value(view, "listenaddress", arena);
-	const char *colon = strrchr(text, ':');
-	const char *host;
-	bool bracket;
+	struct span listener;
+	char *host, *colon;
 
-	if (colon == NULL)
+	if (!find_listener(view, &listener))
 		return err_set(err, ERR_INPUT, 400,
 			"sshd -T says no address that it listens on");
-	bracket = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
-	host = arena_strndup(arena, text + bracket,
-		(size_t)(colon - text) - 2 * (size_t)bracket);
+	host = arena_strndup(arena, listener.data, listener.len);
 	if (host == NULL)
 		return err_set_memory(err);
-	if (strcmp(host, "0.0.0.0") == 0)
-		host = "127.0.0.1";
-	else if (strcmp(host, "::") == 0)
-		host = "::1";
+	colon = strrchr(host, ':');
+	if (colon == NULL || colon == host)
+		return err_set(err, ERR_INPUT, 400,
+			"sshd -T says an address without a port");
+	*colon = '\0';
+	if (host[0] == '[' && colon[-1] == ']') {
+		colon[-1] = '\0';
+		host++;
+	}
 	*ret_host = host;
+	if (strcmp(host, "0.0.0.0") == 0)
+		*ret_host = "127.0.0.1";
+	else if (strcmp(host, "::") == 0)
+		*ret_host = "::1";
 	*ret_port = colon + 1;
 	return 0;
 }

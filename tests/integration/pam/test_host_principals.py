@@ -6,6 +6,7 @@ import pytest
 
 from support.figures import figure
 from support.keys import SshKey
+from support.places import public_directory
 from support.standin import Standin
 from support.target import Authority, Target
 
@@ -25,7 +26,6 @@ def server(authority):
 
 @pytest.fixture(scope='module')
 def target(tmp_path_factory, server):
-    from support.places import public_directory
     with public_directory() as path:
         one = Target(path, server.address)
         try:
@@ -94,7 +94,7 @@ def test_an_outage_is_bridged_as_long_as_was_said(target, authority, asked):
     assert asked() == 'a\nb\n'
     now, wrong = int(time.time()), []
     rows = [({'asked_s': now - 10}, 'a\nb\n'), ({'asked_s': now - 101}, ''), ({'asked_s': now + 1000}, ''), ({'asked_s': -1}, ''),
-            ({'asked_s': 0, 'valid_for_s': 2**60}, ''), ({'asked_s': now - 10, 'key': '0' * 64}, ''), ({'principals': 7}, ''),
+            ({'asked_s': 0, 'valid_for_s': 2**60}, ''), ({'asked_s': now - 10, 'key': '0' * 64}, ''), ({'principals': 7}, ''), ({'principals': ['a', 'b c']}, ''),
             ({'asked_s': 'now'}, '')]
     first = kept(target)
     for outage in ((503, {'errors': ['sealed']}), (500, b'x'), (429, {'errors': []})):

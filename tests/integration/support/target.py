@@ -5,7 +5,6 @@ host's directory, and it runs in the mount namespace of the host's sshd.
 """
 import json
 import pathlib
-import shutil
 import subprocess
 
 from .build import HELPER, TEST_SSHD
@@ -184,8 +183,3 @@ class Authority:
 
     def say_public_key(self, body):
         return f'{self.ca.public}\n'.encode()
-
-
-def keep(path):
-    """A copy of a file beside it, to be put back."""
-    return shutil.copy2(path, f'{path}.kept')
