@@ -20,14 +20,14 @@ const char *const sqlite_statements[N_STATEMENTS] = {
 	[GET] = "SELECT value FROM kv WHERE key = ?1",
 	[PUT] = "INSERT OR REPLACE INTO kv (key, value) VALUES (?1, ?2)",
 	[DEL] = "DELETE FROM kv WHERE key = ?1",
-	[SCAN] = "SELECT key, value FROM kv WHERE key >= ?1 AND key < ?2"
-		 " ORDER BY key LIMIT ?3",
-	[SCAN_KEYS] = "SELECT key FROM kv WHERE key >= ?1 AND key < ?2"
-		      " ORDER BY key LIMIT ?3",
+	[SCAN] =
+		"SELECT key, value FROM kv WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
+	[SCAN_KEYS] =
+		"SELECT key FROM kv WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
 	[DUE_PUT] = "INSERT OR REPLACE INTO due (due, key) VALUES (?1, ?2)",
 	[DUE_DEL] = "DELETE FROM due WHERE due = ?1 AND key = ?2",
-	[DUE_SCAN] = "SELECT due, key FROM due WHERE due <= ?1"
-		     " ORDER BY due, key LIMIT ?2",
+	[DUE_SCAN] =
+		"SELECT due, key FROM due WHERE due <= ?1 ORDER BY due, key LIMIT ?2",
 };
 
 /* ---- failures -------------------------------------------------------- */

@@ -240,24 +240,24 @@ find_alias(struct store *store, const uint8_t mac[ROWID_MAC],
 }
 
 int
-token_find_row(struct store *store, struct rowref row,
+token_find_row(struct store *store, struct rowref ref,
 	struct compiled **ret_ref, const struct token **ret_token,
 	struct err *err)
 {
-	struct row_key key = row_key(row);
-	struct compiled *ref = NULL;
+	struct row_key key = row_key(ref);
+	struct compiled *found = NULL;
 	const struct token *token;
 	int rc = store_compiled(
-		store, row_key_span(&key), &token_type, &ref, err);
+		store, row_key_span(&key), &token_type, &found, err);
 
 	if (rc != 0)
 		return rc;
-	token = compiled_object(ref);
+	token = compiled_object(found);
 	if (!lease_is_live_at(&token->lease, store_now_s(store))) {
-		compiled_unref(&ref);
+		compiled_unref(&found);
 		return lease_absent(err);
 	}
-	*ret_ref = ref;
+	*ret_ref = found;
 	*ret_token = token;
 	return 0;
 }
@@ -293,6 +293,8 @@ mac_of(const struct token *token)
 static struct secret_view
 accessor_of(const struct token *token)
 {
+	/* Each token of a row has one.
+	 * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	return secret_view_of(token->accessor, strlen(token->accessor));
 }
 
@@ -378,7 +380,7 @@ token_spend_use(struct store_tx *tx, struct rowref ref, struct arena *arena,
 	bool *ret_last, struct err *err)
 {
 	struct err failure = { 0 };
-	struct token old, token;
+	struct token old = { .num_uses = 0 }, token;
 	bool last;
 	int rc = token_get(tx, ref, arena, &old, &failure);
 

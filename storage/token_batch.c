@@ -158,7 +158,7 @@ token_batch_open(struct store *store, struct barrier *barrier,
 	const struct token **ret_token, struct err *err)
 {
 	struct token *token = ARENA_NEW(arena, struct token);
-	struct span bytes;
+	struct span bytes = SPAN_NONE;
 	int rc;
 
 	if (token == NULL)

@@ -22,6 +22,6 @@ int token_decode(const struct lease *lease, struct arena *arena,
 struct token *token_dup(const struct token *token, size_t *ret_size);
 
 /* Wipe and free a block of token_dup. */
-void token_free(void *block);
+void token_free(void *token);
 
 #endif
