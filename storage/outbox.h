@@ -34,8 +34,7 @@ int outbox_put(struct store_tx *tx, const struct outbox_fact *fact,
  * it goes with a later batch, unless a line is not durable: then it stays
  * whole, for the next start. Never blocks.
  */
-void outbox_done(
-	struct store *store, struct outbox_record **ref, bool durable);
+void outbox_done(struct store *store, struct outbox_record **ref, bool durable);
 
 /*
  * All facts, those of some records at a time, for the recovered lines at
