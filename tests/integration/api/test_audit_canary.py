@@ -25,12 +25,13 @@ def marked(fields, markers):
 
 
 def made_by(got, route):
-    """The secrets of an answer. Ids of identity/ and accessors of mounts are none: paths have them in clear."""
+    """The secrets of an answer. Ids of identity/, accessors of mounts and enrolments are none: paths have them in clear."""
     if route.template.startswith(('identity/', 'sys/auth/', 'sys/mounts/')):
         return []
     told = got.json or {}
     auth, data = told.get('auth') or {}, told.get('data') or {}
-    secrets = [auth.get('client_token'), auth.get('accessor'), data.get('key'), data.get('id'), data.get('accessor')]
+    secrets = [auth.get('client_token'), auth.get('accessor'), data.get('key'), data.get('id'), data.get('enrolment_token'),
+               data.get('host_secret'), None if route.template.startswith('ssh/enrol/tokens') else data.get('accessor')]
     # A lease id is told in clear (core-api 7.2).
     return [one for one in secrets if isinstance(one, str) and len(one) > 8 and '/' not in one]
 
