@@ -4,6 +4,7 @@
 #include "server/engines/ssh/tables.h"
 
 #define LAST_ERROR_MAX 1024
+#define VERSION_MAX (INT64_C(1) << 53) /* of what JSON numbers hold exactly */
 
 struct report_in {
 	const char *host;
@@ -18,7 +19,7 @@ static const struct field report_fields[] = {
 	FIELD_SECRET(struct report_in, host_secret, .flags = FIELD_REQUIRED,
 		.len_max = HOST_SECRET_MAX,
 		.doc = "Its secret, of the last certificate."),
-	FIELD_INT(struct report_in, krl_version, .min = 0, .max = INT64_MAX,
+	FIELD_INT(struct report_in, krl_version, .min = 0, .max = VERSION_MAX,
 		.doc = "Version of the revocation list that sshd has; 0: none."),
 	FIELD_STR(struct report_in, last_error, .len_max = LAST_ERROR_MAX,
 		.doc = "What went wrong last; empty: nothing."),
