@@ -187,7 +187,8 @@ static bool
 hash_is_of(struct span hashed, struct span name)
 {
 	const struct span parts = span_skip(hashed, strlen(HASHED));
-	const uint8_t *bar = memchr(parts.data, '|', parts.len);
+	const uint8_t *bar =
+		parts.len == 0 ? NULL : memchr(parts.data, '|', parts.len);
 	uint8_t made[EVP_MAX_MD_SIZE];
 	struct buf salt, hash;
 	unsigned len = 0;
