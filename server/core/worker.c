@@ -414,9 +414,12 @@ workers_resume(struct workers *workers, struct job *job)
 void
 workers_look_after(struct workers *workers)
 {
-	struct pool *pool = &workers->quick;
+	struct pool *pool;
 	bool wake = false;
 
+	if (workers == NULL)
+		return;
+	pool = &workers->quick;
 	lock_take(&workers->mutex, &workers_guard);
 	if (!has_job(pool)) {
 		pool->running_max = workers->n_processors;

@@ -47,7 +47,7 @@ void workers_resume(struct workers *workers, struct job *job);
 /*
  * To be called now and then: where jobs wait and none was taken since the last
  * time, those at work wait for something without saying so, and one more may
- * work.
+ * work. workers NULL: nobody works, in a program that has the listener alone.
  */
 void workers_look_after(struct workers *workers);
 

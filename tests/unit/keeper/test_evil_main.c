@@ -20,6 +20,7 @@
 
 #include "lib/clock.h"
 #include "lib/codec.h"
+#include "lib/number.h"
 #include "lib/random.h"
 #include "lib/sshcert.h"
 #include "lib/sshkeypair.h"
@@ -105,6 +106,30 @@ names_are_good(const struct sshcert *cert)
 	return true;
 }
 
+/* No address of it is outside NET, however it is written. */
+static bool
+lies_in_net(struct span list)
+{
+	const char *at = (const char *)list.data, *end = at + list.len;
+
+	while (at < end) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *stop = comma != NULL ? comma : end;
+		const char *slash = memchr(at, '/', (size_t)(stop - at));
+		const char *bits = slash != NULL ? slash + 1 : stop;
+		uint64_t n_bits = 32;
+
+		if (slash != NULL &&
+			number_parse_u64(span_of(bits, (size_t)(stop - bits)),
+				32, &n_bits) != 0)
+			return false;
+		if (stop - at < 3 || memcmp(at, "10.", 3) != 0 || n_bits < 8)
+			return false;
+		at = stop + 1;
+	}
+	return list.len > 0;
+}
+
 /* The CA forces a command, and addresses that may be narrower. */
 static bool
 options_are_forced(const struct sshcert *cert)
@@ -118,8 +143,7 @@ options_are_forced(const struct sshcert *cert)
 		if (span_equal(name, span_str("force-command")))
 			command = span_equal(value, span_str(COMMAND));
 		if (span_equal(name, span_str("source-address")))
-			address = span_equal(value, span_str(NET)) ||
-				span_equal(value, span_str("10.1.2.3"));
+			address = lies_in_net(value);
 	}
 	return command && address;
 }
