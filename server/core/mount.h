@@ -43,9 +43,32 @@ struct mount_type {
 	int (*renew)(struct req *req, const struct mount *mount,
 		const struct token *token,
 		const struct token_params **ret_params, struct err *err);
+	const struct lease_hooks *lease_hooks; /* or NULL */
 	/* Prepare a new mount's records, inside its closure; or NULL. */
 	int (*on_mount)(
 		struct store_tx *tx, const struct kv *kv, struct err *err);
+};
+
+/*
+ * Leases that stand for something on another machine (LEASE_DYNAMIC). Their
+ * rows go when that is gone: take_back is called until it says 0
+ * (server/core/takeback.h).
+ */
+struct lease_hooks {
+	/*
+	 * Remove what the lease stands for; 0 also where it was gone. Blocks,
+	 * on a thread of the queue or a worker, within a deadline of its own.
+	 * The error's message is shown to operators: no secrets.
+	 */
+	int (*take_back)(struct server *server, const struct mount *mount,
+		const struct lease *lease, struct arena *arena,
+		struct err *err);
+	/* The machine it lies on: one of a name is called at a time. */
+	int (*target)(const struct lease *lease, struct arena *arena,
+		const char **ret_name, struct err *err);
+	/* Before a renewal is stored: the machine is to know the new end. */
+	int (*renew)(struct req *req, const struct mount *mount,
+		const struct lease *lease, int64_t expire_s, struct err *err);
 };
 
 enum mount_state { MOUNT_LIVE = 1, MOUNT_REMOVING = 2 };

@@ -55,4 +55,101 @@ int outbound_https(struct outbound *outbound,
 	const struct outbound_request *request, struct arena *arena,
 	struct outbound_answer *ret_answer, struct err *err);
 
+/* ---- SSH to targets ------------------------------------------------------ */
+
+#define OUTBOUND_SSH_OUTPUT_MAX ((size_t)64 * 1024) /* of each stream */
+#define OUTBOUND_SSH_STEPS_MAX 16
+
+/* What to do where a server shows a key that is not among the pinned ones. */
+enum outbound_host_key_policy {
+	OUTBOUND_HOST_KEY_STRICT = 0, /* end */
+	OUTBOUND_HOST_KEY_TOFU,       /* take it where none is pinned */
+	OUTBOUND_HOST_KEY_ANY         /* take it; the answer names it */
+};
+
+enum outbound_ssh_kind {
+	OUTBOUND_SSH_EXEC = 1, /* run command, in a channel of its own */
+	OUTBOUND_SSH_UPLOAD    /* write input to the file named by command */
+};
+
+/* One thing to do in a connection. A step that fails is the last one. */
+struct outbound_ssh_step {
+	enum outbound_ssh_kind kind;
+	const char *command; /* no NUL, CR or LF; or the file's path (SFTP) */
+	struct span input;   /* to standard input, whose end follows … */
+	/* … unless this line is awaited first: then more is sent. NULL: not. */
+	const char *await;
+	struct span more;
+	bool may_fail; /* go on whatever its status is */
+};
+
+struct outbound_ssh {
+	const char *host; /* address literal or name */
+	int64_t port;
+	const char *source; /* address to bind to; "": any */
+	const char *user;
+	struct secret_view key; /* a private key's text, not encrypted */
+	/* Lines ("type base64 …") or fingerprints ("SHA256:…"). */
+	const char *const *host_keys;
+	size_t n_host_keys;
+	enum outbound_host_key_policy policy;
+	bool legacy_crypto;  /* weak algorithms too, for old devices */
+	int64_t deadline_ms; /* for all of it */
+	const struct outbound_ssh_step *steps;
+	size_t n_steps; /* 0: log in, and that is all */
+};
+
+/* How far it came. */
+enum outbound_ssh_end {
+	OUTBOUND_SSH_DONE = 0, /* every step was made */
+	OUTBOUND_SSH_NO_CONNECTION,
+	OUTBOUND_SSH_NO_AGREEMENT, /* no algorithm in common */
+	OUTBOUND_SSH_HOST_KEY,     /* unknown or changed: nothing was sent */
+	OUTBOUND_SSH_REFUSED,      /* it does not take our key */
+	OUTBOUND_SSH_STEP,         /* the last step of the answer failed */
+	OUTBOUND_SSH_LOST, /* cut off in a step: its effect is unknown */
+	OUTBOUND_SSH_LATE  /* the deadline passed, likewise */
+};
+
+struct outbound_ssh_result {
+	int exit_status;    /* -1: none came */
+	const char *signal; /* name that ended it; "": none */
+	struct span output, error;
+	bool is_cut; /* one of them was longer than OUTBOUND_SSH_OUTPUT_MAX */
+};
+
+struct outbound_ssh_answer {
+	enum outbound_ssh_end end;
+	const char *why;         /* text for people; "" when done */
+	const char *host_key;    /* "type base64" that was shown, or "" */
+	const char *fingerprint; /* SHA256:… of it, or "" */
+	const char *banner;      /* "SSH-2.0-…", or "" */
+	const struct outbound_ssh_result *results; /* of the steps begun */
+	size_t n_results;
+};
+
+/*
+ * Log in to a target with a key and make the steps, one after the other. 0
+ * whenever the call was made: the answer, in arena, says how it ended.
+ * ERR_INPUT for arguments that cannot be sent (a command of two lines, a key
+ * that is none), ERR_BUSY as of outbound_call.
+ */
+int outbound_ssh(struct outbound *outbound, const struct outbound_ssh *call,
+	struct arena *arena, struct outbound_ssh_answer *ret_answer,
+	struct err *err);
+
+/* What a server offers before anybody logs in. */
+struct outbound_ssh_offer {
+	const char *banner;
+	/* Name lists as sent (RFC 4253 7.1); server to client. */
+	const char *kex, *host_key_types, *ciphers, *macs;
+	const char *const *host_keys; /* a line for each type there is */
+	size_t n_host_keys;
+};
+
+/* ERR_PEER or ERR_TIMEOUT (502) with why. */
+int outbound_ssh_scan(struct outbound *outbound, const char *host, int64_t port,
+	const char *source, int64_t deadline_ms, struct arena *arena,
+	struct outbound_ssh_offer *ret_offer, struct err *err);
+
 #endif

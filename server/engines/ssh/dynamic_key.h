@@ -1,0 +1,46 @@
+/*
+ * A dynamic key: a pair made for one lease, whose public half is put on a
+ * target and taken off again when the lease ends. The row comes first, as
+ * INSTALLING; then the key is installed; then the row is LIVE and the caller
+ * gets the private half. Whatever goes wrong in between leaves a row that is
+ * due, so that what may lie on the target is removed.
+ */
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_KEY_H
+#define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_KEY_H
+
+#include "server/api/req.h"
+#include "server/engines/ssh/role.h"
+
+struct dynamic_wish {
+	const char *role_name;
+	const struct ssh_role *role;
+	const char *ip;     /* canonical, allowed; or "" with target */
+	const char *target; /* of targets/, allowed; or "" */
+	const char *username;
+	int64_t ttl_s, max_ttl_s;
+};
+
+struct dynamic_issued {
+	char lease_id[LEASE_ID_MAX];
+	struct rowref ref;
+	int64_t ttl_s;
+	const char *host; /* dialled: ip, or the target's host */
+	int64_t port;
+	const char *profile;
+	struct secret_view private_key; /* text, in the request's arena */
+};
+
+/*
+ * Blocks while the key is installed: on workers. Errors of the target are 500
+ * with "failed to add public key to authorized_keys file in target: …".
+ */
+int dynamic_key_issue(struct req *req, const struct dynamic_wish *wish,
+	struct dynamic_issued *ret_issued, struct err *err);
+
+/* For exec: revoke it now, in the request; what fails goes on in the queue. */
+int dynamic_key_end(
+	struct req *req, const struct dynamic_issued *issued, struct err *err);
+
+extern const struct lease_hooks ssh_lease_hooks; /* server/core/mount.h */
+
+#endif
