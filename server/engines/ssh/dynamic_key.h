@@ -10,6 +10,7 @@
 
 #include "server/api/req.h"
 #include "server/engines/ssh/role.h"
+#include "server/outbound/outbound.h"
 
 struct dynamic_wish {
 	const char *role_name;
@@ -18,6 +19,11 @@ struct dynamic_wish {
 	const char *target; /* of targets/, allowed; or "" */
 	const char *username;
 	int64_t ttl_s, max_ttl_s;
+	/*
+	 * exec: we log in with the key ourselves, from this address ("": any),
+	 * so that from= names it or is left out. NULL: the caller logs in.
+	 */
+	const char *own_source;
 };
 
 struct dynamic_issued {
@@ -28,6 +34,14 @@ struct dynamic_issued {
 	int64_t port;
 	const char *profile;
 	struct secret_view private_key; /* text, in the request's arena */
+	/*
+	 * For a login by ourselves. host_keys: the one that was shown at
+	 * installing, where that went over SSH; else the pinned ones.
+	 */
+	struct str_list host_keys;
+	enum outbound_host_key_policy policy; /* STRICT after SSH */
+	const char *source;                   /* own_source, role's, target's */
+	bool legacy_crypto;
 };
 
 /*
