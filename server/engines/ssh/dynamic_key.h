@@ -55,6 +55,28 @@ int dynamic_key_issue(struct req *req, const struct dynamic_wish *wish,
 int dynamic_key_end(
 	struct req *req, const struct dynamic_issued *issued, struct err *err);
 
+/* What a lease says of where its key lies, in arena. */
+struct dynamic_place {
+	const char *target; /* of targets/, or "" */
+	const char *host;
+	int64_t port;
+	const char *profile, *username;
+	const char *key;        /* of keys/ */
+	const char *tag;        /* "sallyport:<24 base62>" */
+	const char *public_key; /* "type base64" */
+};
+
+/*
+ * Call fn for every dynamic lease of a mount that is not gone, those that are
+ * being installed or taken back too, page by page and outside transactions;
+ * what it is given lives as long as the call. Non-zero ends the walk and is
+ * returned.
+ */
+typedef int dynamic_key_fn(void *ctx, const struct lease *lease,
+	const struct dynamic_place *place, struct err *err);
+int dynamic_key_each(struct server *server, const struct mount *mount,
+	dynamic_key_fn *fn, void *ctx, struct err *err);
+
 extern const struct lease_hooks ssh_lease_hooks; /* server/core/mount.h */
 
 #endif

@@ -53,6 +53,7 @@ struct profile_result {
 	size_t n_keys;
 };
 
+struct doctor;
 struct profile_step;
 
 struct profile {
@@ -63,6 +64,8 @@ struct profile {
 	bool knows_expiry;        /* the machine itself ends a key */
 	bool needs_script;        /* install_script of the role */
 	const struct profile_step *steps[PROFILE_ACTIONS];
+	/* Look at a machine that the admin's key opens (doctor.h); or NULL. */
+	void (*doctor)(struct doctor *doctor);
 };
 
 /* NULL: none of that name. */
