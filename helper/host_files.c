@@ -15,20 +15,6 @@ bad_cert(struct err *err, const char *why)
 	return err_set(err, ERR_PEER, 502, "the server's certificate %s", why);
 }
 
-/* Whether the key that a certificate vouches for has this blob. */
-static bool
-is_for(const struct sshcert *cert, struct span key)
-{
-	struct buf blob;
-	bool same;
-
-	buf_init(&blob, SSHKEY_BLOB_MAX);
-	same = sshkey_build(&cert->key, &blob) == 0 &&
-		span_equal(buf_span(&blob), key);
-	buf_clear(&blob);
-	return same;
-}
-
 int
 host_files_check_cert(struct span line, struct span key, int64_t now_s,
 	struct arena *arena, struct span *ret_blob, struct err *err)
@@ -41,7 +27,7 @@ host_files_check_cert(struct span line, struct span key, int64_t now_s,
 		return bad_cert(err, "cannot be read");
 	if (cert.type != SSHCERT_HOST)
 		return bad_cert(err, "is none of a host");
-	if (!is_for(&cert, key))
+	if (!sshcert_is_of(&cert, key))
 		return bad_cert(err, "is for another key");
 	if (cert.principals.len == 0 || cert.critical.len > 0)
 		return bad_cert(err, "names no host, or has options");
