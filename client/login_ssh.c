@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "client/agent.h"
-#include "lib/codec.h"
 #include "lib/fsutil.h"
 #include "lib/sshcert.h"
 #include "lib/sshsig.h"
@@ -144,40 +143,47 @@ check_question(const struct question *question, struct err *err)
 		"the server's challenge is not one to log in with");
 }
 
+/* One key of the agent. */
+struct signer {
+	const struct attempt *attempt;
+	struct span blob;
+};
+
+static int
+sign_with_agent(
+	const void *ctx, struct span data, struct buf *out, struct err *err)
+{
+	const struct signer *signer = ctx;
+	struct span blob;
+	int rc = agent_sign(signer->attempt->agent, signer->blob, data,
+		signer->attempt->cli->arena, &blob, err);
+
+	if (rc != 0)
+		return rc;
+	(void)buf_add_span(out, blob);
+	return buf_check(out, err);
+}
+
 /* The whole signature, as base64 in the run's memory. */
 static int
-sign(struct attempt *attempt, struct span blob, const struct question *question,
-	const char **ret_text, struct err *err)
+sign(const struct attempt *attempt, struct span blob,
+	const struct question *question, const char **ret_text, struct err *err)
 {
-	struct arena *arena = attempt->cli->arena;
-	struct sshsig sig = { .key = blob,
+	struct signer signer = { attempt, blob };
+	const struct sshsig sig = { .key = blob,
 		.name = span_str(question->name),
 		.hash_name = span_str(HASH) };
-	struct buf data, whole, text;
+	struct buf text;
 	int rc;
 
-	buf_init(&data, SSHSIG_MAX);
-	buf_init(&whole, SSHSIG_MAX);
-	buf_init(&text, 2 * SSHSIG_MAX);
-	(void)sshsig_signed_data(
-		sig.name, sig.hash_name, span_str(question->message), &data);
-	rc = buf_check(&data, err);
-	if (rc == 0)
-		rc = agent_sign(attempt->agent, blob, buf_span(&data), arena,
-			&sig.signature, err);
-	if (rc != 0)
-		goto out;
-	(void)sshsig_build(&sig, &whole);
-	(void)base64_encode(buf_span(&whole), &text);
-	rc = buf_check(&text, err);
+	buf_init(&text, 4 * SSHSIG_MAX);
+	rc = sshsig_make(&sig, span_str(question->message), sign_with_agent,
+		&signer, &text, err);
 	if (rc == 0) {
-		*ret_text = arena_strdup(arena, buf_str(&text));
+		*ret_text = arena_strdup(attempt->cli->arena, buf_str(&text));
 		if (*ret_text == NULL)
 			rc = err_set_memory(err);
 	}
-out:
-	buf_clear(&data);
-	buf_clear(&whole);
 	buf_clear(&text);
 	return rc;
 }

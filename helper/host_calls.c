@@ -5,7 +5,6 @@
 
 #include "helper/host_files.h"
 #include "helper/request.h"
-#include "lib/codec.h"
 #include "lib/fsutil.h"
 #include "lib/sshcert.h"
 #include "lib/sshsig.h"
@@ -135,42 +134,35 @@ algorithm_of(struct span key)
 		: NULL;
 }
 
+static int
+sign_with_pair(
+	const void *ctx, struct span data, struct buf *out, struct err *err)
+{
+	const struct sshkeypair *pair = ctx;
+
+	return sshkeypair_sign(pair, algorithm_of(sshkeypair_public(pair)),
+		false, data, out, err);
+}
+
 /* The whole signature, as base64 in the host's arena. */
 static int
 sign(const struct host *host, const struct sshkeypair *pair,
 	const struct question *question, const char **ret_text, struct err *err)
 {
-	struct sshsig sig = { .key = sshkeypair_public(pair),
+	const struct sshsig sig = { .key = sshkeypair_public(pair),
 		.name = span_str(question->name),
 		.hash_name = span_str(HASH) };
-	struct buf data, blob, whole, text;
+	struct buf text;
 	int rc;
 
-	buf_init(&data, SSHSIG_MAX);
-	buf_init(&blob, SSHSIG_MAX);
-	buf_init(&whole, 2 * SSHSIG_MAX);
 	buf_init(&text, 4 * SSHSIG_MAX);
-	(void)sshsig_signed_data(
-		sig.name, sig.hash_name, span_str(question->message), &data);
-	rc = buf_check(&data, err);
-	if (rc == 0)
-		rc = sshkeypair_sign(pair, algorithm_of(sig.key), false,
-			buf_span(&data), &blob, err);
-	if (rc != 0)
-		goto out;
-	sig.signature = buf_span(&blob);
-	(void)sshsig_build(&sig, &whole);
-	(void)base64_encode(buf_span(&whole), &text);
-	rc = buf_check(&text, err);
+	rc = sshsig_make(&sig, span_str(question->message), sign_with_pair,
+		pair, &text, err);
 	if (rc == 0) {
 		*ret_text = arena_strdup(host->arena, buf_str(&text));
 		if (*ret_text == NULL)
 			rc = err_set_memory(err);
 	}
-out:
-	buf_clear(&data);
-	buf_clear(&blob);
-	buf_clear(&whole);
 	buf_clear(&text);
 	return rc;
 }

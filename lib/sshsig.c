@@ -158,3 +158,33 @@ sshsig_build(const struct sshsig *sig, struct buf *out)
 	(void)sshwire_add_string(out, sig->signature);
 	return out->rc;
 }
+
+int
+sshsig_make(const struct sshsig *sig, struct span message, sshsig_sign_fn *sign,
+	const void *ctx, struct buf *out, struct err *err)
+{
+	struct sshsig made = *sig;
+	struct buf data, blob, whole;
+	int rc;
+
+	buf_init(&data, SSHSIG_MAX);
+	buf_init(&blob, SSHSIG_MAX);
+	buf_init(&whole, 2 * SSHSIG_MAX);
+	(void)sshsig_signed_data(sig->name, sig->hash_name, message, &data);
+	rc = buf_check(&data, err);
+	if (rc == 0)
+		rc = sign(ctx, buf_span(&data), &blob, err);
+	if (rc == 0) {
+		made.signature = buf_span(&blob);
+		(void)sshsig_build(&made, &whole);
+		rc = buf_check(&whole, err);
+	}
+	if (rc == 0) {
+		(void)base64_encode(buf_span(&whole), out);
+		rc = buf_check(out, err);
+	}
+	buf_clear(&data);
+	buf_clear(&blob);
+	buf_clear(&whole);
+	return rc;
+}

@@ -43,4 +43,16 @@ int sshsig_signed_data(struct span name, struct span hash_name,
 /* A whole signature from its parts. */
 int sshsig_build(const struct sshsig *sig, struct buf *out);
 
+/* Who signs: a key pair at hand, or an agent. The blob goes to out. */
+typedef int sshsig_sign_fn(
+	const void *ctx, struct span data, struct buf *out, struct err *err);
+
+/*
+ * Append a whole signature of message, as one line of base64, to out: sig says
+ * by which key, under which namespace and hash; its signature is not looked at.
+ */
+int sshsig_make(const struct sshsig *sig, struct span message,
+	sshsig_sign_fn *sign, const void *ctx, struct buf *out,
+	struct err *err);
+
 #endif
