@@ -79,18 +79,6 @@ host_record_write(
 	return good ? buf_check(out, err) : err_set_memory(err);
 }
 
-/* A later version's rows are left out. */
-static int
-pass_unknown(void *ctx, const struct value *member, const char *nearest,
-	struct err *err)
-{
-	(void)ctx;
-	(void)member;
-	(void)nearest;
-	(void)err;
-	return 0;
-}
-
 int
 host_record_read(struct span text, struct arena *arena,
 	struct host_record *ret_record, struct err *err)
@@ -102,8 +90,8 @@ host_record_read(struct span text, struct arena *arena,
 	if (rc == 0 && object->type != VALUE_OBJECT)
 		rc = err_set(err, ERR_INPUT, 400, "the record is no object");
 	if (rc == 0)
-		rc = settings_read(record_rows, object, arena, pass_unknown,
-			NULL, &record, err);
+		rc = settings_read(record_rows, object, arena,
+			setting_pass_unknown, NULL, &record, err);
 	if (rc == 0)
 		*ret_record = record;
 	return rc;

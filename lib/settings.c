@@ -281,6 +281,13 @@ find_row(const struct setting *table, const char *key)
 	return NULL;
 }
 
+int
+setting_pass_unknown(UNUSED void *ctx, UNUSED const struct value *member,
+	UNUSED const char *nearest, UNUSED struct err *err)
+{
+	return 0;
+}
+
 static int
 report_unknown(const struct setting *table, const struct value *member,
 	setting_unknown_fn *unknown, void *ctx, struct err *err)

@@ -64,6 +64,9 @@ struct setting {
 typedef int setting_unknown_fn(void *ctx, const struct value *member,
 	const char *nearest, struct err *err);
 
+/* One of these: nothing, as for files that a later version may have written. */
+setting_unknown_fn setting_pass_unknown;
+
 /*
  * Fill record from the members of object by table, defaults first. Repeated
  * keys: the last wins. unknown is called for each other key with the row name

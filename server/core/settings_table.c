@@ -197,17 +197,6 @@ unknown_in_listener(void *ctx, const struct value *member, const char *nearest,
 		nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 }
 
-static int
-unknown_ignored(void *ctx, const struct value *member, const char *nearest,
-	struct err *err)
-{
-	(void)ctx;
-	(void)member;
-	(void)nearest;
-	(void)err;
-	return 0;
-}
-
 /* ---- blocks ----------------------------------------------------------- */
 
 /* body is the inside of a block called "kind "type" { … }". */
@@ -584,7 +573,7 @@ static int
 read_plain(struct load *load)
 {
 	return settings_read(server_settings_rows, load->plain, load->arena,
-		unknown_ignored, NULL, load->settings, load->err);
+		setting_pass_unknown, NULL, load->settings, load->err);
 }
 
 int
