@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "lib/buf.h"
+#include "lib/fill.h"
 #include "lib/json.h"
 #include "server/engines/ssh/principal.h"
 
@@ -16,44 +16,24 @@ struct place {
 	const char *username, *host;
 };
 
-/* Append what stands at text, a variable's value or one byte. Its length. */
-static size_t
-add_piece(struct buf *out, const char *text, const struct place *place)
-{
-	const struct {
-		const char *name, *value;
-	} variables[] = {
-		{ "{{username}}", place->username },
-		{ "{{host}}", place->host },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		size_t len = strlen(variables[i].name);
-
-		if (strncmp(text, variables[i].name, len) == 0) {
-			(void)buf_add_str(out, variables[i].value);
-			return len;
-		}
-	}
-	(void)buf_add_char(out, text[0]);
-	return 1;
-}
-
 /*
  * What template is at this place. *ret_text NULL: no name that a principal may
  * have.
  */
 static int
-fill(const char *template, const struct place *place, struct arena *arena,
-	const char **ret_text)
+fill_principal(const char *template, const struct place *place,
+	struct arena *arena, const char **ret_text)
 {
+	const struct fill_variable variables[] = {
+		{ "{{username}}", place->username },
+		{ "{{host}}", place->host },
+	};
 	const char *text = NULL;
 	struct buf out;
 	int rc;
 
 	buf_init(&out, PRINCIPAL_MAX);
-	while (*template != '\0')
-		template += add_piece(&out, template, place);
+	(void)fill(&out, template, variables, ARRAY_LEN(variables));
 	rc = out.rc == ERR_LIMIT ? 0 : out.rc;
 	if (out.rc == 0 && principal_is_user(buf_str(&out))) {
 		text = arena_strdup(arena, buf_str(&out));
@@ -76,7 +56,7 @@ check_principal(const struct value *given, struct arena *arena, struct err *err)
 	int rc = 0;
 
 	if (given->type == VALUE_STRING && strlen(given->str) == given->len)
-		rc = fill(given->str, &somewhere, arena, &text);
+		rc = fill_principal(given->str, &somewhere, arena, &text);
 	if (rc != 0)
 		return err_set_memory(err);
 	if (text == NULL || strstr(text, "{{") != NULL)
@@ -172,7 +152,7 @@ accounts_principals(const struct value *accounts, const char *username,
 	VALUE_EACH (one, listed) {
 		const char *text = NULL;
 
-		if (fill(one->str, &place, arena, &text) != 0 ||
+		if (fill_principal(one->str, &place, arena, &text) != 0 ||
 			(text != NULL &&
 				!str_list_add(arena, &principals, text)))
 			return err_set_memory(err);

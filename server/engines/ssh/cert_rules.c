@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/codec.h"
+#include "lib/fill.h"
 #include "lib/sha256.h"
 #include "lib/source_address.h"
 #include "server/core/template.h"
@@ -23,31 +24,6 @@
 
 /* ---- 5. the key id (8.5) ------------------------------------------------ */
 
-/* Append what stands at text: a variable's value, or one byte. Its length. */
-static size_t
-add_key_id_piece(struct buf *out, const char *text,
-	const struct cert_caller *caller, const char *hash)
-{
-	const struct {
-		const char *name, *value;
-	} variables[] = {
-		{ "{{token_display_name}}", caller->display_name },
-		{ "{{role_name}}", caller->role_name },
-		{ "{{public_key_hash}}", hash },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-		size_t len = strlen(variables[i].name);
-
-		if (strncmp(text, variables[i].name, len) == 0) {
-			(void)buf_add_str(out, variables[i].value);
-			return len;
-		}
-	}
-	(void)buf_add_char(out, text[0]);
-	return 1;
-}
-
 static int
 refuse_long_key_id(struct err *err)
 {
@@ -60,7 +36,13 @@ static int
 fill_key_id(const struct cert_question *question, const char *format,
 	const char **ret_key_id, struct err *err)
 {
+	const struct cert_caller *caller = question->caller;
 	char hash[2 * SHA256_BYTES + 1];
+	const struct fill_variable variables[] = {
+		{ "{{token_display_name}}", caller->display_name },
+		{ "{{role_name}}", caller->role_name },
+		{ "{{public_key_hash}}", hash },
+	};
 	uint8_t digest[SHA256_BYTES];
 	const char *made = NULL;
 	struct buf out;
@@ -69,10 +51,7 @@ fill_key_id(const struct cert_question *question, const char *format,
 	sha256(question->key, digest);
 	hex_encode(digest, sizeof(digest), hash);
 	buf_init(&out, CERT_KEY_ID_MAX + 1);
-	while (*format != '\0')
-		format +=
-			add_key_id_piece(&out, format, question->caller, hash);
-	rc = out.rc;
+	rc = fill(&out, format, variables, ARRAY_LEN(variables));
 	if (rc == 0) {
 		made = arena_strdup(question->arena, buf_str(&out));
 		rc = made != NULL ? 0 : ERR_MEMORY;
