@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/random.h"
+#include "server/api/new_row.h"
 #include "server/core/seal.h"
 
 #define DATA_MAX 49152
@@ -148,17 +149,11 @@ approle_secret_draw(const struct approle_secrets *secrets,
 	struct req *req = secrets->req;
 	struct lease *lease = &draft->secret.lease;
 	struct barrier *barrier;
-	int rc;
+	int rc = req_new_row(req, LEASE_SECRET_ID, secrets->path, lease, err);
 
-	*lease = (struct lease){ .kind = LEASE_SECRET_ID,
-		.state = LEASE_LIVE,
-		.ref.path = secrets->path,
-		.chosen = custom.len > 0 };
-	memcpy(lease->request_id, req->id, sizeof(req->id));
-	random_bytes(lease->salt, sizeof(lease->salt));
-	rc = store_row_number(req->server->store, &lease->ref.row, err);
 	if (rc != 0)
 		return rc;
+	lease->chosen = custom.len > 0;
 	barrier = seal_hold_barrier(req->server->seal);
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");

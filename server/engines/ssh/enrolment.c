@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/random.h"
+#include "server/api/new_row.h"
 #include "server/api/record_ops.h"
 #include "server/core/seal.h"
 
@@ -67,19 +68,15 @@ enrolment_draw(struct req *req, struct enrolment_draft *draft, struct err *err)
 {
 	struct lease *lease = &draft->enrolment.lease;
 	struct barrier *barrier = NULL;
-	int rc;
+	uint32_t path = 0;
+	int rc = enrolment_path(req, &path, err);
 
-	/* Counted: a store that is put back brings no token back. */
-	*lease = (struct lease){
-		.kind = LEASE_ENROLMENT, .state = LEASE_LIVE, .counted = true
-	};
-	memcpy(lease->request_id, req->id, sizeof(req->id));
-	random_bytes(lease->salt, sizeof(lease->salt));
-	rc = enrolment_path(req, &lease->ref.path, err);
 	if (rc == 0)
-		rc = store_row_number(req->server->store, &lease->ref.row, err);
+		rc = req_new_row(req, LEASE_ENROLMENT, path, lease, err);
 	if (rc != 0)
 		return rc;
+	/* A store that is put back brings no token back. */
+	lease->counted = true;
 	barrier = seal_hold_barrier(req->server->seal);
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/random.h"
+#include "server/api/new_row.h"
 #include "server/core/expire.h"
 #include "server/core/seal.h"
 #include "server/engines/ssh/options.h"
@@ -233,22 +233,22 @@ draft_row(struct req *req, struct ssh_cert *cert, struct err *err)
 	struct lease *lease = &cert->lease;
 	struct ssh_options options;
 	struct barrier *barrier = NULL;
+	uint32_t path = 0;
 	int rc = ssh_options_get(req, &options, err);
 
 	if (rc == 0)
-		rc = ssh_register_path(req, &lease->ref.path, err);
+		rc = ssh_register_path(req, &path, err);
 	if (rc == 0)
-		rc = store_row_number(req->server->store, &lease->ref.row, err);
+		rc = req_new_row(req, LEASE_CERT, path, lease, err);
 	if (rc != 0)
 		return rc;
+	lease->chosen = true;
 	barrier = seal_hold_barrier(req->server->seal);
 	if (barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	rowid_mac(barrier, ROWID_CERT, req->mount->uuid, span_str(cert->serial),
 		lease->mac);
 	seal_release_barrier(req->server->seal);
-	random_bytes(lease->salt, sizeof(lease->salt));
-	memcpy(lease->request_id, req->id, sizeof(req->id));
 	if (__builtin_add_overflow(cert->valid_before_s, options.cert_retention,
 		    &lease->expire_s))
 		lease->expire_s = INT64_MAX;
@@ -259,10 +259,7 @@ int
 ssh_register_draft(struct req *req, const struct cert_issued *issued,
 	struct ssh_cert *ret_cert, struct err *err)
 {
-	struct ssh_cert cert = { .lease = { .kind = LEASE_CERT,
-					 .state = LEASE_LIVE,
-					 .chosen = true },
-		.serial = issued->serial,
+	struct ssh_cert cert = { .serial = issued->serial,
 		.issuer_id = issued->issuer_id };
 	int rc = describe_parts(req->arena, &issued->parts, &cert, err);
 
