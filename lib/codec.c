@@ -1,6 +1,8 @@
 /* Hex and base64; table-driven encoders, strict decoders. */
 #include "lib/codec.h"
 
+#include <string.h>
+
 #include "lib/secret.h"
 
 void
@@ -206,4 +208,36 @@ int
 base64url_decode(struct span text, struct buf *out)
 {
 	return decode_digits(text, URL, out);
+}
+
+const char *
+base64_text(struct arena *arena, struct span data)
+{
+	const char *copy = NULL;
+	struct buf text;
+
+	buf_init(&text, 4 * (data.len / 3 + 1) + 1);
+	if (base64_encode(data, &text) == 0)
+		copy = arena_strdup(arena, buf_str(&text));
+	buf_clear(&text);
+	return copy;
+}
+
+int
+base64_bytes(struct arena *arena, const char *text, struct span *ret_data)
+{
+	struct span data = SPAN_NONE;
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, strlen(text));
+	rc = base64_decode(span_str(text), &bytes);
+	if (rc == 0)
+		data = arena_dup(arena, buf_span(&bytes));
+	buf_clear(&bytes);
+	if (rc == 0 && data.data == NULL)
+		rc = ERR_MEMORY;
+	if (rc == 0)
+		*ret_data = data;
+	return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_LIB_CODEC_H
 #define SALLYPORT_LIB_CODEC_H
 
+#include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 
@@ -21,6 +22,10 @@ int base64_encode(struct span data, struct buf *out);
 
 /* Standard alphabet, padding required, zero spare bits. ERR_INPUT. */
 int base64_decode(struct span text, struct buf *out);
+
+/* The same into an arena. NULL: no memory. ERR_INPUT, ERR_MEMORY. */
+const char *base64_text(struct arena *arena, struct span data);
+int base64_bytes(struct arena *arena, const char *text, struct span *ret_data);
 
 /* The alphabet of RFC 4648 section 5, no padding. */
 int base64url_encode(struct span data, struct buf *out);

@@ -302,22 +302,47 @@ keeper_seal(struct keeper *keeper, struct err *err)
 
 /* Send, take a sealed key and its public half, end the call. */
 static int
-finish_ca(struct keeper *keeper, struct call *call, struct arena *arena,
-	struct keeper_ca *ret_ca, struct err *err)
+finish_key(struct keeper *keeper, struct call *call, struct arena *arena,
+	struct span *ret_sealed, struct span *ret_public, struct err *err)
 {
-	struct keeper_ca ca;
+	struct span sealed, public;
 	int rc = call_send(keeper, call, err);
 
 	if (rc == 0)
-		rc = take_into(&call->answer, arena, &ca.sealed, err);
+		rc = take_into(&call->answer, arena, &sealed, err);
 	if (rc == 0)
-		rc = take_into(&call->answer, arena, &ca.public_key, err);
+		rc = take_into(&call->answer, arena, &public, err);
 	if (rc == 0)
 		rc = ipc_end(&call->answer, err);
-	if (rc == 0)
-		*ret_ca = ca;
+	if (rc == 0) {
+		*ret_sealed = sealed;
+		*ret_public = public;
+	}
 	call_end(call);
 	return rc;
+}
+
+static int
+finish_ca(struct keeper *keeper, struct call *call, struct arena *arena,
+	struct keeper_ca *ret_ca, struct err *err)
+{
+	return finish_key(
+		keeper, call, arena, &ret_ca->sealed, &ret_ca->public_key, err);
+}
+
+static int
+finish_admin(struct keeper *keeper, struct call *call, struct arena *arena,
+	struct keeper_admin *ret_admin, struct err *err)
+{
+	return finish_key(keeper, call, arena, &ret_admin->sealed,
+		&ret_admin->public_key, err);
+}
+
+static int
+refuse_length(struct err *err)
+{
+	return err_set(
+		err, ERR_INPUT, 400, "private key is too long to be one");
 }
 
 int
@@ -342,8 +367,7 @@ keeper_ca_import(struct keeper *keeper, struct secret_view text,
 	struct call call;
 
 	if (text.len > SSHKEYPAIR_TEXT_MAX)
-		return err_set(err, ERR_INPUT, 400,
-			"private key is too long to be one");
+		return refuse_length(err);
 	call_begin(&call, KEEPER_CA_IMPORT);
 	ipc_add_secret(&call.in, text);
 	ca_limits_add(&call.in, limits);
@@ -452,6 +476,52 @@ keeper_ca_forget(struct keeper *keeper, struct span public_key, struct err *err)
 	call_begin(&call, KEEPER_CA_FORGET);
 	ipc_add_field(&call.in, public_key);
 	return finish_plain(keeper, &call, err);
+}
+
+int
+keeper_admin_generate(struct keeper *keeper, const char *type, unsigned bits,
+	struct arena *arena, struct keeper_admin *ret_admin, struct err *err)
+{
+	struct call call;
+
+	call_begin(&call, KEEPER_ADMIN_GENERATE);
+	ipc_add_field(&call.in, span_str(type));
+	ipc_add_u32(&call.in, bits);
+	return finish_admin(keeper, &call, arena, ret_admin, err);
+}
+
+int
+keeper_admin_import(struct keeper *keeper, struct secret_view text,
+	struct arena *arena, struct keeper_admin *ret_admin, struct err *err)
+{
+	struct call call;
+
+	if (text.len > SSHKEYPAIR_TEXT_MAX)
+		return refuse_length(err);
+	call_begin(&call, KEEPER_ADMIN_IMPORT);
+	ipc_add_secret(&call.in, text);
+	return finish_admin(keeper, &call, arena, ret_admin, err);
+}
+
+int
+keeper_admin_open(struct keeper *keeper, struct span sealed,
+	struct arena *arena, struct secret_view *ret_text, struct err *err)
+{
+	struct span text;
+	struct call call;
+	int rc;
+
+	call_begin(&call, KEEPER_ADMIN_OPEN);
+	ipc_add_field(&call.in, sealed);
+	rc = call_send(keeper, &call, err);
+	if (rc == 0)
+		rc = take_into(&call.answer, arena, &text, err);
+	if (rc == 0)
+		rc = ipc_end(&call.answer, err);
+	if (rc == 0)
+		*ret_text = secret_view_of(text.data, text.len);
+	call_end(&call);
+	return rc;
 }
 
 int

@@ -1,6 +1,8 @@
 /* Reading and writing the fields of a message. */
 #include "server/keeper/ipc.h"
 
+#include <string.h>
+
 struct ipc_message
 ipc_read(struct span bytes)
 {
@@ -61,6 +63,16 @@ ipc_take_exactly(struct ipc_message *message, size_t len)
 		return field.data;
 	message->bad = true;
 	return NULL;
+}
+
+void
+ipc_take_name(struct ipc_message *message, char out[IPC_NAME_MAX])
+{
+	const struct span field = ipc_take_field(message, IPC_NAME_MAX - 1);
+
+	if (field.len > 0)
+		memcpy(out, field.data, field.len);
+	out[field.len] = '\0';
 }
 
 uint32_t

@@ -27,6 +27,10 @@ struct span ipc_take_field(struct ipc_message *message, size_t len_max);
 /* A field of exactly len bytes; NULL where it is not. */
 const uint8_t *ipc_take_exactly(struct ipc_message *message, size_t len);
 
+/* A short field as text, of a type or algorithm: "" where there is none. */
+#define IPC_NAME_MAX 65
+void ipc_take_name(struct ipc_message *message, char out[IPC_NAME_MAX]);
+
 /* A number field; 0 where there is none. */
 uint32_t ipc_take_u32(struct ipc_message *message);
 uint64_t ipc_take_u64(struct ipc_message *message);

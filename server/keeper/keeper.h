@@ -188,6 +188,28 @@ int keeper_ca_narrow(struct keeper *keeper, struct span sealed,
 int keeper_ca_forget(
 	struct keeper *keeper, struct span public_key, struct err *err);
 
+/*
+ * An admin key, which the server logs in to targets with: sealed under a key of
+ * its own derived from R, made and imported as a CA's, without limits.
+ */
+struct keeper_admin {
+	struct span sealed;
+	struct span public_key; /* blob */
+};
+
+int keeper_admin_generate(struct keeper *keeper, const char *type,
+	unsigned bits, struct arena *arena, struct keeper_admin *ret_admin,
+	struct err *err);
+int keeper_admin_import(struct keeper *keeper, struct secret_view text,
+	struct arena *arena, struct keeper_admin *ret_admin, struct err *err);
+
+/*
+ * The private half as OpenSSH's text, into arena, which wipes it. ERR_CRYPTO
+ * (500) for what is no sealed admin key: a sealed CA is none.
+ */
+int keeper_admin_open(struct keeper *keeper, struct span sealed,
+	struct arena *arena, struct secret_view *ret_text, struct err *err);
+
 /* What was signed since the keeper began (tally.h). */
 struct keeper_tally {
 	uint64_t n;

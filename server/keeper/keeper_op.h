@@ -26,7 +26,10 @@ enum keeper_op {
 	KEEPER_CA_NARROW,   /* sealed, limits; sealed, public key */
 	KEEPER_CA_FORGET,   /* public key, or "" for all; none */
 	KEEPER_TALLY,       /* none; number u64, sum */
-	KEEPER_PING         /* none; none */
+	KEEPER_PING,        /* none; none */
+	KEEPER_ADMIN_GENERATE, /* type, bits u32; sealed, public key */
+	KEEPER_ADMIN_IMPORT,   /* text; sealed, public key */
+	KEEPER_ADMIN_OPEN      /* sealed; text */
 };
 
 #endif

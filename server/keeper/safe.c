@@ -13,6 +13,8 @@
 
 #include "lib/lock.h"
 #include "lib/random.h"
+#include "lib/sshkeypair.h"
+#include "server/keeper/admin_key.h"
 #include "server/keeper/ipc.h"
 #include "server/keeper/keeper.h"
 #include "server/keeper/keeper_op.h"
@@ -395,6 +397,14 @@ run_progress(struct safe *safe, struct ipc_message *in, struct buf *out,
 }
 
 static int
+check_open(const struct safe *safe, struct err *err) REQUIRES(safe_guard)
+{
+	return safe->root != NULL
+		? 0
+		: err_set(err, ERR_SEALED, 503, "Vault is sealed");
+}
+
+static int
 run_wrap(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct err *err) REQUIRES(safe_guard)
 {
@@ -402,10 +412,10 @@ run_wrap(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct buf blob;
 	int rc = ipc_end(in, err);
 
+	if (rc == 0)
+		rc = check_open(safe, err);
 	if (rc != 0)
 		return rc;
-	if (safe->root == NULL)
-		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	buf_init(&blob, KEEPER_MESSAGE_MAX);
 	rc = wrap_seal(secret_open(safe->root), LABEL_KEYRING,
 		secret_view_of(keyring.data, keyring.len), &blob, err);
@@ -443,6 +453,27 @@ safe_seal(struct safe *safe)
 	lock_give(&safe->lock, &safe_guard);
 }
 
+static int
+run_admin_import(struct safe *safe, struct ipc_message *in, struct buf *out,
+	struct err *err) REQUIRES(safe_guard)
+{
+	const int rc = check_open(safe, err);
+
+	return rc != 0
+		? rc
+		: admin_key_import(secret_open(safe->root), in, out, err);
+}
+
+static int
+run_admin_open(struct safe *safe, struct ipc_message *in, struct buf *out,
+	struct err *err) REQUIRES(safe_guard)
+{
+	const int rc = check_open(safe, err);
+
+	return rc != 0 ? rc
+		       : admin_key_open(secret_open(safe->root), in, out, err);
+}
+
 /* What needs R itself: one at a time. */
 typedef int root_fn(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct err *err);
@@ -456,6 +487,8 @@ static root_fn *const root_ops[] = {
 	[KEEPER_PROGRESS] = run_progress,
 	[KEEPER_WRAP] = run_wrap,
 	[KEEPER_SEAL] = run_seal,
+	[KEEPER_ADMIN_IMPORT] = run_admin_import,
+	[KEEPER_ADMIN_OPEN] = run_admin_open,
 };
 
 /* What is done with CA keys, or needs none: any number at once. */
@@ -479,12 +512,58 @@ static signer_fn *const signer_ops[] = {
 	[KEEPER_PING] = run_ping,
 };
 
+/* What makes a key, which takes seconds. */
+typedef int slow_fn(struct safe *safe, struct ipc_message *in, struct buf *out,
+	struct err *err);
+
+static int
+run_ca_generate(struct safe *safe, struct ipc_message *in, struct buf *out,
+	struct err *err)
+{
+	return signer_generate(safe->signer, in, out, err);
+}
+
+/* Nobody waits for R meanwhile. */
+static int
+run_admin_generate(struct safe *safe, struct ipc_message *in, struct buf *out,
+	struct err *err)
+{
+	struct sshkeypair *pair = NULL;
+	int rc;
+
+	lock_take(&safe->lock, &safe_guard);
+	rc = check_open(safe, err);
+	lock_give(&safe->lock, &safe_guard);
+	if (rc == 0)
+		rc = admin_key_make(in, &pair, err);
+	lock_take(&safe->lock, &safe_guard);
+	if (rc == 0)
+		rc = check_open(safe, err);
+	if (rc == 0)
+		rc = admin_key_give_out(
+			secret_open(safe->root), pair, out, err);
+	lock_give(&safe->lock, &safe_guard);
+	sshkeypair_free(&pair);
+	return rc;
+}
+
+static slow_fn *const slow_ops[] = {
+	[KEEPER_CA_GENERATE] = run_ca_generate,
+	[KEEPER_ADMIN_GENERATE] = run_admin_generate,
+};
+
+static bool
+is_slow(uint8_t op)
+{
+	return op < ARRAY_LEN(slow_ops) && slow_ops[op] != NULL;
+}
+
 bool
 safe_is_slow(struct span in)
 {
 	struct ipc_message message = ipc_read(in);
 
-	return ipc_take_byte(&message) == KEEPER_CA_GENERATE;
+	return is_slow(ipc_take_byte(&message));
 }
 
 static void
@@ -497,15 +576,15 @@ add_refusal(struct buf *out, int rc, const struct err *why)
 	ipc_add_field(out, span_str(why->detail));
 }
 
-/* A key is made. Only so many at once. */
+/* Only so many at once. */
 static int
-run_slow(struct safe *safe, struct ipc_message *in, struct buf *out,
-	struct err *err)
+run_slow(struct safe *safe, slow_fn *fn, struct ipc_message *in,
+	struct buf *out, struct err *err)
 {
 	int rc;
 
 	if (atomic_fetch_add(&safe->n_slow, 1) < SAFE_SLOW_MAX)
-		rc = signer_generate(safe->signer, in, out, err);
+		rc = fn(safe, in, out, err);
 	else
 		rc = err_set(err, ERR_BUSY, 503,
 			"too many keys are being made, try again");
@@ -519,8 +598,8 @@ run(struct safe *safe, struct ipc_message *in, struct buf *out, struct err *err)
 	const uint8_t op = ipc_take_byte(in);
 	int rc;
 
-	if (op == KEEPER_CA_GENERATE)
-		return run_slow(safe, in, out, err);
+	if (is_slow(op))
+		return run_slow(safe, slow_ops[op], in, out, err);
 	if (op < ARRAY_LEN(signer_ops) && signer_ops[op] != NULL)
 		return signer_ops[op](safe->signer, in, out, err);
 	if (op >= ARRAY_LEN(root_ops) || root_ops[op] == NULL)

@@ -21,7 +21,6 @@
 #define LABEL_CA "sallyport ca key"
 #define CA_VERSION 2
 #define OPENED_MAX 64
-#define NAME_LEN_MAX 64 /* of types and algorithms */
 
 static struct guard signer_guard;
 
@@ -410,15 +409,16 @@ int
 signer_generate(struct signer *signer, struct ipc_message *in, struct buf *out,
 	struct err *err)
 {
-	const struct span name = ipc_take_field(in, NAME_LEN_MAX);
-	const uint32_t bits = ipc_take_u32(in);
-	const struct keeper_ca_limits limits = ca_limits_take(in);
-	char type[NAME_LEN_MAX + 1] = "";
+	struct keeper_ca_limits limits;
 	struct sshkeypair *pair = NULL;
-	int rc = ipc_end(in, err);
+	char type[IPC_NAME_MAX];
+	uint32_t bits;
+	int rc;
 
-	if (name.len > 0)
-		memcpy(type, name.data, name.len);
+	ipc_take_name(in, type);
+	bits = ipc_take_u32(in);
+	limits = ca_limits_take(in);
+	rc = ipc_end(in, err);
 	if (rc == 0)
 		rc = check_open(signer, err);
 	if (rc == 0)
@@ -511,7 +511,7 @@ draw_serial(struct sshcert *cert, struct buf *numbered, struct err *err)
 
 /* What a caller asks of an opened key. */
 struct order {
-	char algorithm[NAME_LEN_MAX + 1];
+	char algorithm[IPC_NAME_MAX];
 	bool allow_sha1;
 	struct sshcert cert;
 	uint8_t part[KEEPER_SUM]; /* of the tally, when it is signed */
@@ -563,19 +563,17 @@ fill_order(const struct opened *opened, struct recent *recent,
 static int
 take_order(struct ipc_message *in, struct order *order, struct err *err)
 {
-	const struct span name = ipc_take_field(in, NAME_LEN_MAX);
-	const bool allow_sha1 = ipc_take_u32(in) != 0;
-	const struct span bytes = ipc_take_field(in, KEEPER_MESSAGE_MAX);
-	int rc = ipc_end(in, err);
+	struct span bytes;
+	int rc;
 
+	ipc_take_name(in, order->algorithm);
+	order->allow_sha1 = ipc_take_u32(in) != 0;
+	bytes = ipc_take_field(in, KEEPER_MESSAGE_MAX);
+	rc = ipc_end(in, err);
 	if (rc != 0)
 		return rc;
 	if (sshcert_parse_unsigned(bytes, &order->cert) != 0)
 		return err_set(err, ERR_DENIED, 500, "internal error");
-	if (name.len > 0)
-		memcpy(order->algorithm, name.data, name.len);
-	order->algorithm[name.len] = '\0';
-	order->allow_sha1 = allow_sha1;
 	return 0;
 }
 

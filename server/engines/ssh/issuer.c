@@ -159,20 +159,11 @@ static int
 decode_bytes(struct arena *arena, const char *text, struct span *ret_bytes,
 	struct err *err)
 {
-	struct buf bytes;
-	int rc;
+	const int rc = base64_bytes(arena, text, ret_bytes);
 
-	buf_init(&bytes, SEALED_MAX);
-	rc = base64_decode(span_str(text), &bytes);
-	if (rc == 0) {
-		*ret_bytes = arena_dup(arena, buf_span(&bytes));
-		if (ret_bytes->data == NULL)
-			rc = err_set_memory(err);
-	} else {
-		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
-	}
-	buf_clear(&bytes);
-	return rc;
+	if (rc == ERR_INPUT)
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	return rc != 0 ? err_set_memory(err) : 0;
 }
 
 static int
@@ -216,19 +207,6 @@ get_issuer(struct store_tx *tx, struct req *req, const struct record_type *type,
 		rc = copy_issuer(req, id, record, ret_issuer, err);
 	compiled_unref(&ref);
 	return rc;
-}
-
-static const char *
-base64_text(struct arena *arena, struct span bytes)
-{
-	struct buf text;
-	const char *copy = NULL;
-
-	buf_init(&text, 2 * SEALED_MAX);
-	if (base64_encode(bytes, &text) == 0)
-		copy = arena_strdup(arena, buf_str(&text));
-	buf_clear(&text);
-	return copy;
 }
 
 struct value *
