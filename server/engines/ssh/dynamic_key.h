@@ -62,6 +62,7 @@ struct dynamic_place {
 	int64_t port;
 	const char *profile, *username;
 	const char *key;        /* of keys/ */
+	int64_t key_version;    /* which it logs in with (named_key.h) */
 	const char *tag;        /* "sallyport:<24 base62>" */
 	const char *public_key; /* "type base64" */
 };
@@ -70,7 +71,7 @@ struct dynamic_place {
  * Call fn for every dynamic lease of a mount that is not gone, those that are
  * being installed or taken back too, page by page and outside transactions;
  * what it is given lives as long as the call. Non-zero ends the walk and is
- * returned.
+ * returned. (lease_walk.h reads the rows.)
  */
 typedef int dynamic_key_fn(void *ctx, const struct lease *lease,
 	const struct dynamic_place *place, struct err *err);
