@@ -14,6 +14,7 @@
 #include "lib/number.h"
 
 #define MAPPED_BITS 96
+#define ZONE_MAX 15 /* IFNAMSIZ less its NUL */
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -64,6 +65,43 @@ netaddr_parse(struct span text, struct netaddr *ret_addr)
 	if (is_mapped(&addr))
 		fold(&addr);
 	*ret_addr = addr;
+	return 0;
+}
+
+static bool
+is_zone(struct span text)
+{
+	static const char zone_chars[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] == '\0' ||
+			strchr(zone_chars, text.data[i]) == NULL)
+			return false;
+	}
+	return text.len >= 1 && text.len <= ZONE_MAX;
+}
+
+int
+netaddr_parse_zoned(
+	struct span text, struct netaddr *ret_addr, struct span *ret_zone)
+{
+	const uint8_t *sign =
+		text.len == 0 ? NULL : memchr(text.data, '%', text.len);
+	struct netaddr addr;
+	struct span zone;
+	size_t len;
+
+	if (sign == NULL)
+		return ERR_INPUT;
+	len = (size_t)(sign - text.data);
+	zone = span_skip(text, len + 1);
+	if (netaddr_parse(span_of(text.data, len), &addr) != 0 ||
+		addr.family != 6 || !netaddr_is_link_local(&addr) ||
+		!is_zone(zone))
+		return ERR_INPUT;
+	*ret_addr = addr;
+	*ret_zone = zone;
 	return 0;
 }
 

@@ -29,6 +29,13 @@ struct cidr {
  */
 int netaddr_parse(struct span text, struct netaddr *ret_addr);
 
+/*
+ * "fe80::1%eth0": a link-local IPv6 address and the interface that it is on
+ * (RFC 4007 section 11), of 1 to 15 letters, digits, '.', '_', '-'. ERR_INPUT.
+ */
+int netaddr_parse_zoned(
+	struct span text, struct netaddr *ret_addr, struct span *ret_zone);
+
 /* Canonical text: dotted quad, or RFC 5952. */
 void netaddr_format(const struct netaddr *addr, char out[NETADDR_TEXT_MAX]);
 
