@@ -32,12 +32,13 @@ struct profile_job {
 	int64_t deadline_ms;
 
 	/* the key */
-	const char *username;       /* passed profile_check_user */
-	const char *tag;            /* "sallyport:<24 base62>"; LIST: "" */
-	const char *public_key;     /* "type base64" */
-	const char *options;        /* of authorized_keys, or "" */
-	int64_t expire_s;           /* 0: none */
-	const char *install_script; /* custom, or "" */
+	const char *username;         /* passed profile_check_user */
+	const char *tag;              /* "sallyport:<24 base62>"; LIST: "" */
+	const char *public_key;       /* "type base64" */
+	const char *options;          /* of authorized_keys, or "" */
+	int64_t expire_s;             /* 0: none */
+	const char *install_script;   /* custom, or "" */
+	bool accept_password_lockout; /* routeros: R-3 */
 };
 
 struct profile_key {

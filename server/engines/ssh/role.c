@@ -5,6 +5,7 @@
 
 #include "lib/netaddr.h"
 #include "server/engines/ssh/ca_role.h"
+#include "server/engines/ssh/dynamic_role.h"
 #include "server/engines/ssh/otp_role.h"
 
 static const struct {
@@ -13,6 +14,7 @@ static const struct {
 		struct ssh_role *role, struct arena *arena, struct err *err);
 } key_types[] = {
 	{ "otp", otp_role_check },
+	{ "dynamic", dynamic_role_check },
 	{ "ca", ca_role_check },
 };
 
@@ -27,9 +29,6 @@ check_key_type(struct ssh_role *role, struct arena *arena, struct err *err)
 		role->key_type = key_types[i].name;
 		return key_types[i].check(role, arena, err);
 	}
-	if (strcasecmp(role->key_type, "dynamic") == 0)
-		return err_set(err, ERR_INPUT, 400,
-			"key type \"dynamic\" is not supported yet; use \"otp\" or \"ca\"");
 	return err_set(err, ERR_INPUT, 400, "invalid key type");
 }
 
@@ -45,6 +44,12 @@ bool
 ssh_role_is_ca(const struct ssh_role *role)
 {
 	return strcmp(role->key_type, "ca") == 0;
+}
+
+bool
+ssh_role_is_dynamic(const struct ssh_role *role)
+{
+	return strcmp(role->key_type, "dynamic") == 0;
 }
 
 int

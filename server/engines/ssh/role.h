@@ -9,15 +9,36 @@
 #include "lib/value.h"
 
 struct ssh_role {
-	const char *key_type;      /* "otp" or "ca" */
+	const char *key_type;      /* "otp", "dynamic" or "ca" */
 	const char *default_user;  /* ca: a comma list */
 	const char *allowed_users; /* comma list, or "*" */
 	int64_t ttl, max_ttl;      /* s; 0: the mount's */
 
-	/* otp (otp_role.h) */
+	/* otp (otp_role.h) and dynamic */
 	const char *cidr_list, *exclude_cidr_list; /* as typed; comma lists */
-	const char *admin_user;                    /* must be empty */
 	int64_t port;
+
+	/*
+	 * dynamic (dynamic_role.h). What is empty here is the target's
+	 * (target.h), where there is one, or the default beside it.
+	 */
+	const char *key;              /* of keys/ */
+	const char *admin_user;       /* who logs in with it */
+	int64_t key_bits;             /* as asked: dynamic_role_key_bits */
+	const char *dynamic_key_type; /* "rsa" or "ed25519" */
+	const char *install_script;   /* custom, or "" */
+	const char
+		*key_option_specs; /* authorized_keys options; key_options.h */
+	const char *profile;       /* profile.h; "": script or linux */
+	struct str_list host_keys; /* "type base64" or "SHA256:…" */
+	const char *host_key_policy; /* "": strict */
+	struct str_list targets;     /* names that creds may name; "*": any */
+	const char *source_address;  /* to dial from; "": any */
+	bool legacy_crypto;
+	bool expiry_time; /* the target itself ends the key, where it can */
+	bool accept_password_lockout;     /* routeros: R-3 */
+	struct str_list allowed_commands; /* globs for exec */
+	int64_t exec_timeout;             /* s; 0: EXEC_TIMEOUT_S */
 
 	/* ca (ca_role.h) */
 	bool allow_user_certificates, allow_host_certificates;
@@ -31,7 +52,7 @@ struct ssh_role {
 	struct str_map default_critical_options, default_extensions;
 	struct str_map forced_critical_options;
 	struct str_list denied_extensions;
-	bool bind_source_address; /* to the caller's own */
+	bool bind_source_address; /* to the caller's own; dynamic: from= */
 	bool allow_user_key_ids;
 	const char *key_id_format;
 	const struct value *allowed_user_key_lengths; /* type to sizes */
@@ -42,11 +63,13 @@ struct ssh_role {
 
 /*
  * Check and normalise what a caller wants to store, in the order and with the
- * texts of spec/ssh-engine.md 2.2. ERR_INPUT, 400.
+ * texts of spec/ssh-engine.md 2.2. Of a dynamic role this is the first half:
+ * its key is looked for next (dynamic_role.h). ERR_INPUT, 400.
  */
 int ssh_role_check(struct ssh_role *role, struct arena *arena, struct err *err);
 
 bool ssh_role_is_ca(const struct ssh_role *role);
+bool ssh_role_is_dynamic(const struct ssh_role *role);
 
 /* ERR_INPUT where both are given and ttl is the larger. */
 int ssh_role_check_ttl(const struct ssh_role *role, struct err *err);

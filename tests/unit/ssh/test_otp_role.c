@@ -12,6 +12,7 @@ static struct ssh_role
 good_role(void)
 {
 	return (struct ssh_role){ .key_type = "otp",
+		.key = "",
 		.default_user = "ubuntu",
 		.cidr_list = "10.0.0.0/8, 2001:db8::/32",
 		.exclude_cidr_list = "10.1.0.0/16",
@@ -41,8 +42,7 @@ check_reports_the_first_fault_in_order(void **state)
 			"failed to validate exclude_cidr_list entry: invalid CIDR address: x/1" },
 		{ "key_type", "", "missing key type" },
 		{ "key_type", "password", "invalid key type" },
-		{ "key_type", "Dynamic",
-			"key type \"dynamic\" is not supported yet; use \"otp\" or \"ca\"" },
+		{ "key_type", "Dynamic", "missing key name" },
 		{ "default_user", "", "missing default user" },
 		{ "admin_user", "root",
 			"admin user not required for OTP type" },
