@@ -47,6 +47,25 @@ due_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
 }
 
 static int
+queue_put(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = queue_key(lease->takeback.next_try_s, lease->ref);
+
+	return lease_is_queued(lease)
+		? tx_put(tx, row_key_span(&key), span_str(""), err)
+		: 0;
+}
+
+static int
+queue_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct row_key key = queue_key(lease->takeback.next_try_s, lease->ref);
+
+	return lease_is_queued(lease) ? tx_delete(tx, row_key_span(&key), err)
+				      : 0;
+}
+
+static int
 own_put(struct store_tx *tx, const struct lease *lease, struct err *err)
 {
 	struct row_key key = own_key(lease);
@@ -110,7 +129,7 @@ lease_insert(struct store_tx *tx, const struct lease *lease, struct err *err)
 		rc = own_put(tx, lease, err);
 	if (rc == 0)
 		rc = due_put(tx, lease, err);
-	return rc;
+	return rc != 0 ? rc : queue_put(tx, lease, err);
 }
 
 int
@@ -159,6 +178,13 @@ lease_probe_readable(struct store_tx *tx, struct rowref ref,
 	return rc;
 }
 
+static bool
+is_queued_elsewhere(const struct lease *old, const struct lease *lease)
+{
+	return lease_is_queued(old) != lease_is_queued(lease) ||
+		old->takeback.next_try_s != lease->takeback.next_try_s;
+}
+
 int
 lease_update(struct store_tx *tx, const struct lease *old,
 	const struct lease *lease, struct err *err)
@@ -169,6 +195,11 @@ lease_update(struct store_tx *tx, const struct lease *old,
 		rc = due_delete(tx, old, err);
 		if (rc == 0)
 			rc = due_put(tx, lease, err);
+	}
+	if (rc == 0 && is_queued_elsewhere(old, lease)) {
+		rc = queue_delete(tx, old, err);
+		if (rc == 0)
+			rc = queue_put(tx, lease, err);
 	}
 	if (rc == 0 && old->owner.row != lease->owner.row) {
 		rc = own_delete(tx, old, err);
@@ -188,10 +219,52 @@ lease_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
 	if (rc == 0)
 		rc = due_delete(tx, lease, err);
 	if (rc == 0)
+		rc = queue_delete(tx, lease, err);
+	if (rc == 0)
 		rc = own_delete(tx, lease, err);
 	if (rc == 0 && lease->chosen)
 		rc = tx_delete(tx, row_key_span(&alias), err);
 	return rc;
+}
+
+/*
+ * Nobody's any more, so that no walk meets it again. What is being installed
+ * is not there to be removed before that is over.
+ */
+static int
+queue_row(struct store_tx *tx, struct lease *lease, struct err *err)
+{
+	const struct lease old = *lease;
+	int64_t now_s = tx_now_s(tx);
+
+	if (old.state != LEASE_INSTALLING || old.takeback.next_try_s < now_s)
+		lease->takeback.next_try_s = now_s;
+	lease->state = LEASE_REVOKING;
+	lease->owner = (struct rowref){ 0 };
+	return lease_update(tx, &old, lease, err);
+}
+
+int
+lease_mark_revoking(struct store_tx *tx, struct lease *lease, struct err *err)
+{
+	const struct lease old = *lease;
+
+	if (lease->state == LEASE_REVOKING)
+		return 0;
+	if (lease->kind == LEASE_DYNAMIC)
+		return queue_row(tx, lease, err);
+	lease->state = LEASE_REVOKING;
+	return lease_update(tx, &old, lease, err);
+}
+
+int
+lease_end(struct store_tx *tx, const struct lease *lease, struct err *err)
+{
+	struct lease last = *lease;
+
+	return lease->kind == LEASE_DYNAMIC
+		? lease_mark_revoking(tx, &last, err)
+		: lease_delete(tx, lease, err);
 }
 
 int

@@ -15,12 +15,15 @@
 /*
  * Stored; never reuse a number. A nonce's row is made by its one use. A
  * certificate cannot be taken back by its row going: the row is what is known
- * of it, the other kind what a revocation list says.
+ * of it, the other kind what a revocation list says. A dynamic lease lies on
+ * another machine: nothing deletes its row before it is gone from there; what
+ * would delete another row puts it into the queue (below).
  */
 enum lease_kind {
 	LEASE_TOKEN = 1,
 	LEASE_OTP = 2,
 	LEASE_SECRET_ID = 3,
+	LEASE_DYNAMIC = 4,
 	LEASE_NONCE = 5,
 	LEASE_CERT = 6,
 	LEASE_REVOKED_CERT = 7,
@@ -29,8 +32,20 @@ enum lease_kind {
 
 enum lease_state {
 	LEASE_LIVE = 1,
-	LEASE_USED = 2,    /* a spent OTP: stays until expiry or revoke */
-	LEASE_REVOKING = 3 /* dead for every use; what it owns is going */
+	LEASE_USED = 2,      /* a spent OTP: stays until expiry or revoke */
+	LEASE_REVOKING = 3,  /* dead for every use; what it owns is going */
+	LEASE_INSTALLING = 4 /* dynamic: it may or may not be there yet */
+};
+
+#define LEASE_ERROR_MAX 500 /* bytes of why that are kept */
+
+/* Of a LEASE_DYNAMIC row. */
+struct lease_takeback {
+	/* INSTALLING: when its install is over for sure; REVOKING: the next
+	 * try. */
+	int64_t next_try_s;
+	uint32_t attempts; /* tries that failed */
+	struct span why;   /* the last one did; text, or empty */
 };
 
 struct lease {
@@ -50,6 +65,7 @@ struct lease {
 	uint8_t mac[ROWID_MAC]; /* of the OTP or token; zeros where none */
 	uint32_t misses;        /* refused uses of a right OTP (G-2) */
 	char request_id[37];
+	struct lease_takeback takeback;
 	struct span data; /* the kind's own bytes */
 };
 
@@ -85,8 +101,10 @@ int lease_get(struct store_tx *tx, struct rowref ref, struct arena *arena,
 	struct lease *ret_lease, struct err *err);
 
 /*
- * Replace a row; due entries follow expire_s and state (REVOKING is due at
- * once). old is the lease as it was read in this same transaction.
+ * Replace a row; its entries in the indexes follow it: due by expire_s
+ * (INSTALLING: by next_try_s), at once where it is REVOKING, or queued where
+ * it is REVOKING and dynamic. old is the lease as it was read in this same
+ * transaction.
  */
 int lease_update(struct store_tx *tx, const struct lease *old,
 	const struct lease *lease, struct err *err);
@@ -94,6 +112,14 @@ int lease_update(struct store_tx *tx, const struct lease *old,
 /* Delete a row and its index entries. It may own nothing any more. */
 int lease_delete(
 	struct store_tx *tx, const struct lease *lease, struct err *err);
+
+/*
+ * Make a row dead for every use; whoever does goes on with lease_revoke_tree.
+ * A dynamic one is its token's no more and stands in the queue: at once, or
+ * when its install is over, since nothing can be removed before it is there.
+ */
+int lease_mark_revoking(
+	struct store_tx *tx, struct lease *lease, struct err *err);
 
 /*
  * Chosen ids: what leads from a row's mac to it, which goes with the row.
@@ -104,12 +130,16 @@ int lease_alias_put(
 int lease_alias_get(struct store_tx *tx, const uint8_t mac[ROWID_MAC],
 	struct arena *arena, struct rowref *ret_ref, struct err *err);
 
+/* The row stands in the queue, at takeback.next_try_s. */
+bool lease_is_queued(const struct lease *lease);
+
 /* Live and not past its time (tx_now_s). */
 bool lease_is_live(const struct store_tx *tx, const struct lease *lease);
 
 /*
  * One bounded step of taking back a row and all it owns, deepest first, at
- * most budget rows. *ret_done: the row itself is gone (or never was). Call it
+ * most budget rows. *ret_done: the row itself is gone (or never was), or in
+ * the queue. Call it
  * in store_write functions until done; a crash in between leaves the row
  * REVOKING and due, and expiry finishes it.
  */
@@ -185,5 +215,99 @@ int lease_expire_due(struct store *store, size_t limit, bool *ret_more,
 
 /* How many leases there are, tokens and private rows left out. */
 int lease_count(struct store *store, uint64_t *ret_n, struct err *err);
+
+/* ---- the queue of what lies on other machines --------------------------- */
+
+/*
+ * LEASE_DYNAMIC rows are inserted as INSTALLING, with takeback.next_try_s set
+ * past every deadline of the install, and become LIVE by lease_end_install.
+ * What ends any row puts such a one into the queue, as REVOKING; it goes when
+ * somebody has removed what it stands for (lease_queue_done), or by force.
+ */
+
+/*
+ * The end of an install, inside a closure; lease is the row as it was inserted
+ * (this row or a copy of the same ref and data). good and still INSTALLING: the
+ * row is LIVE, *ret_live, and the caller may have what it stands for. Else the
+ * row is queued for now, since the install is over: it was not good, or the
+ * lease was revoked meanwhile. Even one that was forced away is put back.
+ */
+int lease_end_install(struct store_tx *tx, const struct lease *lease, bool good,
+	struct arena *arena, bool *ret_live, struct err *err);
+
+/*
+ * A page of the queue: the rows behind a place, by time of their next try, at
+ * most limit and none past until_s. Rows that cannot be read are passed by. fn
+ * as of lease_rows; ret_end: where the next page begins, ret_more: there may be
+ * one.
+ */
+struct lease_queue_place {
+	int64_t next_try_s; /* zeros: the start */
+	struct rowref ref;
+};
+
+struct lease_queue_page {
+	struct lease_queue_place after;
+	int64_t until_s;
+	size_t limit;
+	struct lease_queue_place ret_end;
+	bool ret_more;
+};
+
+int lease_queue_rows(struct store_tx *tx, struct lease_queue_page *page,
+	struct arena *arena, lease_row_fn *fn, void *ctx, struct err *err);
+
+/*
+ * Before a try: the row's next one is moved to claim_s from now, durably, so
+ * that nobody else tries meanwhile and somebody does after a crash. is_forced:
+ * though it is not due. *ret_claimed false: it is not queued any more, or not
+ * due.
+ */
+struct lease_claim {
+	struct rowref ref;
+	int64_t claim_s;
+	bool is_forced;
+	bool ret_claimed;
+	struct lease ret_lease; /* as before; in the arena */
+};
+
+int lease_queue_claim(struct store *store, struct lease_claim *claim,
+	struct arena *arena, struct err *err);
+
+/* It was removed: the row goes, if it is still queued. */
+int lease_queue_done(struct store *store, struct rowref ref, struct err *err);
+
+/* It was not: next try at next_try_s. counts: as one more attempt. */
+struct lease_failure {
+	const char *why; /* shown to operators; NULL: what stands there */
+	int64_t next_try_s;
+	bool counts;
+};
+
+int lease_queue_failed(struct store *store, const struct rowref *refs, size_t n,
+	const struct lease_failure *failure, struct err *err);
+
+/* Delete a queued row without removing anything; absent: 0. */
+int lease_force(struct store *store, struct rowref ref, struct err *err);
+
+/* All those of a mount under a prefix; after lease_revoke_prefix. */
+int lease_force_prefix(struct store *store, const char *mount_uuid,
+	const char *prefix, struct err *err);
+
+/* The first of them, at most cap. */
+int lease_queue_below(struct store *store, const char *mount_uuid,
+	const char *prefix, size_t cap, struct rowref *refs, size_t *ret_n,
+	struct err *err);
+
+/* How many of a mount's rows are queued (uuid NULL: of all mounts). */
+struct lease_queue_size {
+	uint64_t n_pending;
+	uint64_t n_irrevocable; /* of them: LEASE_MANY_ATTEMPTS or more */
+};
+
+#define LEASE_MANY_ATTEMPTS 6
+
+int lease_queue_size(struct store *store, const char *mount_uuid,
+	struct lease_queue_size *ret_size, struct err *err);
 
 #endif

@@ -411,7 +411,8 @@ count_page(struct store_tx *tx, void *ctx, struct err *err)
 			if (rc != 0)
 				return rc;
 			count->path = count->page.refs[i].path;
-			count->leases = lease.kind == LEASE_OTP;
+			count->leases = lease.kind == LEASE_OTP ||
+				lease.kind == LEASE_DYNAMIC;
 		}
 		if (count->leases)
 			count->n++;

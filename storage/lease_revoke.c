@@ -17,17 +17,6 @@
 
 /* ---- one row and all it owns ------------------------------------------- */
 
-static int
-mark_revoking(struct store_tx *tx, struct lease *lease, struct err *err)
-{
-	struct lease old = *lease;
-
-	if (lease->state == LEASE_REVOKING)
-		return 0;
-	lease->state = LEASE_REVOKING;
-	return lease_update(tx, &old, lease, err);
-}
-
 /* Where an own/ key is kept while its scan goes on. */
 struct own_entry {
 	uint8_t key[OWN_KEY];
@@ -54,10 +43,9 @@ keep_entry(void *ctx, struct span key, UNUSED struct span value,
 static struct lease
 lease_of_entry(const struct own_entry *entry, struct rowref owner)
 {
-	struct lease lease = { .kind = LEASE_TOKEN, .state = LEASE_REVOKING };
+	struct lease lease = { .state = LEASE_REVOKING };
 
-	if (entry->key[OWN_KEY - 13] != LEASE_TOKEN)
-		lease.kind = LEASE_OTP;
+	lease.kind = entry->key[OWN_KEY - 13];
 	lease.owner = owner;
 	(void)row_key_parse(span_of(entry->key, entry->len), &lease.ref);
 	return lease;
@@ -65,7 +53,9 @@ lease_of_entry(const struct own_entry *entry, struct rowref owner)
 
 /*
  * The first row that owner owns, read. Entries without a row are dropped; one
- * that cannot be read must not shield those behind it.
+ * that cannot be read must not shield those behind it. Of a dynamic one that
+ * cannot be read the entry goes alone: the row may be mended, and must then be
+ * there to be taken back.
  */
 static int
 first_owned(struct store_tx *tx, struct rowref owner, struct arena *arena,
@@ -85,12 +75,12 @@ first_owned(struct store_tx *tx, struct rowref owner, struct arena *arena,
 		named = lease_of_entry(&entry, owner);
 		rc = lease_probe_readable(
 			tx, named.ref, arena, ret_found, ret_lease, err);
-		if (lease_is_unreadable(rc)) {
+		if (lease_is_unreadable(rc) && named.kind != LEASE_DYNAMIC) {
 			*ret_lease = named;
 			*ret_found = true;
 			return 0;
 		}
-		if (rc != 0 || *ret_found)
+		if ((rc != 0 && !lease_is_unreadable(rc)) || *ret_found)
 			return rc;
 		rc = tx_delete(tx, span_of(entry.key, entry.len), err);
 		if (rc != 0)
@@ -119,7 +109,7 @@ walk_up(struct walk *walk, struct err *err)
 {
 	struct lease gone = walk->at;
 	bool found;
-	int rc = lease_delete(walk->tx, &gone, err);
+	int rc = lease_end(walk->tx, &gone, err);
 
 	walk->done = rc == 0 && walk->depth == 0;
 	if (rc != 0 || walk->done)
@@ -155,7 +145,7 @@ walk_off(struct walk *walk, struct err *err)
 			walk->tx, walk->at.ref, KEPT_BATCH, &more, err);
 	if (rc != 0)
 		return rc;
-	return more ? mark_revoking(walk->tx, &walk->at, err)
+	return more ? lease_mark_revoking(walk->tx, &walk->at, err)
 		    : walk_up(walk, err);
 }
 
@@ -171,13 +161,13 @@ walk_on(struct walk *walk, struct err *err)
 		return rc;
 	if (!found)
 		return walk_off(walk, err);
-	rc = mark_revoking(walk->tx, &walk->at, err);
+	rc = lease_mark_revoking(walk->tx, &walk->at, err);
 	if (rc != 0)
 		return rc;
 	if (walk->depth == 0)
 		walk->root = walk->at;
 	if (child.kind != LEASE_TOKEN)
-		return lease_delete(walk->tx, &child, err);
+		return lease_end(walk->tx, &child, err);
 	if (walk->depth >= walk->depth_max)
 		return hang_on_root(walk, &child, err);
 	walk->at = child;
@@ -276,8 +266,8 @@ kill_root(struct store_tx *tx, void *ctx, struct err *err)
 		rc = cubbyhole_has_any(tx, job->ref, &owns, err);
 	if (rc != 0)
 		return rc;
-	return owns ? mark_revoking(tx, &lease, err)
-		    : lease_delete(tx, &lease, err);
+	return owns ? lease_mark_revoking(tx, &lease, err)
+		    : lease_end(tx, &lease, err);
 }
 
 static int
@@ -344,7 +334,7 @@ free_children(struct store_tx *tx, void *ctx, struct err *err)
 	if (rc != 0 || !job->done)
 		return rc;
 	rc = lease_probe(tx, job->ref, job->arena, &found, &lease, err);
-	return rc != 0 || !found ? rc : mark_revoking(tx, &lease, err);
+	return rc != 0 || !found ? rc : lease_mark_revoking(tx, &lease, err);
 }
 
 int
@@ -398,37 +388,97 @@ read_paths(struct store_tx *tx, void *ctx, struct err *err)
 		keep_number, page, err);
 }
 
-/* The first rows of a path, each with all it owns. done: there are none. */
+/*
+ * A pass over the rows of a path, one page in a transaction. Rows may come in
+ * behind it, for numbers are drawn before they are inserted: the last pass
+ * found nothing to end.
+ */
+struct sweep {
+	struct arena *arena;
+	struct rowref from;    /* the page begins behind it */
+	struct rowref reached; /* the rest is filled in by sweep_page */
+	bool ended_any, at_end;
+};
+
+/* *ret_gone: nothing is left to do for the row. */
 static int
-sweep_path(struct store_tx *tx, void *ctx, struct err *err)
+sweep_row(struct store_tx *tx, struct sweep *sweep, struct rowref ref,
+	size_t *budget, bool *ret_gone, struct err *err)
 {
-	struct job *job = ctx;
-	struct row_key prefix = row_path_key(job->ref.path);
+	struct lease lease;
+	bool found = false;
+	int rc = lease_probe_readable(
+		tx, ref, sweep->arena, &found, &lease, err);
+
+	if (rc == 0 && found && lease_is_queued(&lease)) {
+		*ret_gone = true;
+		*budget -= 1;
+		return 0;
+	}
+	if (rc != 0 && !lease_is_unreadable(rc))
+		return rc;
+	sweep->ended_any = true;
+	return lease_revoke_some(tx, ref, budget, sweep->arena, ret_gone, err);
+}
+
+static int
+sweep_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct sweep *sweep = ctx;
+	struct row_key prefix = row_path_key(sweep->from.path);
+	struct row_key after = row_key(sweep->from);
 	size_t budget = REVOKE_BATCH;
 	struct row_list list;
 	bool gone = true;
 	int rc;
 
-	rc = row_list_init(&list, job->arena, REVOKE_BATCH, err);
+	sweep->reached = sweep->from;
+	sweep->ended_any = false;
+	rc = row_list_init(&list, sweep->arena, REVOKE_BATCH, err);
 	if (rc == 0)
-		rc = row_list_fill(
-			&list, tx, row_key_span(&prefix), SPAN_NONE, err);
-	job->done = rc == 0 && list.n == 0;
-	for (size_t i = 0; rc == 0 && gone && budget > 0 && i < list.n; i++)
-		rc = lease_revoke_some(
-			tx, list.refs[i], &budget, job->arena, &gone, err);
+		rc = row_list_fill(&list, tx, row_key_span(&prefix),
+			row_key_span(&after), err);
+	sweep->at_end = rc == 0 && list.n == 0;
+	for (size_t i = 0; rc == 0 && gone && budget > 0 && i < list.n; i++) {
+		rc = sweep_row(tx, sweep, list.refs[i], &budget, &gone, err);
+		if (rc == 0 && gone)
+			sweep->reached = list.refs[i];
+	}
 	return rc;
 }
 
 static int
-sweep_page(struct store *store, struct path_page *page, struct err *err)
+sweep_path(struct store *store, uint32_t path, struct err *err)
+{
+	struct sweep sweep = { .from = { .path = path } };
+	bool again = true, ended_any = false;
+	int rc = 0;
+
+	while (rc == 0 && again) {
+		sweep.arena = arena_new(ARENA_MAX);
+		if (sweep.arena == NULL)
+			return err_set_memory(err);
+		rc = store_write(store, sweep_page, &sweep, err);
+		arena_free(&sweep.arena);
+		ended_any = ended_any || sweep.ended_any;
+		sweep.from = sweep.reached;
+		if (rc == 0 && sweep.at_end) {
+			again = ended_any;
+			ended_any = false;
+			sweep.from.row = 0;
+		}
+	}
+	return rc;
+}
+
+/* Of each path whose number stands on a page. */
+static int
+sweep_paths(struct store *store, struct path_page *page, struct err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < page->n; i++) {
-		struct job job = { .ref = { .path = page->numbers[i] } };
-
-		rc = run_job(store, sweep_path, &job, err);
+		rc = sweep_path(store, page->numbers[i], err);
 		page->after = page->numbers[i];
 	}
 	return rc;
@@ -447,7 +497,7 @@ lease_revoke_prefix(struct store *store, const char *mount_uuid,
 			return err_set_memory(err);
 		rc = store_read(store, read_paths, &page, err);
 		if (rc == 0)
-			rc = sweep_page(store, &page, err);
+			rc = sweep_paths(store, &page, err);
 		arena_free(&page.arena);
 	} while (rc == 0 && page.n == PATHS_PAGE);
 	return rc;

@@ -5,7 +5,9 @@
 
 #include "storage/pack.h"
 
+/* The second one has a struct lease_takeback; dynamic rows are so. */
 #define LEASE_VERSION 1
+#define LEASE_VERSION_DYNAMIC 2
 
 enum lease_flag { FLAG_RENEWABLE = 1, FLAG_CHOSEN = 2, FLAG_COUNTED = 4 };
 
@@ -75,6 +77,18 @@ own_key(const struct lease *lease)
 }
 
 struct row_key
+queue_key(int64_t next_try_s, struct rowref ref)
+{
+	struct row_key key = { .len = 0 };
+
+	add_bytes(&key, "queue/", 6);
+	add_number(&key, (uint64_t)next_try_s, 8);
+	add_number(&key, ref.path, 4);
+	add_number(&key, ref.row, 8);
+	return key;
+}
+
+struct row_key
 alias_key(const uint8_t mac[ROWID_MAC])
 {
 	struct row_key key = { .len = 0 };
@@ -108,24 +122,56 @@ row_key_parse(struct span key, struct rowref *ret_ref)
 static int
 check_row(const struct lease *lease, struct err *err)
 {
-	bool known = (lease->kind >= LEASE_TOKEN &&
-			     lease->kind <= LEASE_SECRET_ID) ||
-		(lease->kind >= LEASE_NONCE && lease->kind <= LEASE_ENROLMENT);
+	bool known =
+		lease->kind >= LEASE_TOKEN && lease->kind <= LEASE_ENROLMENT;
 	bool state = lease->state == LEASE_LIVE || lease->state == LEASE_USED ||
-		lease->state == LEASE_REVOKING;
+		lease->state == LEASE_REVOKING ||
+		(lease->state == LEASE_INSTALLING &&
+			lease->kind == LEASE_DYNAMIC);
 	bool ends = lease->expire_s > 0 ||
-		(lease->expire_s == 0 && lease->kind != LEASE_OTP);
+		(lease->expire_s == 0 && lease->kind != LEASE_OTP &&
+			lease->kind != LEASE_DYNAMIC);
+	bool queues = lease->takeback.next_try_s >= 0;
 
-	if (known && state && ends && lease->ref.row != 0)
+	if (known && state && ends && queues && lease->ref.row != 0)
 		return 0;
 	(void)err_set(err, ERR_INTERNAL, 500, "internal error");
 	(void)err_wrap(err, "a lease row breaks the rules of its kind");
 	return ERR_INTERNAL;
 }
 
+static void
+pack_takeback(struct buf *out, const struct lease_takeback *takeback)
+{
+	size_t len = takeback->why.len < LEASE_ERROR_MAX ? takeback->why.len
+							 : LEASE_ERROR_MAX;
+
+	pack_i64(out, takeback->next_try_s);
+	pack_u32(out, takeback->attempts);
+	pack_u32(out, (uint32_t)len);
+	(void)buf_add(out, takeback->why.data, len);
+}
+
+static void
+unpack_takeback(struct unpack *in, struct lease_takeback *takeback)
+{
+	size_t len;
+
+	takeback->next_try_s = unpack_i64(in);
+	takeback->attempts = unpack_u32(in);
+	len = unpack_u32(in);
+	if (len > in->rest.len)
+		in->bad = true;
+	if (in->bad)
+		return;
+	takeback->why = span_of(in->rest.data, len);
+	in->rest = span_skip(in->rest, len);
+}
+
 int
 lease_encode(const struct lease *lease, struct buf *out, struct err *err)
 {
+	const bool dynamic = lease->kind == LEASE_DYNAMIC;
 	int flags = (lease->renewable ? FLAG_RENEWABLE : 0) |
 		(lease->chosen ? FLAG_CHOSEN : 0) |
 		(lease->counted ? FLAG_COUNTED : 0);
@@ -133,7 +179,7 @@ lease_encode(const struct lease *lease, struct buf *out, struct err *err)
 
 	if (rc != 0)
 		return rc;
-	pack_u8(out, LEASE_VERSION);
+	pack_u8(out, dynamic ? LEASE_VERSION_DYNAMIC : LEASE_VERSION);
 	pack_u8(out, (uint8_t)lease->kind);
 	pack_u8(out, (uint8_t)lease->state);
 	pack_u8(out, (uint8_t)flags);
@@ -148,6 +194,8 @@ lease_encode(const struct lease *lease, struct buf *out, struct err *err)
 	(void)buf_add(out, lease->mac, ROWID_MAC);
 	pack_u32(out, lease->misses);
 	pack_str(out, lease->request_id);
+	if (dynamic)
+		pack_takeback(out, &lease->takeback);
 	(void)buf_add_span(out, lease->data);
 	return buf_check(out, err);
 }
@@ -171,12 +219,14 @@ lease_decode(struct rowref ref, struct span bytes, struct lease *ret_lease,
 {
 	struct unpack in = unpack_of(bytes);
 	struct lease lease = { .ref = ref };
-	uint8_t flags;
+	uint8_t version = unpack_u8(&in), flags;
 	int rc;
 
-	if (unpack_u8(&in) != LEASE_VERSION)
-		in.bad = true;
 	lease.kind = unpack_u8(&in);
+	if (version !=
+		(lease.kind == LEASE_DYNAMIC ? LEASE_VERSION_DYNAMIC
+					     : LEASE_VERSION))
+		in.bad = true;
 	lease.state = unpack_u8(&in);
 	flags = unpack_u8(&in);
 	lease.renewable = (flags & FLAG_RENEWABLE) != 0;
@@ -193,6 +243,8 @@ lease_decode(struct rowref ref, struct span bytes, struct lease *ret_lease,
 	unpack_bytes(&in, lease.mac, ROWID_MAC);
 	lease.misses = unpack_u32(&in);
 	unpack_array(&in, lease.request_id, sizeof(lease.request_id));
+	if (lease.kind == LEASE_DYNAMIC)
+		unpack_takeback(&in, &lease.takeback);
 	lease.data = in.rest;
 	in.rest.len = 0;
 	rc = unpack_end(&in, "a lease row", err);
@@ -208,9 +260,19 @@ lease_decode(struct rowref ref, struct span bytes, struct lease *ret_lease,
 int64_t
 lease_due_s(const struct lease *lease)
 {
+	if (lease_is_queued(lease))
+		return -1;
 	if (lease->state == LEASE_REVOKING)
 		return 0;
+	if (lease->state == LEASE_INSTALLING)
+		return lease->takeback.next_try_s;
 	return lease->expire_s > 0 ? lease->expire_s : -1;
+}
+
+bool
+lease_is_queued(const struct lease *lease)
+{
+	return lease->kind == LEASE_DYNAMIC && lease->state == LEASE_REVOKING;
 }
 
 bool

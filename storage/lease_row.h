@@ -5,6 +5,7 @@
  *
  *     row/<u32 path><u64 row>                     the row
  *     own/<u64 owner row><u8 kind><u32 path><u64 row>   what a token owns
+ *     queue/<u64 next try s><u32 path><u64 row>   a dynamic one to take back
  *     alias/<HMAC of a chosen id>                 the row it names
  *     path/<mount>/<lease path>                   its number
  *     pathno/<u32 path>                           mount and lease path
@@ -32,6 +33,7 @@ struct row_key row_path_key(uint32_t path); /* what a path's rows begin with */
 struct row_key own_key(const struct lease *lease);
 struct row_key own_prefix(uint64_t owner_row);
 struct row_key own_kind_prefix(uint64_t owner_row, enum lease_kind kind);
+struct row_key queue_key(int64_t next_try_s, struct rowref ref);
 struct row_key alias_key(const uint8_t mac[ROWID_MAC]);
 struct span row_key_span(const struct row_key *key);
 
@@ -51,6 +53,9 @@ int lease_decode(struct rowref ref, struct span bytes, struct lease *ret_lease,
 
 /* When the due index holds the row; -1: never. */
 int64_t lease_due_s(const struct lease *lease);
+
+/* The end of a row that owns nothing: it is deleted, or queued if dynamic. */
+int lease_end(struct store_tx *tx, const struct lease *lease, struct err *err);
 
 /* Live at now_s and not past its time. */
 bool lease_is_live_at(const struct lease *lease, int64_t now_s);

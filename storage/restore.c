@@ -1,6 +1,8 @@
 /*
  * What a backup may not bring back: a password or a counted secret id that was
- * spent after it was made would be live in it again.
+ * spent after it was made would be live in it again, and so would a dynamic
+ * lease that was revoked, be its key still on its machine or not: all are taken
+ * back.
  */
 #include "storage/restore.h"
 
@@ -16,11 +18,11 @@ struct dropping {
 	struct arena *arena;
 	struct rowref last; /* the page begins behind it */
 	struct row_list list;
-	uint64_t n_dropped;
+	uint64_t n_dropped, n_queued;
 };
 
 static int
-drop_if_spendable(struct store_tx *tx, struct dropping *dropping,
+end_if_spendable(struct store_tx *tx, struct dropping *dropping,
 	struct rowref ref, struct err *err)
 {
 	struct lease lease;
@@ -30,6 +32,10 @@ drop_if_spendable(struct store_tx *tx, struct dropping *dropping,
 
 	if (lease_is_unreadable(rc))
 		return 0;
+	if (rc == 0 && found && lease.kind == LEASE_DYNAMIC) {
+		dropping->n_queued += !lease_is_queued(&lease);
+		return lease_mark_revoking(tx, &lease, err);
+	}
 	if (rc != 0 || !found || (lease.kind != LEASE_OTP && !lease.counted))
 		return rc;
 	dropping->n_dropped++;
@@ -47,17 +53,18 @@ drop_page(struct store_tx *tx, void *ctx, struct err *err)
 	int rc;
 
 	dropping->n_dropped = 0;
+	dropping->n_queued = 0;
 	rc = row_list_fill(&dropping->list, tx, span_str("row/"),
 		row_key_span(&after), err);
 	for (size_t i = 0; rc == 0 && i < dropping->list.n; i++)
-		rc = drop_if_spendable(
+		rc = end_if_spendable(
 			tx, dropping, dropping->list.refs[i], err);
 	return rc;
 }
 
 /* One page in one transaction; *last moves to its end. */
 static int
-drop_next(struct store *store, struct rowref *last, uint64_t *n_dropped,
+drop_next(struct store *store, struct rowref *last, struct restored *restored,
 	bool *ret_more, struct err *err)
 {
 	struct dropping dropping = { .last = *last };
@@ -70,7 +77,8 @@ drop_next(struct store *store, struct rowref *last, uint64_t *n_dropped,
 	if (rc == 0)
 		rc = store_write(store, drop_page, &dropping, err);
 	if (rc == 0) {
-		*n_dropped += dropping.n_dropped;
+		restored->n_otps += dropping.n_dropped;
+		restored->n_dynamic += dropping.n_queued;
 		*ret_more = dropping.list.n > 0;
 		if (*ret_more)
 			*last = dropping.list.refs[dropping.list.n - 1];
@@ -135,7 +143,7 @@ restore_finish(struct store *store, uint64_t past_epoch,
 	int rc = restore_is_due(store, &restored->found, err);
 
 	while (rc == 0 && restored->found && more)
-		rc = drop_next(store, &last, &restored->n_otps, &more, err);
+		rc = drop_next(store, &last, restored, &more, err);
 	if (rc == 0 && restored->found)
 		rc = store_write(store, take_mark_away, &finishing, err);
 	if (rc == 0)

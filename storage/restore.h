@@ -10,14 +10,16 @@
 #include "storage/store.h"
 
 struct restored {
-	bool found;      /* the store had the mark */
-	uint64_t epoch;  /* its new epoch, where it was */
-	uint64_t n_otps; /* passwords and the like dropped just now */
+	bool found;         /* the store had the mark */
+	uint64_t epoch;     /* its new epoch, where it was */
+	uint64_t n_otps;    /* passwords and the like dropped just now */
+	uint64_t n_dynamic; /* dynamic leases that went into the queue */
 };
 
 /*
- * Where the mark stands: drop every OTP, spent or not, in transactions of
- * bounded size; the last one raises the epoch, past past_epoch too, and takes
+ * Where the mark stands: drop every OTP, spent or not, and put every dynamic
+ * lease into the queue, for it may have been revoked since; in transactions of
+ * bounded size. The last one raises the epoch, past past_epoch too, and takes
  * the mark away, so that a crash on the way means beginning again. Needs the
  * barrier. Rows that cannot be read stay: they open for nobody.
  */

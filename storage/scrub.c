@@ -34,6 +34,7 @@ static const struct {
 	{ "pathnext", "last lease path number", false },
 	{ "path/", "lease path", true },
 	{ "own/", "index entry of a token", false },
+	{ "queue/", "place in the queue of dynamic leases", false },
 	{ "alias/", "chosen token id", false },
 	{ "", "record", false },
 };
@@ -157,15 +158,27 @@ check_key(struct store_tx *tx, struct step *step, struct span key,
 	return rc;
 }
 
+/* The length of the prefix of a range of rows that key lies in; 0: in none. */
+static size_t
+row_range(struct span key)
+{
+	static const char *const ranges[] = { "own/", "queue/", "row/" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		if (span_has_prefix(key, span_str(ranges[i])))
+			return strlen(ranges[i]);
+	}
+	return 0;
+}
+
 /* Go on behind key; where it begins a range of rows to skip, behind that. */
 static bool
 move_on(struct scrub *scrub, struct span key)
 {
-	bool skip = scrub->skip_rows &&
-		(span_has_prefix(key, span_str("row/")) ||
-			span_has_prefix(key, span_str("own/")));
+	size_t range = scrub->skip_rows ? row_range(key) : 0;
+	bool skip = range > 0;
 
-	scrub->after_len = skip ? strlen("row/") : key.len;
+	scrub->after_len = skip ? range : key.len;
 	memcpy(scrub->after, key.data, scrub->after_len);
 	if (skip)
 		scrub->after[scrub->after_len - 1]++;

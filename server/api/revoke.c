@@ -10,18 +10,14 @@ static int
 mark_revoking(struct store_tx *tx, void *ctx, struct err *err)
 {
 	const struct revoke_ctx *revoke = ctx;
-	struct lease old, changed;
-	int rc = lease_get(tx, revoke->ref, revoke->req->arena, &old, err);
+	struct lease lease;
+	int rc = lease_get(tx, revoke->ref, revoke->req->arena, &lease, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
 		return 0;
 	}
-	if (rc != 0)
-		return rc;
-	changed = old;
-	changed.state = LEASE_REVOKING;
-	return lease_update(tx, &old, &changed, err);
+	return rc != 0 ? rc : lease_mark_revoking(tx, &lease, err);
 }
 
 int

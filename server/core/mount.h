@@ -57,8 +57,11 @@ struct mount_type {
 struct lease_hooks {
 	/*
 	 * Remove what the lease stands for; 0 also where it was gone. Blocks,
-	 * on a thread of the queue or a worker, within a deadline of its own.
-	 * The error's message is shown to operators: no secrets.
+	 * on a thread of the queue or a worker, within a deadline of its own,
+	 * TAKEBACK_CALL_MAX_S at most. The error's message is shown to
+	 * operators: no secrets. ERR_PEER, ERR_TIMEOUT: the machine as a whole
+	 * is of no use now, so that its other leases need not be tried. Any
+	 * other error is of this lease alone; ERR_BUSY counts as no try.
 	 */
 	int (*take_back)(struct server *server, const struct mount *mount,
 		const struct lease *lease, struct arena *arena,
@@ -131,6 +134,8 @@ void mounts_unload(struct mounts *mounts);
  * two mounts' paths nest. Allocates nothing.
  */
 struct mount *mounts_find(struct mounts *mounts, const char *path);
+/* Whichever has this uuid, one that is going included; held, or NULL. */
+struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
 void mount_unref(struct mounts *mounts, struct mount **mount);
 
 /* Every live mount in order of path; fn may not call back into the table. */

@@ -142,6 +142,7 @@ restore(struct server *server, const struct restoring *restoring,
 			? "an older store was accepted: its OTPs are dropped"
 			: "the store was put back from a backup: its OTPs are dropped",
 		LOG_INT("otps", (int64_t)restored.n_otps),
+		LOG_INT("dynamic", (int64_t)restored.n_dynamic),
 		LOG_INT("epoch", (int64_t)restored.epoch));
 	return 0;
 }

@@ -124,6 +124,26 @@ secret_ids_are_dropped_where_uses_are_counted(void **state)
 	assert_int_equal(LEASE_LIVE, rows_state(rows, lease.ref));
 }
 
+/* Revoked since, for all that the copy knows: queued, never live again. */
+static void
+dynamic_leases_are_queued(void **state)
+{
+	struct rows *rows = *state;
+	struct lease lease =
+		rows_new_otp(rows, "creds/x", (struct rowref){ 0 }, LIFE_S);
+	struct restored restored;
+
+	lease.kind = LEASE_DYNAMIC;
+	assert_int_equal(rows_insert(rows, &lease), 0);
+	put_back(rows);
+	restored = finish(rows);
+	assert_int_equal(restored.n_otps, 0);
+	assert_int_equal(restored.n_dynamic, 1);
+	assert_int_equal(rows_state(rows, lease.ref), LEASE_REVOKING);
+	assert_int_equal(rows_count_keys(rows, "queue/"), 1);
+	assert_int_equal(rows_count_due(rows), 0);
+}
+
 static void
 it_happens_once(void **state)
 {
@@ -193,6 +213,7 @@ main(void)
 		EACH(a_store_that_was_never_put_back_is_left_alone),
 		EACH(otps_are_dropped_and_tokens_stay),
 		EACH(secret_ids_are_dropped_where_uses_are_counted),
+		EACH(dynamic_leases_are_queued),
 		EACH(it_happens_once),
 		EACH(more_rows_than_a_page_holds_are_dropped),
 		EACH(a_copy_of_a_restored_store_is_a_backup_again),
