@@ -18,6 +18,7 @@
 #include "server/core/key_watch.h"
 #include "server/core/scrubber.h"
 #include "server/core/server.h"
+#include "server/core/takeback.h"
 #include "storage/lease.h"
 
 #define STEP 500
@@ -108,6 +109,7 @@ take_back(struct expire *expire)
 	while (rc == 0 && more && !is_stopping(expire))
 		rc = lease_expire_due(
 			expire->server->store, STEP, &more, &next_s, &err);
+	takeback_notice(expire->server->takeback);
 	log_failing(&expire->failing, rc != 0 && rc != ERR_SEALED ? &err : NULL,
 		"expired leases cannot be taken back",
 		"expired leases are taken back again");

@@ -200,6 +200,23 @@ mounts_find_entry(struct mounts *mounts, const char *path)
 	return mount;
 }
 
+struct mount *
+mounts_find_uuid(struct mounts *mounts, const char *uuid)
+{
+	struct mount *mount = NULL;
+	size_t i;
+
+	lock_read(&mounts->lock, &mounts_guard);
+	for (i = 0; i < mounts->n && mount == NULL; i++) {
+		if (strcmp(mounts->table[i]->uuid, uuid) == 0)
+			mount = mounts->table[i];
+	}
+	if (mount != NULL)
+		atomic_fetch_add(&mount->refs, 1);
+	lock_end_read(&mounts->lock, &mounts_guard);
+	return mount;
+}
+
 int
 mounts_each(struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err)
 {

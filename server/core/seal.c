@@ -23,6 +23,7 @@
 #include "server/core/records.h"
 #include "server/core/rollback.h"
 #include "server/core/server.h"
+#include "server/core/takeback.h"
 #include "server/core/unseal_file.h"
 #include "storage/scrub.h"
 #include "storage/token.h"
@@ -516,7 +517,15 @@ open_outbox(struct opening *opening, struct err *err)
 static int
 open_expiry(struct opening *opening, struct err *err)
 {
-	return expire_start(opening->server->expire, err);
+	struct server *server = opening->server;
+	int rc = takeback_start(server->takeback, err);
+
+	if (rc != 0)
+		return rc;
+	rc = expire_start(server->expire, err);
+	if (rc != 0)
+		takeback_stop(server->takeback);
+	return rc;
 }
 
 /* In this order; what is said of the first that fails is no secret. */
@@ -744,6 +753,7 @@ seal_seal(struct seal *seal, struct err *err)
 		status.cluster_id[0] = '\0';
 		set_status(seal, &status);
 		expire_stop(seal->server->expire);
+		takeback_stop(seal->server->takeback);
 		audit_devices_save_heads(seal->server);
 		rollback_note(seal->server, open.cluster_id);
 		barrier = withdraw_barrier(seal);

@@ -7,6 +7,7 @@
 #include "server/core/expire.h"
 #include "server/core/mount.h"
 #include "server/core/seal.h"
+#include "server/core/takeback.h"
 #include "server/core/worker.h"
 #include "server/keeper/keeper.h"
 #include "server/outbound/outbound.h"
@@ -59,6 +60,8 @@ new_parts(struct server *server, const struct mount_type *const *types,
 	if (rc == 0)
 		rc = expire_new(server, &server->expire, err);
 	if (rc == 0)
+		rc = takeback_new(server, &server->takeback, err);
+	if (rc == 0)
 		rc = seal_new(server, &server->seal, err);
 	return rc;
 }
@@ -108,6 +111,7 @@ server_free(struct server **server)
 	if (old->seal != NULL)
 		(void)seal_seal(old->seal, &err);
 	expire_free(&old->expire);
+	takeback_free(&old->takeback);
 	seal_free(&old->seal);
 	mounts_free(&old->mounts);
 	audit_free(&old->audit);

@@ -19,6 +19,7 @@ struct keeper;
 struct mounts;
 struct outbound;
 struct seal;
+struct takeback;
 struct workers;
 
 struct server {
@@ -32,6 +33,7 @@ struct server {
 	struct audit *audit;
 	struct workers *workers;
 	struct expire *expire;
+	struct takeback *takeback;
 	struct kv
 		system; /* records of sys/: mounts, policies, audit, cluster */
 	_Atomic uint64_t epoch; /* the store's; 0 until first unsealed */
