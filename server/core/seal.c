@@ -18,6 +18,7 @@
 #include "lib/random.h"
 #include "server/core/audit_devices.h"
 #include "server/core/expire.h"
+#include "server/core/key_pool.h"
 #include "server/core/mount.h"
 #include "server/core/policy.h"
 #include "server/core/records.h"
@@ -377,6 +378,7 @@ close_down(struct seal *seal, struct barrier *barrier)
 	store_set_barrier(server->store, NULL);
 	audit_disable_all(server->audit);
 	mounts_unload(server->mounts);
+	key_pool_close(server->key_pool);
 	if (keeper_seal(server->keeper, &err) != 0)
 		log_error("the keeper does not answer", LOG_ERR(&err));
 	barrier_free(&barrier);
@@ -601,6 +603,7 @@ open_up(struct seal *seal, struct span keyring, struct arena *arena,
 	status.progress = 0;
 	status.nonce[0] = '\0';
 	atomic_store(&seal->barrier, opening.barrier);
+	key_pool_open(seal->server->key_pool);
 	set_status(seal, &status);
 	log_info("unsealed", LOG_STR("cluster_id", status.cluster_id));
 	return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/core/expire.h"
+#include "server/core/key_pool.h"
 #include "server/core/mount.h"
 #include "server/core/seal.h"
 #include "server/core/takeback.h"
@@ -62,6 +63,8 @@ new_parts(struct server *server, const struct mount_type *const *types,
 	if (rc == 0)
 		rc = takeback_new(server, &server->takeback, err);
 	if (rc == 0)
+		rc = key_pool_new(&server->key_pool, err);
+	if (rc == 0)
 		rc = seal_new(server, &server->seal, err);
 	return rc;
 }
@@ -112,6 +115,7 @@ server_free(struct server **server)
 		(void)seal_seal(old->seal, &err);
 	expire_free(&old->expire);
 	takeback_free(&old->takeback);
+	key_pool_free(&old->key_pool);
 	seal_free(&old->seal);
 	mounts_free(&old->mounts);
 	audit_free(&old->audit);

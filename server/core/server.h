@@ -16,6 +16,7 @@
 
 struct expire;
 struct keeper;
+struct key_pool;
 struct mounts;
 struct outbound;
 struct seal;
@@ -34,6 +35,7 @@ struct server {
 	struct workers *workers;
 	struct expire *expire;
 	struct takeback *takeback;
+	struct key_pool *key_pool;
 	struct kv
 		system; /* records of sys/: mounts, policies, audit, cluster */
 	_Atomic uint64_t epoch; /* the store's; 0 until first unsealed */
