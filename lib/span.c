@@ -36,6 +36,53 @@ span_compare(struct span a, struct span b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
+struct span
+span_take_word(struct span *rest)
+{
+	struct span word;
+	size_t len = 0;
+
+	while (rest->len > 0 && (rest->data[0] == ' ' || rest->data[0] == '\t'))
+		*rest = span_skip(*rest, 1);
+	while (len < rest->len && rest->data[len] != ' ' &&
+		rest->data[len] != '\t')
+		len++;
+	word = span_of(rest->data, len);
+	*rest = span_skip(*rest, len);
+	return word;
+}
+
+static bool
+is_blank(uint8_t c)
+{
+	return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
+struct span
+span_trim(struct span text)
+{
+	while (text.len > 0 && is_blank(text.data[0]))
+		text = span_skip(text, 1);
+	while (text.len > 0 && is_blank(text.data[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+bool
+span_take_line(struct span *rest, struct span *ret_line)
+{
+	const uint8_t *end;
+
+	if (rest->len == 0)
+		return false;
+	*ret_line = *rest;
+	end = memchr(rest->data, '\n', rest->len);
+	if (end != NULL)
+		ret_line->len = (size_t)(end - rest->data);
+	*rest = span_skip(*rest, ret_line->len + (end != NULL));
+	return true;
+}
+
 size_t
 span_utf8_len(struct span text)
 {

@@ -57,6 +57,21 @@ span_skip(struct span a, size_t n)
 }
 
 /*
+ * The next word of *rest, which is moved behind it; words stand between spaces
+ * and tabs. Empty: there was none.
+ */
+struct span span_take_word(struct span *rest);
+
+/* Without the spaces, tabs and ends of lines around it. */
+struct span span_trim(struct span text);
+
+/*
+ * The next line of *rest, without its end, which *rest is moved behind. False:
+ * nothing was left.
+ */
+bool span_take_line(struct span *rest, struct span *ret_line);
+
+/*
  * The length (1 to 4) of the UTF-8 sequence that text starts with; 0 where it
  * is empty or starts with none: overlong, surrogate, cut short (RFC 3629).
  */

@@ -221,23 +221,6 @@ sshkey_build(const struct sshkey *key, struct buf *out)
 	return out->rc;
 }
 
-/* Up to the next blank of *text, which is moved behind it. */
-static struct span
-next_word(struct span *text)
-{
-	struct span word;
-	size_t len = 0;
-
-	while (text->len > 0 && (text->data[0] == ' ' || text->data[0] == '\t'))
-		*text = span_skip(*text, 1);
-	while (len < text->len && text->data[len] != ' ' &&
-		text->data[len] != '\t')
-		len++;
-	word = span_of(text->data, len);
-	*text = span_skip(*text, len);
-	return word;
-}
-
 /* A trailing newline may stand there, another line may not. */
 static bool
 is_one_line(struct span *line)
@@ -263,8 +246,8 @@ sshkey_parse_line(struct span line, struct arena *arena, struct span *ret_blob)
 
 	if (!is_one_line(&line))
 		return ERR_INPUT;
-	name = next_word(&line);
-	text = next_word(&line);
+	name = span_take_word(&line);
+	text = span_take_word(&line);
 	buf_init(&blob, SSHKEY_BLOB_MAX);
 	rc = text.len == 0 ? ERR_INPUT : base64_decode(text, &blob);
 	if (rc == ERR_LIMIT)

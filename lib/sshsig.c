@@ -27,29 +27,13 @@ hash_of(struct span name)
 
 /* ---- armour ----------------------------------------------------------- */
 
-static bool
-is_blank(uint8_t c)
-{
-	return c == '\n' || c == '\r' || c == ' ' || c == '\t';
-}
-
-static struct span
-trim(struct span text)
-{
-	while (text.len > 0 && is_blank(text.data[0]))
-		text = span_skip(text, 1);
-	while (text.len > 0 && is_blank(text.data[text.len - 1]))
-		text.len--;
-	return text;
-}
-
 /* What stands between the two lines, or the text itself. */
 static int
 strip_armour(struct span text, struct span *ret_inside)
 {
 	const struct span begin = span_str(BEGIN), end = span_str(END);
 
-	text = trim(text);
+	text = span_trim(text);
 	if (span_has_prefix(text, begin)) {
 		text = span_skip(text, begin.len);
 		if (text.len < end.len ||
@@ -57,7 +41,7 @@ strip_armour(struct span text, struct span *ret_inside)
 				end.len) != 0)
 			return ERR_INPUT;
 		text.len -= end.len;
-		text = trim(text);
+		text = span_trim(text);
 	}
 	*ret_inside = text;
 	return text.len > 0 ? 0 : ERR_INPUT;
