@@ -14,6 +14,7 @@ AC_DEFUN([SALLYPORT_LIBRARIES], [
   SALLYPORT_LIBRARY([SQLITE], [sqlite3 >= 3.40], [libsqlite3-dev])
   SALLYPORT_LIBRARY([JANSSON], [jansson >= 2.14], [libjansson-dev])
   SALLYPORT_LIBRARY([CURL], [libcurl >= 7.88], [libcurl4-openssl-dev])
+  SALLYPORT_LIBRARY([LIBSSH], [libssh >= 0.10.4], [libssh-dev])
   PKG_CHECK_MODULES([CMOCKA], [cmocka >= 1.1.5], [have_cmocka=yes], [have_cmocka=no])
   AM_CONDITIONAL([HAVE_CMOCKA], [test "x$have_cmocka" = xyes])
   AC_CHECK_HEADER([security/pam_modules.h], [],

@@ -8,6 +8,8 @@
 #include "server/keeper/ipc.h"
 #include "server/outbound/https.h"
 #include "server/outbound/outbound_op.h"
+#include "server/outbound/ssh.h"
+#include "server/outbound/ssh_message.h"
 
 #define ARENA_MAX (4 * OUTBOUND_MESSAGE_MAX)
 
@@ -91,12 +93,38 @@ call_https(struct ipc_message *in, struct arena *arena, struct buf *out,
 }
 
 static int
+call_ssh(struct ipc_message *in, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct outbound_ssh_answer answer;
+	struct outbound_ssh call;
+	int rc = ssh_message_read_call(in, arena, &call, err);
+
+	if (rc == 0)
+		rc = ssh_make(&call, arena, &answer, err);
+	if (rc != 0)
+		return rc;
+	(void)buf_add_char(out, OUTBOUND_GOOD);
+	ssh_message_add_answer(out, &answer);
+	return buf_check(out, err);
+}
+
+typedef int op_fn(struct ipc_message *in, struct arena *arena, struct buf *out,
+	struct err *err);
+
+static op_fn *const ops[] = {
+	[OUTBOUND_HTTPS] = call_https,
+	[OUTBOUND_SSH] = call_ssh,
+};
+
+static int
 act(struct span in, struct arena *arena, struct buf *out, struct err *err)
 {
 	struct ipc_message message = ipc_read(in);
+	const uint8_t op = ipc_take_byte(&message);
 
-	if (ipc_take_byte(&message) == OUTBOUND_HTTPS)
-		return call_https(&message, arena, out, err);
+	if (op < ARRAY_LEN(ops) && ops[op] != NULL)
+		return ops[op](&message, arena, out, err);
 	return err_set(err, ERR_PEER, 500, "internal error");
 }
 

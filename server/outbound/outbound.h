@@ -14,7 +14,7 @@
 #define OUTBOUND_URL_MAX 2048
 #define OUTBOUND_CA_MAX ((size_t)64 * 1024)
 #define OUTBOUND_ANSWER_MAX ((size_t)1024 * 1024)
-#define OUTBOUND_MESSAGE_MAX (2 * OUTBOUND_ANSWER_MAX)
+#define OUTBOUND_MESSAGE_MAX (3 * OUTBOUND_ANSWER_MAX)
 
 /* Calls under way at once; more are refused, so that workers stay free. */
 #define OUTBOUND_CALLS_MAX 16
@@ -59,6 +59,7 @@ int outbound_https(struct outbound *outbound,
 
 #define OUTBOUND_SSH_OUTPUT_MAX ((size_t)64 * 1024) /* of each stream */
 #define OUTBOUND_SSH_STEPS_MAX 16
+#define OUTBOUND_HOST_KEYS_MAX 64
 
 /* What to do where a server shows a key that is not among the pinned ones. */
 enum outbound_host_key_policy {
@@ -80,7 +81,7 @@ struct outbound_ssh_step {
 	/* … unless this line is awaited first: then more is sent. NULL: not. */
 	const char *await;
 	struct span more;
-	bool may_fail; /* go on whatever its status is */
+	bool may_fail; /* go on whatever its status is, or without one */
 };
 
 struct outbound_ssh {
@@ -99,7 +100,10 @@ struct outbound_ssh {
 	size_t n_steps; /* 0: log in, and that is all */
 };
 
-/* How far it came. */
+/*
+ * How far it came. Before the first step is begun the other side does nothing,
+ * so a deadline that passes there is NO_CONNECTION too.
+ */
 enum outbound_ssh_end {
 	OUTBOUND_SSH_DONE = 0, /* every step was made */
 	OUTBOUND_SSH_NO_CONNECTION,
@@ -107,8 +111,12 @@ enum outbound_ssh_end {
 	OUTBOUND_SSH_HOST_KEY,     /* unknown or changed: nothing was sent */
 	OUTBOUND_SSH_REFUSED,      /* it does not take our key */
 	OUTBOUND_SSH_STEP,         /* the last step of the answer failed */
-	OUTBOUND_SSH_LOST, /* cut off in a step: its effect is unknown */
-	OUTBOUND_SSH_LATE  /* the deadline passed, likewise */
+	/*
+	 * Cut off: no result came of the last step begun (status -1 and no
+	 * signal), whose effect is unknown; or it was between two of them.
+	 */
+	OUTBOUND_SSH_LOST,
+	OUTBOUND_SSH_LATE /* the deadline passed, likewise */
 };
 
 struct outbound_ssh_result {

@@ -8,7 +8,10 @@ enum outbound_op {
 	 * where http will do, largest answer, deadline in ms. Out: status
 	 * number, body.
 	 */
-	OUTBOUND_HTTPS = 1
+	OUTBOUND_HTTPS = 1,
+
+	OUTBOUND_SSH,     /* ssh_message.h, as its answer */
+	OUTBOUND_SSH_SCAN /* likewise */
 };
 
 /* The first byte of an answer. */

@@ -1,0 +1,380 @@
+/*
+ * libssh never blocks here: its session is told so, its socket is made so, and
+ * every wait is ssh_peer_wait's. It is given a connected socket and every
+ * option whose default would make it look at the machine.
+ */
+#include "server/outbound/ssh_peer.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <libssh/server.h>
+
+#include "lib/codec.h"
+#include "lib/sshkey.h"
+
+#define AES_CTR "aes256-ctr,aes192-ctr,aes128-ctr"
+#define AES_CBC "aes256-cbc,aes192-cbc,aes128-cbc"
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MIN_LEGACY 1024
+
+/* What is agreed on; "none" and MD5 are in no list. */
+struct crypto {
+	const char *kex, *ciphers, *macs, *public_keys;
+	int rsa_bits_min;
+};
+
+#define KEX                                                                    \
+	"curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,"   \
+	"ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group16-sha512," \
+	"diffie-hellman-group18-sha512,diffie-hellman-group-exchange-sha256,"  \
+	"diffie-hellman-group14-sha256"
+#define CIPHERS                                                                \
+	"aes256-gcm@openssh.com,aes128-gcm@openssh.com,"                       \
+	"chacha20-poly1305@openssh.com," AES_CTR
+#define MACS                                                                   \
+	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"         \
+	"hmac-sha2-256,hmac-sha2-512"
+#define PUBLIC_KEYS                                                            \
+	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"                 \
+	"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256"
+
+static const struct crypto crypto_today = {
+	.kex = KEX,
+	.ciphers = CIPHERS,
+	.macs = MACS,
+	.public_keys = PUBLIC_KEYS,
+	.rsa_bits_min = RSA_BITS_MIN,
+};
+
+static const struct crypto crypto_legacy = {
+	.kex = KEX ",diffie-hellman-group14-sha1,"
+		   "diffie-hellman-group-exchange-sha1,"
+		   "diffie-hellman-group1-sha1",
+	.ciphers = CIPHERS "," AES_CBC ",3des-cbc",
+	.macs = MACS ",hmac-sha1-etm@openssh.com,hmac-sha1",
+	.public_keys = PUBLIC_KEYS ",ssh-rsa",
+	.rsa_bits_min = RSA_BITS_MIN_LEGACY,
+};
+
+/* ---- words --------------------------------------------------------------- */
+
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+const char *
+ssh_peer_printable(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text);
+
+	if (copy != NULL)
+		make_printable(copy);
+	return copy;
+}
+
+static void
+set_words(struct ssh_peer *peer, const char *words)
+{
+	(void)snprintf(peer->why, sizeof(peer->why), "%s", words);
+	make_printable(peer->why);
+}
+
+void
+ssh_peer_set_why(struct ssh_peer *peer, const char *what)
+{
+	const char *words = ssh_get_error(peer->session);
+
+	(void)snprintf(peer->why, sizeof(peer->why), "%s: %s", what,
+		words[0] == '\0' ? "the connection ended" : words);
+	make_printable(peer->why);
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+bool
+ssh_peer_is_late(const struct ssh_peer *peer)
+{
+	return tcp_left_ms(peer->deadline_ns) == 0;
+}
+
+bool
+ssh_peer_is_lost(const struct ssh_peer *peer)
+{
+	return ssh_is_connected(peer->session) == 0;
+}
+
+static bool
+is_flooding(struct ssh_peer *peer)
+{
+	if (peer->received.in_bytes <= SSH_PEER_RECEIVED_MAX)
+		return false;
+	(void)snprintf(peer->why, sizeof(peer->why),
+		"it sent more than %zu bytes", SSH_PEER_RECEIVED_MAX);
+	return true;
+}
+
+bool
+ssh_peer_wait(struct ssh_peer *peer)
+{
+	const int left_ms = tcp_left_ms(peer->deadline_ns);
+
+	if (left_ms == 0) {
+		set_words(peer, "no answer in time");
+		return false;
+	}
+	/* libssh makes its socket block once it is connected. */
+	(void)fcntl(peer->tcp.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	if (ssh_event_dopoll(peer->event, left_ms) == SSH_ERROR) {
+		ssh_peer_set_why(peer, "the connection was lost");
+		return false;
+	}
+	return !is_flooding(peer);
+}
+
+int
+ssh_peer_until(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx)
+{
+	int rc = fn(ctx);
+
+	while (rc == SSH_AGAIN && ssh_peer_wait(peer))
+		rc = fn(ctx);
+	return rc;
+}
+
+/* ---- opening and closing ------------------------------------------------- */
+
+/* Requests of theirs are refused at once; libssh would queue them for ever. */
+static int
+refuse_request(ssh_session session, ssh_message message, void *ctx)
+{
+	(void)session;
+	(void)message;
+	(void)ctx;
+	return 1;
+}
+
+struct option {
+	enum ssh_options_e name;
+	const void *value;
+};
+
+static bool
+set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings)
+{
+	const struct crypto *crypto =
+		settings->legacy_crypto ? &crypto_legacy : &crypto_today;
+	const bool no_config = false;
+	const int fd = fcntl(peer->tcp.fd, F_DUPFD_CLOEXEC, 0);
+	const struct option options[] = {
+		{ SSH_OPTIONS_FD, &fd },
+		{ SSH_OPTIONS_PROCESS_CONFIG, &no_config },
+		{ SSH_OPTIONS_SSH_DIR, "/dev/null" },
+		{ SSH_OPTIONS_KNOWNHOSTS, "/dev/null" },
+		{ SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null" },
+		{ SSH_OPTIONS_HOST, "target" },
+		{ SSH_OPTIONS_USER, settings->user },
+		{ SSH_OPTIONS_KEY_EXCHANGE, crypto->kex },
+		{ SSH_OPTIONS_HOSTKEYS, settings->host_key_algorithms },
+		{ SSH_OPTIONS_CIPHERS_C_S, crypto->ciphers },
+		{ SSH_OPTIONS_CIPHERS_S_C, crypto->ciphers },
+		{ SSH_OPTIONS_HMAC_C_S, crypto->macs },
+		{ SSH_OPTIONS_HMAC_S_C, crypto->macs },
+		{ SSH_OPTIONS_COMPRESSION, "no" },
+		{ SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, crypto->public_keys },
+		{ SSH_OPTIONS_RSA_MIN_SIZE, &crypto->rsa_bits_min },
+	};
+
+	if (fd < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (ssh_options_set(peer->session, options[i].name,
+			    options[i].value) != SSH_OK) {
+			if (i == 0)
+				(void)close(fd);
+			return false;
+		}
+	return true;
+}
+
+static int
+try_connect(void *ctx)
+{
+	struct ssh_peer *peer = ctx;
+
+	return ssh_connect(peer->session);
+}
+
+static enum outbound_ssh_end
+exchange_keys(struct ssh_peer *peer)
+{
+	int rc = ssh_connect(peer->session);
+
+	/* The event takes over the waits of a session that has begun. */
+	if (rc == SSH_AGAIN)
+		rc = ssh_event_add_session(peer->event, peer->session);
+	if (rc == SSH_OK)
+		rc = ssh_peer_until(peer, try_connect, peer);
+	if (rc == SSH_OK)
+		return OUTBOUND_SSH_DONE;
+	if (rc == SSH_AGAIN)
+		return OUTBOUND_SSH_NO_CONNECTION;
+	ssh_peer_set_why(peer, "no keys were agreed on");
+	return strstr(peer->why, "no match for method") != NULL
+		? OUTBOUND_SSH_NO_AGREEMENT
+		: OUTBOUND_SSH_NO_CONNECTION;
+}
+
+static int
+connect_peer(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
+	enum outbound_ssh_end *ret_end, struct err *err)
+{
+	struct err why = { 0 };
+	int rc = tcp_connect(settings->host, settings->port, settings->source,
+		settings->deadline_ns, &peer->tcp, &why);
+
+	if (rc == ERR_PEER || rc == ERR_TIMEOUT) {
+		set_words(peer, why.message);
+		*ret_end = OUTBOUND_SSH_NO_CONNECTION;
+		return 0;
+	}
+	return rc == 0 ? 0 : err_set(err, rc, why.status, "%s", why.message);
+}
+
+int
+ssh_peer_open(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
+	enum outbound_ssh_end *ret_end, struct err *err)
+{
+	enum outbound_ssh_end end = OUTBOUND_SSH_DONE;
+	int rc;
+
+	*peer = (struct ssh_peer){ .tcp.fd = -1,
+		.deadline_ns = settings->deadline_ns };
+	rc = connect_peer(settings, peer, &end, err);
+	if (rc != 0 || end != OUTBOUND_SSH_DONE) {
+		*ret_end = end;
+		return rc;
+	}
+	peer->session = ssh_new();
+	peer->event = ssh_event_new();
+	if (peer->session == NULL || peer->event == NULL ||
+		!set_options(peer, settings))
+		return err_set_memory(err);
+	ssh_set_blocking(peer->session, 0);
+	ssh_set_counters(peer->session, NULL, &peer->received);
+	ssh_set_message_callback(peer->session, refuse_request, NULL);
+	*ret_end = exchange_keys(peer);
+	return 0;
+}
+
+void
+ssh_peer_close(struct ssh_peer *peer)
+{
+	if (peer->event != NULL && peer->session != NULL)
+		(void)ssh_event_remove_session(peer->event, peer->session);
+	if (peer->event != NULL)
+		ssh_event_free(peer->event);
+	if (peer->session != NULL) {
+		ssh_disconnect(peer->session);
+		ssh_free(peer->session);
+	}
+	tcp_close(&peer->tcp);
+	peer->event = NULL;
+	peer->session = NULL;
+}
+
+/* ---- who it is, who we are ----------------------------------------------- */
+
+const char *
+ssh_peer_banner(struct ssh_peer *peer, struct arena *arena)
+{
+	const char *banner = peer->session == NULL
+		? NULL
+		: ssh_get_serverbanner(peer->session);
+
+	return ssh_peer_printable(arena, banner == NULL ? "" : banner);
+}
+
+int
+ssh_peer_host_key(struct ssh_peer *peer, struct arena *arena,
+	struct span *ret_blob, struct err *err)
+{
+	ssh_key key = NULL;
+	char *text = NULL;
+	struct span blob;
+	struct buf bytes;
+	int rc = 0;
+
+	buf_init(&bytes, SSHKEY_BLOB_MAX);
+	if (ssh_get_server_publickey(peer->session, &key) != SSH_OK ||
+		ssh_pki_export_pubkey_base64(key, &text) != SSH_OK ||
+		base64_decode(span_str(text), &bytes) != 0)
+		rc = err_set(err, ERR_PEER, 502, "it showed no host key");
+	if (rc == 0) {
+		blob = arena_dup(arena, buf_span(&bytes));
+		if (blob.data == NULL)
+			rc = err_set_memory(err);
+		else
+			*ret_blob = blob;
+	}
+	ssh_string_free_char(text);
+	ssh_key_free(key);
+	buf_clear(&bytes);
+	return rc;
+}
+
+struct login {
+	struct ssh_peer *peer;
+	ssh_key key;
+	int answer; /* SSH_AUTH_… */
+};
+
+static int
+try_login(void *ctx)
+{
+	struct login *login = ctx;
+
+	login->answer =
+		ssh_userauth_publickey(login->peer->session, NULL, login->key);
+	return login->answer == SSH_AUTH_AGAIN ? SSH_AGAIN : SSH_OK;
+}
+
+static enum outbound_ssh_end
+judge_login(struct ssh_peer *peer, int answer)
+{
+	if (answer == SSH_AUTH_SUCCESS)
+		return OUTBOUND_SSH_DONE;
+	if (answer == SSH_AUTH_PARTIAL) {
+		set_words(peer, "it wants more than the key");
+		return OUTBOUND_SSH_REFUSED;
+	}
+	if (answer == SSH_AUTH_DENIED) {
+		set_words(peer, "it does not take the key");
+		return OUTBOUND_SSH_REFUSED;
+	}
+	ssh_peer_set_why(peer, "the login failed");
+	return ssh_peer_is_lost(peer) ? OUTBOUND_SSH_NO_CONNECTION
+				      : OUTBOUND_SSH_REFUSED;
+}
+
+enum outbound_ssh_end
+ssh_peer_login(struct ssh_peer *peer, const char *key)
+{
+	struct login login = { .peer = peer };
+	int rc;
+
+	if (ssh_pki_import_privkey_base64(key, NULL, NULL, NULL, &login.key) !=
+		SSH_OK) {
+		set_words(peer, "the key cannot be used");
+		return OUTBOUND_SSH_REFUSED;
+	}
+	rc = ssh_peer_until(peer, try_login, &login);
+	ssh_key_free(login.key);
+	return rc == SSH_AGAIN ? OUTBOUND_SSH_NO_CONNECTION
+			       : judge_login(peer, login.answer);
+}

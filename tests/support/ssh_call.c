@@ -1,0 +1,198 @@
+/*
+ * One call of outbound over SSH: its arguments as a JSON object on standard
+ * input, its answer as one on standard output. With "scan" it is a scan.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/json.h"
+#include "lib/jsonw.h"
+#include "server/outbound/outbound.h"
+
+#define TEXT_MAX ((size_t)16 * 1024 * 1024)
+#define DEADLINE_MS 60000
+
+static struct arena *arena;
+static struct value *answer;
+
+static void
+must(bool good, const char *what, const struct err *err)
+{
+	if (good)
+		return;
+	(void)fprintf(
+		stderr, "%s: %s\n", what, err == NULL ? "" : err->message);
+	exit(2);
+}
+
+static struct value *
+read_arguments(void)
+{
+	struct err err = { 0 };
+	struct value *arguments;
+	char part[4096];
+	struct buf text;
+	size_t len;
+
+	buf_init(&text, TEXT_MAX);
+	while ((len = fread(part, 1, sizeof(part), stdin)) > 0)
+		(void)buf_add(&text, part, len);
+	must(json_parse(buf_span(&text), &json_limits_trusted, arena,
+		     &arguments, &err) == 0,
+		"arguments", &err);
+	buf_clear(&text);
+	return arguments;
+}
+
+static struct outbound_ssh_step
+read_step(const struct value *from)
+{
+	return (struct outbound_ssh_step){
+		.kind = value_find(from, "upload") != NULL ? OUTBOUND_SSH_UPLOAD
+							   : OUTBOUND_SSH_EXEC,
+		.command = value_find_str(
+			from, "upload", value_find_str(from, "exec", "")),
+		.input = span_str(value_find_str(from, "input", "")),
+		.await = value_find_str(from, "await", NULL),
+		.more = span_str(value_find_str(from, "more", "")),
+		.may_fail = value_find_bool(from, "may_fail", false),
+	};
+}
+
+static void
+read_steps(const struct value *from, struct outbound_ssh *call)
+{
+	static struct outbound_ssh_step steps[OUTBOUND_SSH_STEPS_MAX];
+
+	VALUE_EACH (step, from) {
+		must(call->n_steps < ARRAY_LEN(steps), "steps", NULL);
+		steps[call->n_steps++] = read_step(step);
+	}
+	call->steps = steps;
+}
+
+static void
+add_result(struct value *to, const struct outbound_ssh_result *result)
+{
+	struct value *object = value_object(arena);
+
+	must(value_set_int(arena, object, "status", result->exit_status) &&
+			value_set_str(
+				arena, object, "signal", result->signal) &&
+			value_set(arena, object, "output",
+				value_span(arena, result->output)) &&
+			value_set(arena, object, "error",
+				value_span(arena, result->error)) &&
+			value_set_bool(
+				arena, object, "is_cut", result->is_cut) &&
+			value_add(to, object),
+		"memory", NULL);
+}
+
+static int
+make_call(struct outbound *outbound, const struct value *arguments,
+	struct err *err)
+{
+	struct outbound_ssh call = {
+		.host = value_find_str(arguments, "host", "127.0.0.1"),
+		.port = value_find_int(arguments, "port", 0),
+		.source = value_find_str(arguments, "source", ""),
+		.user = value_find_str(arguments, "user", "root"),
+		.policy = (enum outbound_host_key_policy)value_find_int(
+			arguments, "policy", OUTBOUND_HOST_KEY_STRICT),
+		.legacy_crypto =
+			value_find_bool(arguments, "legacy_crypto", false),
+		.deadline_ms =
+			value_find_int(arguments, "deadline_ms", DEADLINE_MS),
+	};
+	const char *key = value_find_str(arguments, "key", "");
+	struct value *results = value_list(arena);
+	struct outbound_ssh_answer made;
+	struct str_list pins;
+	int rc;
+
+	must(value_to_list(arena, value_find(arguments, "host_keys"), &pins),
+		"memory", NULL);
+	call.key = secret_view_of(key, strlen(key));
+	call.host_keys = pins.items;
+	call.n_host_keys = pins.n;
+	read_steps(value_find(arguments, "steps"), &call);
+	rc = outbound_ssh(outbound, &call, arena, &made, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < made.n_results; i++)
+		add_result(results, &made.results[i]);
+	must(value_set_int(arena, answer, "end", made.end) &&
+			value_set_str(arena, answer, "why", made.why) &&
+			value_set_str(
+				arena, answer, "host_key", made.host_key) &&
+			value_set_str(arena, answer, "fingerprint",
+				made.fingerprint) &&
+			value_set_str(arena, answer, "banner", made.banner) &&
+			value_set(arena, answer, "results", results),
+		"memory", NULL);
+	return 0;
+}
+
+static int
+make_scan(struct outbound *outbound, const struct value *arguments,
+	struct err *err)
+{
+	struct outbound_ssh_offer offer;
+	struct str_list keys;
+	int rc = outbound_ssh_scan(outbound,
+		value_find_str(arguments, "host", "127.0.0.1"),
+		value_find_int(arguments, "port", 0),
+		value_find_str(arguments, "source", ""),
+		value_find_int(arguments, "deadline_ms", DEADLINE_MS), arena,
+		&offer, err);
+
+	if (rc != 0)
+		return rc;
+	keys.items = (const char **)(uintptr_t)offer.host_keys;
+	keys.n = offer.n_host_keys;
+	must(value_set_str(arena, answer, "banner", offer.banner) &&
+			value_set_str(arena, answer, "kex", offer.kex) &&
+			value_set_str(arena, answer, "host_key_types",
+				offer.host_key_types) &&
+			value_set_str(
+				arena, answer, "ciphers", offer.ciphers) &&
+			value_set_str(arena, answer, "macs", offer.macs) &&
+			value_set(arena, answer, "host_keys",
+				value_of_list(arena, &keys)),
+		"memory", NULL);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct value *arguments;
+	struct outbound *outbound;
+	struct err err = { 0 };
+	struct buf text;
+	int rc;
+
+	arena = arena_new(TEXT_MAX);
+	answer = value_object(arena);
+	must(outbound_new(&outbound, &err) == 0, "outbound", &err);
+	arguments = read_arguments();
+	rc = value_find_bool(arguments, "scan", false)
+		? make_scan(outbound, arguments, &err)
+		: make_call(outbound, arguments, &err);
+	if (rc != 0)
+		must(value_set_int(arena, answer, "code", rc) &&
+				value_set_int(arena, answer, "http_status",
+					err.status) &&
+				value_set_str(
+					arena, answer, "message", err.message),
+			"memory", NULL);
+	buf_init(&text, TEXT_MAX);
+	jsonw_value(&text, answer, 0);
+	printf("%s\n", buf_str(&text));
+	buf_clear(&text);
+	outbound_free(&outbound);
+	arena_free(&arena);
+	arena_pool_drain();
+	return 0;
+}
