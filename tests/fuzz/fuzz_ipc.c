@@ -3,11 +3,13 @@
  * messages come out, each gets one answer of good form, and a signature is over
  * a certificate that the rules allow. The first byte is the size of the pieces.
  * A body that begins with 'C' is a certificate, for which the keeper's own CA
- * is asked: what no fuzzer could guess is its sealed key.
+ * is asked: what no fuzzer could guess is its sealed key. One that begins with
+ * 'K' is the text of an admin key: what is taken in comes out as the same key.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sshkeypair.h"
 #include "server/keeper/cert_check.h"
 #include "server/keeper/frame.h"
 #include "server/keeper/keeper_op.h"
@@ -15,6 +17,7 @@
 #include "tests/fuzz/keeper_answer.h"
 
 #define CERT_MARK 'C'
+#define KEY_MARK 'K'
 #define STREAM_MAX ((size_t)1 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -82,12 +85,35 @@ check_cert(struct span bytes)
 }
 
 static void
+check_admin_key(struct span text)
+{
+	struct arena *scratch = arena_new(STREAM_MAX);
+	struct sshkeypair *pair = NULL;
+	struct keeper_admin key;
+	struct secret_view opened;
+
+	if (keeper_admin_import(keeper, secret_view_of(text.data, text.len),
+		    scratch, &key, NULL) == 0) {
+		must(keeper_admin_open(
+			     keeper, key.sealed, scratch, &opened, NULL) == 0);
+		must(sshkeypair_parse(opened, &pair, NULL) == 0);
+		must(span_equal(sshkeypair_public(pair), key.public_key));
+		sshkeypair_free(&pair);
+	}
+	arena_free(&scratch);
+}
+
+static void
 handle(struct span body)
 {
 	struct buf out;
 
 	if (body.len > 0 && body.data[0] == CERT_MARK) {
 		check_cert(span_skip(body, 1));
+		return;
+	}
+	if (body.len > 0 && body.data[0] == KEY_MARK) {
+		check_admin_key(span_skip(body, 1));
 		return;
 	}
 	/* Which would only be slow. */

@@ -5,7 +5,8 @@
  * private half of the CA's key, and each certificate that comes out is within
  * the CA's limits, as they are judged here: validity, forced options, a serial
  * number that the stub did not choose, so many a second; and the keeper's tally
- * has every one.
+ * has every one. Admin keys, whose private halves do come out, are sealed and
+ * opened beside them: no CA's is opened as one, and none of them signs.
  */
 #include <ctype.h>
 #include <setjmp.h>
@@ -55,12 +56,13 @@ struct evil {
 	struct buf slow_sealed;
 	int64_t began_ns; /* this keeper */
 	struct sshkeypair *ca, *slow, *user;
+	struct buf admin_text, admin_sealed; /* of a key that may come out */
 	/* Fields of answers and others, to be used anywhere. */
 	struct buf blobs[N_BLOBS];
 	/* The certificates of the lot, by the number of their message. */
 	struct buf certs[LOT];
 	struct buf messages[LOT];
-	uint64_t n_signed, n_refused, n_busy, n_bad;
+	uint64_t n_signed, n_refused, n_busy, n_opened, n_bad;
 	uint64_t n_tally, n_slow; /* of them, by this keeper; of slow */
 	uint64_t last_serial;
 };
@@ -193,6 +195,23 @@ may_be_signed(struct evil *evil, struct span asked, struct span whole)
 	return span_equal(cert.ca, sshkeypair_public(evil->ca)) &&
 		cert.before_s - cert.after_s <= HOUR &&
 		options_are_forced(&cert);
+}
+
+/* The text of an admin key: neither CA's. */
+static bool
+may_come_out(const struct evil *evil, struct span text)
+{
+	struct sshkeypair *pair = NULL;
+	bool may = sshkeypair_parse(secret_view_of(text.data, text.len), &pair,
+			   NULL) == 0;
+
+	may = may &&
+		!span_equal(
+			sshkeypair_public(pair), sshkeypair_public(evil->ca)) &&
+		!span_equal(
+			sshkeypair_public(pair), sshkeypair_public(evil->slow));
+	sshkeypair_free(&pair);
+	return may;
 }
 
 static bool
@@ -395,6 +414,27 @@ import_pair(struct evil *evil, const struct sshkeypair *pair,
 }
 
 static void
+import_admin(struct evil *evil)
+{
+	struct sshkeypair *pair = NULL;
+	struct span fields[3];
+	struct buf in;
+
+	buf_init(&in, KEEPER_MESSAGE_MAX);
+	assert_int_equal(sshkeypair_generate("ed25519", 0, &pair, NULL), 0);
+	assert_int_equal(sshkeypair_write(pair, SSHKEYPAIR_OPENSSH, "",
+				 &evil->admin_text, NULL),
+		0);
+	begin(&in, KEEPER_ADMIN_IMPORT);
+	ipc_add_field(&in, buf_span(&evil->admin_text));
+	call(evil, &in, fields);
+	buf_add_span(&evil->admin_sealed, fields[0]);
+	end_call(evil);
+	buf_clear(&in);
+	sshkeypair_free(&pair);
+}
+
+static void
 import_cas(struct evil *evil)
 {
 	const struct sshcert_option options[] = { { span_str("force-command"),
@@ -433,7 +473,7 @@ learn(struct evil *evil, struct span field)
 static struct span
 any_blob(struct evil *evil)
 {
-	switch (below(evil, 8)) {
+	switch (below(evil, 9)) {
 	case 0:
 		return buf_span(&evil->root);
 	case 1:
@@ -445,6 +485,8 @@ any_blob(struct evil *evil)
 			below(evil, 2) ? evil->ca : evil->slow);
 	case 4:
 		return buf_span(&evil->slow_sealed);
+	case 5:
+		return buf_span(&evil->admin_sealed);
 	default:
 		return buf_span(&evil->blobs[below(evil, N_BLOBS)]);
 	}
@@ -544,7 +586,8 @@ make_other(struct evil *evil, struct buf *in)
 	static const enum keeper_op ops[] = { KEEPER_INIT, KEEPER_INIT_FILE,
 		KEEPER_UNSEAL, KEEPER_UNSEAL_FILE, KEEPER_RESET,
 		KEEPER_PROGRESS, KEEPER_WRAP, KEEPER_CA_IMPORT,
-		KEEPER_CA_NARROW, KEEPER_CA_FORGET, KEEPER_TALLY, KEEPER_PING };
+		KEEPER_CA_NARROW, KEEPER_CA_FORGET, KEEPER_TALLY, KEEPER_PING,
+		KEEPER_ADMIN_IMPORT, KEEPER_ADMIN_OPEN };
 	const enum keeper_op op = ops[below(evil, ARRAY_LEN(ops))];
 
 	begin(in, op);
@@ -561,7 +604,10 @@ make_other(struct evil *evil, struct buf *in)
 				       : span_of(evil->user, KEY));
 	if (op == KEEPER_UNSEAL || op == KEEPER_UNSEAL_FILE)
 		ipc_add_field(in, any_blob(evil));
-	if (op != KEEPER_RESET && op != KEEPER_PROGRESS && op < KEEPER_TALLY)
+	if (op == KEEPER_ADMIN_IMPORT && below(evil, 2))
+		ipc_add_field(in, buf_span(&evil->admin_text));
+	else if (op != KEEPER_RESET && op != KEEPER_PROGRESS &&
+		op != KEEPER_TALLY && op != KEEPER_PING)
 		ipc_add_field(in, any_blob(evil));
 	if (op == KEEPER_CA_IMPORT || op == KEEPER_CA_NARROW) {
 		ipc_add_u64(in, below(evil, 2) ? below(evil, 2 * HOUR) : 0);
@@ -583,9 +629,11 @@ make_message(struct evil *evil, size_t i)
 	if (below(evil, 8) == 0)
 		mutate(evil, in);
 	if (in->len > 1 && below(evil, 64) == 0)
-		in->data[0] = (uint8_t)below(evil, 20);
+		in->data[0] = (uint8_t)below(evil, KEEPER_ADMIN_OPEN + 4);
 	/* Making keys is slow, and sealing ends the game: now and then. */
-	if (in->len > 0 && in->data[0] == KEEPER_CA_GENERATE)
+	if (in->len > 0 &&
+		(in->data[0] == KEEPER_CA_GENERATE ||
+			in->data[0] == KEEPER_ADMIN_GENERATE))
 		in->data[0] = KEEPER_CA_SIGN;
 	if (in->len > 0 && in->data[0] == KEEPER_SEAL && below(evil, 8) != 0)
 		in->data[0] = KEEPER_PROGRESS;
@@ -628,6 +676,14 @@ judge(struct evil *evil, const struct frame *frame)
 		evil->n_tally++;
 		if (!may_be_signed(evil, cert_of(message), field))
 			evil->n_bad++;
+		return;
+	}
+	if (message->data[0] == KEEPER_ADMIN_OPEN) {
+		field = ipc_take_field(&answer, KEEPER_MESSAGE_MAX);
+		evil->n_opened++;
+		if (!may_come_out(evil, field))
+			evil->n_bad++;
+		learn(evil, field);
 		return;
 	}
 	while (!answer.bad && answer.rest.len > 0) {
@@ -686,6 +742,8 @@ init_bufs(struct evil *evil)
 	buf_init(&evil->keyring, KEEPER_MESSAGE_MAX);
 	buf_init(&evil->sealed, KEEPER_MESSAGE_MAX);
 	buf_init(&evil->slow_sealed, KEEPER_MESSAGE_MAX);
+	buf_init(&evil->admin_text, SSHKEYPAIR_TEXT_MAX);
+	buf_init(&evil->admin_sealed, KEEPER_MESSAGE_MAX);
 	for (size_t i = 0; i < N_BLOBS; i++)
 		buf_init(&evil->blobs[i], KEEPER_MESSAGE_MAX);
 	for (size_t i = 0; i < LOT; i++) {
@@ -702,6 +760,8 @@ clear_bufs(struct evil *evil)
 	buf_clear(&evil->keyring);
 	buf_clear(&evil->sealed);
 	buf_clear(&evil->slow_sealed);
+	buf_clear(&evil->admin_text);
+	buf_clear(&evil->admin_sealed);
 	for (size_t i = 0; i < N_BLOBS; i++)
 		buf_clear(&evil->blobs[i]);
 	for (size_t i = 0; i < LOT; i++) {
@@ -727,6 +787,7 @@ no_message_gets_a_key_or_a_certificate_beyond_the_limits(void **state)
 	init(&evil);
 	unseal(&evil);
 	import_cas(&evil);
+	import_admin(&evil);
 	while (tried < n) {
 		play_lot(&evil);
 		tried += LOT;
@@ -741,8 +802,9 @@ no_message_gets_a_key_or_a_certificate_beyond_the_limits(void **state)
 	check_tally(&evil);
 	end(&evil);
 	print_message(
-		"# %llu messages: %llu signatures, %llu refusals, %llu of them for now\n",
+		"# %llu messages: %llu signatures, %llu admin keys, %llu refusals, %llu of them for now\n",
 		(unsigned long long)tried, (unsigned long long)evil.n_signed,
+		(unsigned long long)evil.n_opened,
 		(unsigned long long)evil.n_refused,
 		(unsigned long long)evil.n_busy);
 	figures_report("R36", tried, evil.n_bad, "messages of an evil main");
@@ -750,6 +812,7 @@ no_message_gets_a_key_or_a_certificate_beyond_the_limits(void **state)
 	/* It was not refused for another reason each time. */
 	assert_true(evil.n_signed > tried / 100);
 	assert_true(evil.n_busy > 0);
+	assert_true(evil.n_opened > 0);
 	sshkeypair_free(&evil.ca);
 	sshkeypair_free(&evil.slow);
 	sshkeypair_free(&evil.user);
