@@ -204,7 +204,7 @@ fill(struct profile_run *run, const char *text, enum template_place place,
 {
 	*ret_text = NULL;
 	return text == NULL ? 0
-			    : template_fill(text, place, &run->values,
+			    : profile_template_fill(text, place, &run->values,
 				      run->arena, ret_text, err);
 }
 

@@ -174,7 +174,7 @@ add_value(struct buf *out, struct span name, enum template_place place,
 }
 
 int
-template_fill(const char *text, enum template_place place,
+profile_template_fill(const char *text, enum template_place place,
 	const struct str_map *values, struct arena *arena,
 	const char **ret_text, struct err *err)
 {

@@ -19,7 +19,7 @@ enum template_place {
  * Set the values into a template, in arena. ERR_INPUT (500): a value cannot
  * stand in that place; ERR_INTERNAL: the table names one that is not there.
  */
-int template_fill(const char *text, enum template_place place,
+int profile_template_fill(const char *text, enum template_place place,
 	const struct str_map *values, struct arena *arena,
 	const char **ret_text, struct err *err);
 
