@@ -9,8 +9,13 @@ add_request(struct buf *buf, const struct outbound_request *request)
 {
 	(void)buf_add_char(buf, OUTBOUND_HTTPS);
 	ipc_add_field(buf, span_str(request->url));
+	ipc_add_field(buf, span_str(request->method));
 	ipc_add_field(buf, span_str(request->ca_pem));
+	ipc_add_field(buf, span_str(request->tls_pin));
+	ipc_add_field(buf, span_str(request->source));
 	ipc_add_secret(buf, request->bearer);
+	ipc_add_field(buf, span_str(request->user));
+	ipc_add_secret(buf, request->password);
 	ipc_add_field(buf, request->json);
 	ipc_add_u32(buf, request->json.data != NULL);
 	ipc_add_u32(buf, request->allows_plain);

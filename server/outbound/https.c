@@ -1,7 +1,7 @@
 /*
  * What a request may do is fixed here: TLS 1.2 at least, chain and name
- * checked, nothing of the environment, no redirect, no second try, a
- * connection of its own.
+ * checked or the server's key pinned, nothing of the environment, no redirect,
+ * no second try, a connection of its own.
  */
 #include "server/outbound/https.h"
 
@@ -11,15 +11,21 @@
 #include <curl/curl.h>
 
 #include "lib/apiclient.h"
+#include "lib/codec.h"
+#include "server/outbound/tcp.h"
 
 #define BEARER "Authorization: Bearer "
+#define BASIC "Authorization: Basic "
+#define PIN "sha256//"
+#define PIN_LEN (strlen(PIN) + 44)
 
 /* One request on its way. */
 struct sending {
 	const struct outbound_request *request;
 	CURL *curl;
 	struct curl_slist *headers;
-	struct buf line; /* of the bearer's header */
+	const char *method;
+	struct buf line; /* of Authorization */
 	struct buf *body;
 	char words[CURL_ERROR_SIZE];
 };
@@ -46,6 +52,54 @@ check_url(const struct outbound_request *request, struct err *err)
 		"\"%.64s\" does not begin with https://", url);
 }
 
+static int
+find_method(const struct outbound_request *request, const char **ret_method,
+	struct err *err)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH",
+		"DELETE" };
+
+	if (request->method[0] == '\0') {
+		*ret_method = request->json.data == NULL ? "GET" : "POST";
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (strcmp(request->method, methods[i]) == 0) {
+			*ret_method = methods[i];
+			return 0;
+		}
+	return err_set(
+		err, ERR_INPUT, 400, "\"%.16s\" is no method", request->method);
+}
+
+/* libcurl takes several, and anything that is none for a file's name. */
+static int
+check_pin(const char *pin, struct err *err)
+{
+	if (pin[0] == '\0' ||
+		(strncmp(pin, PIN, strlen(PIN)) == 0 &&
+			strlen(pin) == PIN_LEN && strchr(pin, ';') == NULL))
+		return 0;
+	return err_set(err, ERR_INPUT, 400,
+		"\"%.64s\" is no pin: give \"" PIN "\" and base64 of a SHA-256",
+		pin);
+}
+
+static int
+check_request(const struct outbound_request *request, struct err *err)
+{
+	int rc = check_url(request, err);
+
+	if (rc == 0)
+		rc = check_pin(request->tls_pin, err);
+	if (rc == 0)
+		rc = tcp_check_source(request->source, err);
+	if (rc == 0 && strchr(request->user, ':') != NULL)
+		rc = err_set(err, ERR_INPUT, 400,
+			"a user's name cannot have a colon");
+	return rc;
+}
+
 static bool
 add_header(struct sending *sending, const char *line)
 {
@@ -57,22 +111,52 @@ add_header(struct sending *sending, const char *line)
 }
 
 static bool
-add_headers(struct sending *sending)
+add_bearer(struct sending *sending)
 {
 	const struct secret_view bearer = sending->request->bearer;
+
+	if (bearer.len == 0)
+		return true;
+	(void)buf_add_str(&sending->line, BEARER);
+	return memchr(bearer.data, '\n', bearer.len) == NULL &&
+		buf_add(&sending->line, bearer.data, bearer.len) == 0 &&
+		add_header(sending, buf_str(&sending->line));
+}
+
+static bool
+add_basic(struct sending *sending)
+{
+	const struct outbound_request *request = sending->request;
+	struct buf pair;
+	bool good;
+
+	if (request->user[0] == '\0')
+		return true;
+	buf_init(&pair, OUTBOUND_MESSAGE_MAX);
+	(void)buf_addf(&pair, "%s:", request->user);
+	(void)buf_add(&pair, request->password.data, request->password.len);
+	(void)buf_add_str(&sending->line, BASIC);
+	good = pair.rc == 0 &&
+		base64_encode(buf_span(&pair), &sending->line) == 0 &&
+		add_header(sending, buf_str(&sending->line));
+	buf_clear(&pair);
+	return good;
+}
+
+static bool
+add_headers(struct sending *sending)
+{
 	bool good = add_header(sending, "Accept: application/json") &&
 		/* No wait for "100 Continue": bodies are small. */
 		add_header(sending, "Expect:");
 
-	if (sending->request->json.data != NULL)
-		good = good &&
-			add_header(sending, "Content-Type: application/json");
-	if (bearer.len == 0)
-		return good;
-	(void)buf_add_str(&sending->line, BEARER);
-	return good && memchr(bearer.data, '\n', bearer.len) == NULL &&
-		buf_add(&sending->line, bearer.data, bearer.len) == 0 &&
-		add_header(sending, buf_str(&sending->line));
+	/* libcurl would call an empty body a form. */
+	good = good &&
+		add_header(sending,
+			sending->request->json.data == NULL
+				? "Content-Type:"
+				: "Content-Type: application/json");
+	return good && add_bearer(sending) && add_basic(sending);
 }
 
 static void
@@ -88,6 +172,41 @@ set_roots(CURL *curl, const char *ca_pem)
 		return;
 	curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
 	curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+}
+
+/* Chain and name, or the one key, or all of them. */
+static void
+set_trust(CURL *curl, const struct outbound_request *request)
+{
+	const bool is_pinned = request->tls_pin[0] != '\0';
+	const bool checks_chain = !is_pinned || request->ca_pem[0] != '\0';
+
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, checks_chain ? 1L : 0L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, checks_chain ? 2L : 0L);
+	set_roots(curl, request->ca_pem);
+	if (is_pinned)
+		curl_easy_setopt(
+			curl, CURLOPT_PINNEDPUBLICKEY, request->tls_pin);
+}
+
+static void
+set_method(struct sending *sending)
+{
+	const struct span json = sending->request->json;
+	CURL *curl = sending->curl;
+
+	/* A body, if an empty one, but where there should be none. */
+	if (json.data != NULL ||
+		(strcmp(sending->method, "GET") != 0 &&
+			strcmp(sending->method, "DELETE") != 0)) {
+		curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+			json.data == NULL ? (const void *)"" : json.data);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			(curl_off_t)json.len);
+	}
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, sending->method);
 }
 
 static void
@@ -106,10 +225,9 @@ set_options(struct sending *sending)
 	curl_easy_setopt(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	curl_easy_setopt(
 		curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	set_roots(curl, request->ca_pem);
+	set_trust(curl, request);
+	if (request->source[0] != '\0')
+		curl_easy_setopt(curl, CURLOPT_INTERFACE, request->source);
 	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(
@@ -119,12 +237,7 @@ set_options(struct sending *sending)
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, sending);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, sending->headers);
-	if (request->json.data == NULL)
-		return;
-	curl_easy_setopt(curl, CURLOPT_POST, 1L);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->json.data);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-		(curl_off_t)request->json.len);
+	set_method(sending);
 }
 
 static int
@@ -153,8 +266,10 @@ https_send(const struct outbound_request *request, int *ret_status,
 	struct buf *body, struct err *err)
 {
 	struct sending sending = { .request = request, .body = body };
-	int rc = check_url(request, err);
+	int rc = check_request(request, err);
 
+	if (rc == 0)
+		rc = find_method(request, &sending.method, err);
 	if (rc != 0)
 		return rc;
 	apiclient_setup();

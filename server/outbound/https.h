@@ -4,7 +4,8 @@
 
 #include "server/outbound/outbound.h"
 
-/* Send it; the answer's body goes to body, which bounds it by its size_max. */
+/* Send it, its texts never NULL; the answer's body goes to body, which bounds
+ * it by its size_max. */
 int https_send(const struct outbound_request *request, int *ret_status,
 	struct buf *body, struct err *err);
 

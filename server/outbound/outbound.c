@@ -44,24 +44,37 @@ take_str(struct ipc_message *in, size_t len_max, struct arena *arena)
 	return arena_strndup(arena, field.data, field.len);
 }
 
+static struct secret_view
+take_secret(struct ipc_message *in)
+{
+	const struct span field = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
+
+	return secret_view_of(field.data, field.len);
+}
+
 static int
 read_request(struct ipc_message *in, struct arena *arena,
 	struct outbound_request *ret_request, struct err *err)
 {
 	struct outbound_request request = { 0 };
-	struct span field;
 
 	request.url = take_str(in, OUTBOUND_URL_MAX, arena);
+	request.method = take_str(in, OUTBOUND_URL_MAX, arena);
 	request.ca_pem = take_str(in, OUTBOUND_CA_MAX, arena);
-	field = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
-	request.bearer = secret_view_of(field.data, field.len);
+	request.tls_pin = take_str(in, OUTBOUND_URL_MAX, arena);
+	request.source = take_str(in, OUTBOUND_URL_MAX, arena);
+	request.bearer = take_secret(in);
+	request.user = take_str(in, OUTBOUND_URL_MAX, arena);
+	request.password = take_secret(in);
 	request.json = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
 	if (ipc_take_u32(in) == 0)
 		request.json = SPAN_NONE;
 	request.allows_plain = ipc_take_u32(in) == 1;
 	request.answer_max = ipc_take_u32(in);
 	request.deadline_ms = ipc_take_u32(in);
-	if (request.url == NULL || request.ca_pem == NULL)
+	if (request.url == NULL || request.method == NULL ||
+		request.ca_pem == NULL || request.tls_pin == NULL ||
+		request.source == NULL || request.user == NULL)
 		return err_set_memory(err);
 	if (request.answer_max > OUTBOUND_ANSWER_MAX)
 		return err_set(err, ERR_INTERNAL, 500, "internal error");

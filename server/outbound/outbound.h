@@ -33,13 +33,23 @@ int outbound_call(struct outbound *outbound, struct span in, struct buf *out,
 	struct err *err);
 
 struct outbound_request {
-	const char *url;    /* https://…; http://… where allows_plain */
+	const char *url; /* https://…; http://… where allows_plain */
+	/* GET, POST, PUT, PATCH or DELETE; NULL: POST with JSON, else GET. */
+	const char *method;
 	const char *ca_pem; /* roots; "": the system's */
+	/*
+	 * "sha256//" and base64 of the hash of the server's public key, or
+	 * NULL. Without ca_pem any certificate with that key will do.
+	 */
+	const char *tls_pin;
+	const char *source;        /* address to bind to; NULL: any */
 	struct secret_view bearer; /* of Authorization; len 0: none */
-	struct span json;          /* to POST; data NULL: GET */
-	size_t answer_max;         /* bytes; more is ERR_PEER */
-	int64_t deadline_ms;       /* for all of it */
-	bool allows_plain;         /* for development: http too */
+	const char *user;          /* of Basic, without ':'; NULL: none */
+	struct secret_view password;
+	struct span json;    /* body; data NULL: none */
+	size_t answer_max;   /* bytes; more is ERR_PEER */
+	int64_t deadline_ms; /* for all of it */
+	bool allows_plain;   /* for development: http too */
 };
 
 struct outbound_answer {
@@ -49,7 +59,8 @@ struct outbound_answer {
 
 /*
  * 0 whenever the server answered, whatever its status. ERR_INPUT, 400, for a
- * URL or roots that cannot be used; ERR_PEER or ERR_TIMEOUT, 502, with why.
+ * URL, roots and the like that cannot be used; ERR_PEER or ERR_TIMEOUT, 502,
+ * with why.
  */
 int outbound_https(struct outbound *outbound,
 	const struct outbound_request *request, struct arena *arena,

@@ -4,9 +4,10 @@
 
 enum outbound_op {
 	/*
-	 * In: URL, roots, bearer, JSON, then numbers: 1 where there is JSON, 1
-	 * where http will do, largest answer, deadline in ms. Out: status
-	 * number, body.
+	 * In: URL, method, roots, pin, source, bearer, user, password, JSON,
+	 * then numbers: 1 where there is JSON, 1 where http will do, largest
+	 * answer, deadline in ms. Texts that are not given are empty. Out:
+	 * status number, body.
 	 */
 	OUTBOUND_HTTPS = 1,
 

@@ -80,8 +80,8 @@ write_url(const char *host, int64_t port, struct buf *url)
 	return buf_addf(url, ":%d/", (int)port);
 }
 
-static int
-check_source(const char *source, struct err *err)
+int
+tcp_check_source(const char *source, struct err *err)
 {
 	struct netaddr addr;
 
@@ -136,7 +136,7 @@ tcp_connect(const char *host, int64_t port, const char *source,
 	struct tcp tcp = { .fd = -1 };
 	const int left_ms = tcp_left_ms(deadline_ns);
 	struct buf url;
-	int rc = check_source(source, err);
+	int rc = tcp_check_source(source, err);
 
 	if (rc != 0)
 		return rc;

@@ -13,6 +13,9 @@ struct tcp {
 int64_t tcp_deadline(int64_t left_ms);
 int tcp_left_ms(int64_t deadline_ns);
 
+/* "" or an address. ERR_INPUT (400). */
+int tcp_check_source(const char *source, struct err *err);
+
 /*
  * Connect to a name or an address (IPv6 with a zone too), from the address
  * source ("": any), with keepalives. ERR_INPUT (400) for words that name no

@@ -17,13 +17,14 @@ class Standin:
     """
 
     def __init__(self, status=200, body=None, tls=None, headers=()):
-        self.requests = []
+        self.requests, self.peers = [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 length = int(self.headers.get('Content-Length') or 0)
                 sent = self.rfile.read(length)
+                outer.peers.append(self.client_address[0])
                 outer.requests.append((self.command, self.path, dict(self.headers), sent))
                 status, body = outer.status, outer.body
                 if callable(body):
@@ -37,7 +38,7 @@ class Standin:
                 with contextlib.suppress(OSError):
                     self.wfile.write(text)
 
-            do_PUT = do_POST = do_GET = answer
+            do_PUT = do_POST = do_GET = do_PATCH = do_DELETE = answer
 
             def log_message(self, *words):
                 pass

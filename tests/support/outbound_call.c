@@ -1,6 +1,6 @@
 /*
- * One call of outbound over SSH: its arguments as a JSON object on standard
- * input, its answer as one on standard output. With "scan" it is a scan.
+ * One call of outbound: its arguments as a JSON object on standard input, its
+ * answer as one on standard output. With "url" over HTTPS, with "scan" a scan.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +42,14 @@ read_arguments(void)
 		"arguments", &err);
 	buf_clear(&text);
 	return arguments;
+}
+
+static struct secret_view
+find_secret(const struct value *arguments, const char *name)
+{
+	const char *text = value_find_str(arguments, name, "");
+
+	return secret_view_of(text, strlen(text));
 }
 
 static struct outbound_ssh_step
@@ -105,7 +113,6 @@ make_call(struct outbound *outbound, const struct value *arguments,
 		.deadline_ms =
 			value_find_int(arguments, "deadline_ms", DEADLINE_MS),
 	};
-	const char *key = value_find_str(arguments, "key", "");
 	struct value *results = value_list(arena);
 	struct outbound_ssh_answer made;
 	struct str_list pins;
@@ -113,7 +120,7 @@ make_call(struct outbound *outbound, const struct value *arguments,
 
 	must(value_to_list(arena, value_find(arguments, "host_keys"), &pins),
 		"memory", NULL);
-	call.key = secret_view_of(key, strlen(key));
+	call.key = find_secret(arguments, "key");
 	call.host_keys = pins.items;
 	call.n_host_keys = pins.n;
 	read_steps(value_find(arguments, "steps"), &call);
@@ -164,6 +171,46 @@ make_scan(struct outbound *outbound, const struct value *arguments,
 	return 0;
 }
 
+static int
+make_request(struct outbound *outbound, const struct value *arguments,
+	struct err *err)
+{
+	const char *json = value_find_str(arguments, "json", NULL);
+	const struct outbound_request request = {
+		.url = value_find_str(arguments, "url", ""),
+		.method = value_find_str(arguments, "method", NULL),
+		.ca_pem = value_find_str(arguments, "ca_pem", ""),
+		.tls_pin = value_find_str(arguments, "tls_pin", NULL),
+		.source = value_find_str(arguments, "source", NULL),
+		.bearer = find_secret(arguments, "bearer"),
+		.user = value_find_str(arguments, "user", NULL),
+		.password = find_secret(arguments, "password"),
+		.json = span_str(json),
+		.answer_max = OUTBOUND_ANSWER_MAX,
+		.deadline_ms =
+			value_find_int(arguments, "deadline_ms", DEADLINE_MS),
+	};
+	struct outbound_answer made;
+	int rc = outbound_https(outbound, &request, arena, &made, err);
+
+	if (rc == 0)
+		must(value_set_int(arena, answer, "status", made.status) &&
+				value_set(arena, answer, "body",
+					value_span(arena, made.body)),
+			"memory", NULL);
+	return rc;
+}
+
+static int
+make(struct outbound *outbound, const struct value *arguments, struct err *err)
+{
+	if (value_find(arguments, "url") != NULL)
+		return make_request(outbound, arguments, err);
+	if (value_find(arguments, "scan") != NULL)
+		return make_scan(outbound, arguments, err);
+	return make_call(outbound, arguments, err);
+}
+
 int
 main(void)
 {
@@ -177,9 +224,7 @@ main(void)
 	answer = value_object(arena);
 	must(outbound_new(&outbound, &err) == 0, "outbound", &err);
 	arguments = read_arguments();
-	rc = value_find_bool(arguments, "scan", false)
-		? make_scan(outbound, arguments, &err)
-		: make_call(outbound, arguments, &err);
+	rc = make(outbound, arguments, &err);
 	if (rc != 0)
 		must(value_set_int(arena, answer, "code", rc) &&
 				value_set_int(arena, answer, "http_status",
