@@ -9,8 +9,14 @@
 #define FIRST "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 #define OTHER FIRST "0123456789.-"
 
-const struct profile *const profiles[] = { &profile_linux, &profile_script,
-	NULL };
+const struct profile *const profiles[] = {
+	&profile_linux,
+	&profile_truenas,
+	&profile_console_server,
+	&profile_script,
+	&profile_generic,
+	NULL,
+};
 
 const struct profile *
 profile_find(const char *name)

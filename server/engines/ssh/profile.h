@@ -52,6 +52,12 @@ struct profile_result {
 	const char *fingerprint;
 	struct profile_key *keys; /* LIST */
 	size_t n_keys;
+	/*
+	 * LIST: keys that are not ours, with what they are called in place of
+	 * a tag: to be shown, never to be touched. Not every profile has them.
+	 */
+	struct profile_key *foreign;
+	size_t n_foreign;
 };
 
 struct doctor;
@@ -64,6 +70,7 @@ struct profile {
 	bool speaks_rest;         /* needs url and api_secret of a target */
 	bool knows_expiry;        /* the machine itself ends a key */
 	bool needs_script;        /* install_script of the role */
+	bool takes_turns;         /* runs at one machine do not overlap */
 	const struct profile_step *steps[PROFILE_ACTIONS];
 	/* Look at a machine that the admin's key opens (doctor.h); or NULL. */
 	void (*doctor)(struct doctor *doctor);

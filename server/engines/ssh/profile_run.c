@@ -14,6 +14,7 @@
 #include "server/engines/ssh/pins.h"
 #include "server/engines/ssh/profile_step.h"
 #include "server/engines/ssh/profile_template.h"
+#include "server/engines/ssh/target_lock.h"
 
 #define SAID_MAX 200
 #define ANSWER_MAX ((size_t)512 * 1024)
@@ -59,22 +60,36 @@ profile_output(const struct profile_run *run, const char *name)
 	return said != NULL ? said->output : SPAN_NONE;
 }
 
+static int
+add_key(struct arena *arena, const struct profile_key *key,
+	struct profile_key **keys, size_t *n_keys, struct err *err)
+{
+	struct profile_key *more =
+		ARENA_ARRAY(arena, struct profile_key, *n_keys + 1);
+
+	if (more == NULL)
+		return err_set_memory(err);
+	if (*n_keys > 0)
+		memcpy(more, *keys, *n_keys * sizeof(**keys));
+	more[(*n_keys)++] = *key;
+	*keys = more;
+	return 0;
+}
+
 int
 profile_add_key(
 	struct profile_run *run, const struct profile_key *key, struct err *err)
 {
-	struct profile_result *result = run->result;
-	struct profile_key *keys =
-		ARENA_ARRAY(run->arena, struct profile_key, result->n_keys + 1);
+	return add_key(
+		run->arena, key, &run->result->keys, &run->result->n_keys, err);
+}
 
-	if (keys == NULL)
-		return err_set_memory(err);
-	if (result->n_keys > 0)
-		memcpy(keys, result->keys,
-			result->n_keys * sizeof(*result->keys));
-	keys[result->n_keys++] = *key;
-	result->keys = keys;
-	return 0;
+int
+profile_add_foreign(
+	struct profile_run *run, const struct profile_key *key, struct err *err)
+{
+	return add_key(run->arena, key, &run->result->foreign,
+		&run->result->n_foreign, err);
 }
 
 int
@@ -613,6 +628,7 @@ profile_run(struct outbound *outbound, const struct profile *profile,
 		.arena = arena,
 		.result = ret_result,
 		.outbound = outbound };
+	struct target_lock turn;
 	int rc;
 
 	*ret_result =
@@ -624,5 +640,14 @@ profile_run(struct outbound *outbound, const struct profile *profile,
 	rc = check_job(profile, action, job, err);
 	if (rc == 0)
 		rc = set_values(&run, err);
-	return rc != 0 ? rc : run_table(&run, profile->steps[action], err);
+	if (rc == 0 && profile->takes_turns)
+		rc = target_lock_take(&turn,
+			profile->speaks_rest ? job->url : job->host, run.end_ms,
+			err);
+	if (rc != 0)
+		return rc;
+	rc = run_table(&run, profile->steps[action], err);
+	if (profile->takes_turns)
+		target_lock_give(&turn);
+	return rc;
 }

@@ -135,6 +135,10 @@ struct span profile_output(const struct profile_run *run, const char *name);
 int profile_add_key(struct profile_run *run, const struct profile_key *key,
 	struct err *err);
 
+/* A key that is there and is not ours. */
+int profile_add_foreign(struct profile_run *run, const struct profile_key *key,
+	struct err *err);
+
 /* The run ends: "<name of the step>: <text>". Returns ERR_PEER. */
 int profile_fail(struct profile_run *run, struct err *err, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
@@ -149,7 +153,10 @@ int profile_fail(struct profile_run *run, struct err *err, const char *fmt, ...)
 struct span profile_find_tag(struct span text);
 
 /* One for each file profile_<name>.c. */
+extern const struct profile profile_console_server;
+extern const struct profile profile_generic;
 extern const struct profile profile_linux;
 extern const struct profile profile_script;
+extern const struct profile profile_truenas;
 
 #endif
