@@ -50,7 +50,8 @@ struct profile_result {
 	bool may_be_there;
 	const char *host_key; /* shown, or "" */
 	const char *fingerprint;
-	struct profile_key *keys; /* LIST */
+	enum outbound_ssh_end end; /* of the last connection over SSH */
+	struct profile_key *keys;  /* LIST */
 	size_t n_keys;
 	/*
 	 * LIST: keys that are not ours, with what they are called in place of
@@ -92,7 +93,8 @@ int profile_check_user(const char *username, struct err *err);
 /*
  * Make the steps of an action. Blocks until the job's deadline: on workers and
  * take-back threads. ERR_PEER or ERR_TIMEOUT (500) whose message says which
- * step failed and why; *ret_result is set in either case.
+ * step failed and why, or another code where nothing was sent; *ret_result is
+ * set in any case.
  */
 int profile_run(struct outbound *outbound, const struct profile *profile,
 	enum profile_action action, const struct profile_job *job,

@@ -38,6 +38,19 @@ profile_set(struct profile_run *run, const char *name, const char *text,
 }
 
 int
+profile_set_sized(struct profile_run *run, const char *name, const char *text,
+	struct err *err)
+{
+	const char *size_name = arena_printf(run->arena, "%s_size", name);
+	const char *size = arena_printf(run->arena, "%zu", strlen(text));
+	int rc = profile_set(run, name, text, err);
+
+	if (rc == 0 && (size_name == NULL || size == NULL))
+		rc = err_set_memory(err);
+	return rc != 0 ? rc : profile_set(run, size_name, size, err);
+}
+
+int
 profile_answer(struct profile_run *run, const struct value **ret_value,
 	struct err *err)
 {
@@ -191,6 +204,15 @@ refuse(struct profile_run *run, const struct profile_verdict *verdict,
 		said[0] != '\0' ? ", " : "", run->status);
 }
 
+/* Whether a step got as far as to put something there. */
+static bool
+may_have_installed(const struct profile_run *run)
+{
+	return run->step->installs &&
+		(run->step->await == NULL ||
+			has_line(run->output, run->step->await));
+}
+
 /* What a step that was made means for the run. */
 static int
 judge(struct profile_run *run, struct err *err)
@@ -199,7 +221,8 @@ judge(struct profile_run *run, struct err *err)
 	const bool is_good =
 		verdict != NULL ? verdict->is_good : is_good_status(run);
 
-	if (run->step->installs && (verdict == NULL || !verdict->left_nothing))
+	if (may_have_installed(run) &&
+		(verdict == NULL || !verdict->left_nothing))
 		run->result->may_be_there = true;
 	return is_good || run->step->may_fail ? 0 : refuse(run, verdict, err);
 }
@@ -366,18 +389,6 @@ remember(struct profile_run *run, const struct outbound_ssh_result *result,
 	return 0;
 }
 
-/* A step that was cut off: whether it can have had an effect. */
-static void
-note_cut_off(struct profile_run *run, const struct outbound_ssh_result *result)
-{
-	const struct profile_step *step = run->step;
-
-	if (step->installs &&
-		(step->await == NULL || result->is_cut ||
-			has_line(result->output, step->await)))
-		run->result->may_be_there = true;
-}
-
 static int
 judge_group(struct profile_run *run, const struct group *group,
 	const struct outbound_ssh_answer *answer, struct err *err)
@@ -392,7 +403,7 @@ judge_group(struct profile_run *run, const struct group *group,
 		last = run->step->name;
 		rc = remember(run, &answer->results[i], err);
 		if (rc == 0 && was_cut_off && i + 1 == answer->n_results)
-			note_cut_off(run, &answer->results[i]);
+			run->result->may_be_there |= may_have_installed(run);
 		else if (rc == 0)
 			rc = judge(run, err);
 	}
@@ -426,6 +437,7 @@ send_group(struct profile_run *run, const struct group *group, struct err *err)
 		return rc;
 	run->result->host_key = answer.host_key;
 	run->result->fingerprint = answer.fingerprint;
+	run->result->end = answer.end;
 	return judge_group(run, group, &answer, err);
 }
 

@@ -124,6 +124,10 @@ const char *profile_get(const struct profile_run *run, const char *name);
 int profile_set(struct profile_run *run, const char *name, const char *text,
 	struct err *err);
 
+/* The same, and its length in bytes as <name>_size. */
+int profile_set_sized(struct profile_run *run, const char *name,
+	const char *text, struct err *err);
+
 /* The last REST step's body. ERR_PEER where it is not JSON. */
 int profile_answer(struct profile_run *run, const struct value **ret_value,
 	struct err *err);
