@@ -25,7 +25,7 @@
 const char *
 profile_get(const struct profile_run *run, const char *name)
 {
-	const char *value = template_get(&run->values, name);
+	const char *value = profile_template_get(&run->values, name);
 
 	return value != NULL ? value : "";
 }
@@ -34,7 +34,7 @@ int
 profile_set(struct profile_run *run, const char *name, const char *text,
 	struct err *err)
 {
-	return template_set(&run->values, name, text, run->arena, err);
+	return profile_template_set(&run->values, name, text, run->arena, err);
 }
 
 int
@@ -237,7 +237,7 @@ struct group {
 };
 
 static int
-fill(struct profile_run *run, const char *text, enum template_place place,
+fill(struct profile_run *run, const char *text, enum profile_place place,
 	const char **ret_text, struct err *err)
 {
 	*ret_text = NULL;
@@ -249,10 +249,10 @@ fill(struct profile_run *run, const char *text, enum template_place place,
 static int
 add_step(struct profile_run *run, struct group *group, struct err *err)
 {
-	static const enum template_place places[] = {
-		[PROFILE_WORD] = TEMPLATE_WORD,
-		[PROFILE_QUOTE_SHELL] = TEMPLATE_SHELL,
-		[PROFILE_QUOTE_ROUTEROS] = TEMPLATE_ROUTEROS,
+	static const enum profile_place places[] = {
+		[PROFILE_WORD] = PROFILE_IN_WORD,
+		[PROFILE_QUOTE_SHELL] = PROFILE_IN_SHELL,
+		[PROFILE_QUOTE_ROUTEROS] = PROFILE_IN_ROUTEROS,
 	};
 	const struct profile_step *row = run->step;
 	struct outbound_ssh_step *step = &group->steps[group->n];
@@ -270,9 +270,9 @@ add_step(struct profile_run *run, struct group *group, struct err *err)
 	};
 	rc = fill(run, row->command, places[row->quote], &step->command, err);
 	if (rc == 0)
-		rc = fill(run, row->input, TEMPLATE_RAW, &input, err);
+		rc = fill(run, row->input, PROFILE_IN_RAW, &input, err);
 	if (rc == 0)
-		rc = fill(run, row->more, TEMPLATE_RAW, &more, err);
+		rc = fill(run, row->more, PROFILE_IN_RAW, &more, err);
 	step->input = span_str(input);
 	step->more = span_str(more);
 	if (rc == 0)
@@ -484,8 +484,8 @@ build_body(struct profile_run *run, struct span *ret_json, struct err *err)
 			rc = json_parse(span_str(member->json),
 				&json_limits_trusted, run->arena, &value, err);
 		else
-			rc = fill(
-				run, member->text, TEMPLATE_RAW, &filled, err);
+			rc = fill(run, member->text, PROFILE_IN_RAW, &filled,
+				err);
 		if (filled != NULL)
 			value = value_string(run->arena, filled);
 		if (rc == 0 &&
@@ -505,19 +505,34 @@ build_body(struct profile_run *run, struct span *ret_json, struct err *err)
 	return rc;
 }
 
+static const char *
+or_null(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
 static int
 run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 {
 	const struct profile_job *job = run->job;
 	struct outbound_request request = {
+		.method = run->step->method,
 		.ca_pem = job->ca_cert,
+		.tls_pin = or_null(job->tls_pin),
+		.source = or_null(job->source),
+		.user = or_null(job->api_user),
 		.answer_max = ANSWER_MAX,
 		.deadline_ms = left_ms(run),
 	};
 	struct outbound_answer answer = { 0 };
 	const char *path = NULL;
-	int rc = fill(run, run->step->command, TEMPLATE_PATH, &path, err);
+	int rc = fill(run, run->step->command, PROFILE_IN_PATH, &path, err);
 
+	/* A key of an API stands in for a user with a password. */
+	if (request.user != NULL)
+		request.password = job->api_secret;
+	else
+		request.bearer = job->api_secret;
 	if (rc == 0 && run->step->members != NULL)
 		rc = build_body(run, &request.json, err);
 	if (rc != 0)
@@ -572,7 +587,7 @@ check_job(const struct profile *profile, enum profile_action action,
 		job->public_key, job->options };
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		if (texts[i] != NULL && !template_is_one_line(texts[i]))
+		if (texts[i] != NULL && !profile_template_is_one_line(texts[i]))
 			return err_set(err, ERR_INPUT, 500,
 				"a control character cannot be sent to a target");
 	}

@@ -23,7 +23,7 @@ find_slot(const struct str_map *values, const char *name)
 }
 
 const char *
-template_get(const struct str_map *values, const char *name)
+profile_template_get(const struct str_map *values, const char *name)
 {
 	const char **slot = find_slot(values, name);
 
@@ -49,7 +49,7 @@ grow(struct str_map *values, struct arena *arena)
 }
 
 int
-template_set(struct str_map *values, const char *name, const char *text,
+profile_template_set(struct str_map *values, const char *name, const char *text,
 	struct arena *arena, struct err *err)
 {
 	const char **slot = find_slot(values, name);
@@ -71,7 +71,7 @@ template_set(struct str_map *values, const char *name, const char *text,
 /* ---- places -------------------------------------------------------------- */
 
 bool
-template_is_one_line(const char *text)
+profile_template_is_one_line(const char *text)
 {
 	for (; *text != '\0'; text++) {
 		if ((unsigned char)*text < ' ' || *text == '\x7f')
@@ -101,7 +101,7 @@ add_shell(struct buf *out, const char *value)
 			(void)buf_add_char(out, *at);
 	}
 	(void)buf_add_char(out, '\'');
-	return template_is_one_line(value);
+	return profile_template_is_one_line(value);
 }
 
 /* "a \"b\" \$c \\d" */
@@ -115,7 +115,7 @@ add_routeros(struct buf *out, const char *value)
 		(void)buf_add_char(out, *at);
 	}
 	(void)buf_add_char(out, '"');
-	return template_is_one_line(value);
+	return profile_template_is_one_line(value);
 }
 
 static bool
@@ -134,15 +134,15 @@ add_path(struct buf *out, const char *value)
 		else
 			(void)buf_addf(out, "%%%02X", (unsigned char)*at);
 	}
-	return template_is_one_line(value);
+	return profile_template_is_one_line(value);
 }
 
 static bool (*const places[])(struct buf *out, const char *value) = {
-	[TEMPLATE_WORD] = add_word,
-	[TEMPLATE_SHELL] = add_shell,
-	[TEMPLATE_ROUTEROS] = add_routeros,
-	[TEMPLATE_RAW] = add_raw,
-	[TEMPLATE_PATH] = add_path,
+	[PROFILE_IN_WORD] = add_word,
+	[PROFILE_IN_SHELL] = add_shell,
+	[PROFILE_IN_ROUTEROS] = add_routeros,
+	[PROFILE_IN_RAW] = add_raw,
+	[PROFILE_IN_PATH] = add_path,
 };
 
 /* ---- templates ----------------------------------------------------------- */
@@ -158,7 +158,7 @@ name_at(const char *text)
 }
 
 static int
-add_value(struct buf *out, struct span name, enum template_place place,
+add_value(struct buf *out, struct span name, enum profile_place place,
 	const struct str_map *values, struct err *err)
 {
 	for (size_t i = 0; i < values->n; i++) {
@@ -174,7 +174,7 @@ add_value(struct buf *out, struct span name, enum template_place place,
 }
 
 int
-profile_template_fill(const char *text, enum template_place place,
+profile_template_fill(const char *text, enum profile_place place,
 	const struct str_map *values, struct arena *arena,
 	const char **ret_text, struct err *err)
 {

@@ -7,30 +7,31 @@
 
 #include "server/engines/ssh/profile_step.h"
 
-enum template_place {
-	TEMPLATE_WORD, /* as enum profile_quote … */
-	TEMPLATE_SHELL,
-	TEMPLATE_ROUTEROS,
-	TEMPLATE_RAW, /* standard input, a file, a JSON string: as it is */
-	TEMPLATE_PATH /* of a URL, or its query: percent-encoded */
+enum profile_place {
+	PROFILE_IN_WORD, /* as enum profile_quote … */
+	PROFILE_IN_SHELL,
+	PROFILE_IN_ROUTEROS,
+	PROFILE_IN_RAW, /* standard input, a file, a JSON string: as it is */
+	PROFILE_IN_PATH /* of a URL, or its query: percent-encoded */
 };
 
 /*
  * Set the values into a template, in arena. ERR_INPUT (500): a value cannot
  * stand in that place; ERR_INTERNAL: the table names one that is not there.
  */
-int profile_template_fill(const char *text, enum template_place place,
+int profile_template_fill(const char *text, enum profile_place place,
 	const struct str_map *values, struct arena *arena,
 	const char **ret_text, struct err *err);
 
 /* No control characters: what a command line gets at most, quoted or not. */
-bool template_is_one_line(const char *text);
+bool profile_template_is_one_line(const char *text);
 
 /* NULL: it is not there. */
-const char *template_get(const struct str_map *values, const char *name);
+const char *profile_template_get(
+	const struct str_map *values, const char *name);
 
 /* Texts are copied. */
-int template_set(struct str_map *values, const char *name, const char *text,
-	struct arena *arena, struct err *err);
+int profile_template_set(struct str_map *values, const char *name,
+	const char *text, struct arena *arena, struct err *err);
 
 #endif
