@@ -24,9 +24,12 @@ struct doctor {
 	struct value *rows; /* NULL: memory ran out */
 };
 
+/* ok, warn, bad, skipped: part of the API. */
+const char *doctor_state_name(enum doctor_state state);
+
 /*
  * One row: "sudo"; what was seen, in words; what mends it, "" where nothing
- * is to be mended. Texts are copied.
+ * is to be mended. Texts are copied; seen NULL: memory ran out.
  */
 void doctor_say(struct doctor *doctor, const char *check,
 	enum doctor_state state, const char *seen, const char *fix);
@@ -41,5 +44,8 @@ int64_t doctor_left_ms(const struct doctor *doctor);
  */
 int doctor_ask(struct doctor *doctor, const char *command, int *ret_status,
 	const char **ret_text, struct err *err);
+
+/* struct profile.doctor of machines with sshd of OpenSSH and a shell. */
+void doctor_linux(struct doctor *doctor);
 
 #endif

@@ -30,6 +30,8 @@ extern const struct op ssh_report_ops[];
 extern const struct op ssh_principals_ops[];
 
 extern const struct op ssh_target_ops[];
+extern const struct op ssh_target_look_ops[];
+extern const struct op ssh_target_doctor_ops[];
 
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 extern const struct record_type ssh_issuer_record;

@@ -3,7 +3,9 @@
 
 #include "lib/codec.h"
 #include "lib/netaddr.h"
+#include "server/engines/ssh/named_key.h"
 #include "server/engines/ssh/principal.h"
+#include "server/engines/ssh/profile.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/target_index.h"
 
@@ -172,9 +174,37 @@ check_login(struct ssh_target *target, struct err *err)
 	/* An empty text asks for the default. */
 	if (target->host_key_policy[0] == '\0')
 		target->host_key_policy = "strict";
+	return pins_policy(target->host_key_policy, &policy, err);
+}
+
+/* "linux, script" for an error; "": no memory. */
+static const char *
+profile_names(struct arena *arena)
+{
+	const char *names = "";
+
+	for (size_t i = 0; names != NULL && profiles[i] != NULL; i++)
+		names = arena_printf(arena, "%s%s%s", names, i > 0 ? ", " : "",
+			profiles[i]->name);
+	return names != NULL ? names : "";
+}
+
+static int
+check_profile(struct ssh_target *target, struct arena *arena, struct err *err)
+{
+	const struct profile *profile;
+
 	if (target->profile[0] == '\0')
 		target->profile = "linux";
-	return pins_policy(target->host_key_policy, &policy, err);
+	profile = profile_find(target->profile);
+	if (profile == NULL)
+		return err_set(err, ERR_INPUT, 400,
+			"invalid profile: %.64s is none of %s", target->profile,
+			profile_names(arena));
+	if (profile->speaks_rest && target->url[0] == '\0')
+		return err_set(err, ERR_INPUT, 400,
+			"missing url: profile %s speaks REST", profile->name);
+	return 0;
 }
 
 static int
@@ -192,6 +222,25 @@ settle_target(struct ssh_target *target, struct arena *arena, struct err *err)
 		rc = settle_source(arena, &target->source_address, err);
 	if (rc == 0)
 		rc = check_rest(target, err);
+	if (rc == 0)
+		rc = check_profile(target, arena, err);
+	return rc;
+}
+
+static int
+check_key(struct store_tx *tx, const struct kv *kv,
+	const struct ssh_target *target, struct arena *arena, struct err *err)
+{
+	struct named_key_info info;
+	struct err why = { 0 };
+	int rc = target->key[0] == '\0'
+		? 0
+		: named_key_get(tx, kv, target->key, arena, &info, &why);
+
+	if (rc == ERR_ABSENT)
+		return err_set(err, ERR_INPUT, 400, "%s", why.message);
+	if (rc != 0)
+		*err = why;
 	return rc;
 }
 
@@ -224,6 +273,8 @@ check_target(struct store_tx *tx, struct req *req, const char *name,
 	const struct kv *kv = &req->mount->kv;
 	int rc = settle_target(target, req->arena, err);
 
+	if (rc == 0)
+		rc = check_key(tx, kv, target, req->arena, err);
 	target->state = "";
 	target->state_why = "";
 	target->state_s = 0;
