@@ -2,6 +2,7 @@
 #include "server/outbound/host_key.h"
 
 #include "lib/codec.h"
+#include "lib/netaddr.h"
 #include "lib/sshkey.h"
 
 #define PREFIX "SHA256:"
@@ -95,6 +96,35 @@ host_key_type(struct span blob)
 		if (span_equal(name, span_str(types_known[i].name)))
 			return 1U << i;
 	return 0;
+}
+
+/* Two lists by comma have a name in common. */
+static bool
+meets(const char *one, const char *other)
+{
+	struct span name, other_name;
+	size_t pos = 0, other_pos;
+
+	while (comma_next(one, &pos, &name)) {
+		other_pos = 0;
+		while (comma_next(other, &other_pos, &other_name))
+			if (span_equal(name, other_name))
+				return true;
+	}
+	return false;
+}
+
+unsigned
+host_key_types_of(const char *algorithms)
+{
+	unsigned types = 0;
+
+	for (unsigned i = 0; i < HOST_KEY_TYPES; i++)
+		if (meets(types_known[i].algorithms, algorithms) ||
+			(types_known[i].legacy != NULL &&
+				meets(types_known[i].legacy, algorithms)))
+			types |= 1U << i;
+	return types;
 }
 
 static void

@@ -24,6 +24,9 @@ int host_key_read_pins(const char *const *texts, size_t n, struct arena *arena,
 /* The type of a key; 0: none that we know. */
 unsigned host_key_type(struct span blob);
 
+/* The types of the signature algorithms in a list by comma. */
+unsigned host_key_types_of(const char *algorithms);
+
 /*
  * Signature algorithms of these types by comma, those of pinned lines first.
  * "": none; NULL: no memory.

@@ -9,7 +9,7 @@
 #include "server/outbound/https.h"
 #include "server/outbound/outbound_op.h"
 #include "server/outbound/ssh.h"
-#include "server/outbound/ssh_message.h"
+#include "server/outbound/ssh_scan.h"
 
 #define ARENA_MAX (4 * OUTBOUND_MESSAGE_MAX)
 
@@ -122,12 +122,30 @@ call_ssh(struct ipc_message *in, struct arena *arena, struct buf *out,
 	return buf_check(out, err);
 }
 
+static int
+call_scan(struct ipc_message *in, struct arena *arena, struct buf *out,
+	struct err *err)
+{
+	struct outbound_ssh_offer offer;
+	struct outbound_scan scan;
+	int rc = ssh_message_read_scan(in, arena, &scan, err);
+
+	if (rc == 0)
+		rc = ssh_scan(&scan, arena, &offer, err);
+	if (rc != 0)
+		return rc;
+	(void)buf_add_char(out, OUTBOUND_GOOD);
+	ssh_message_add_offer(out, &offer);
+	return buf_check(out, err);
+}
+
 typedef int op_fn(struct ipc_message *in, struct arena *arena, struct buf *out,
 	struct err *err);
 
 static op_fn *const ops[] = {
 	[OUTBOUND_HTTPS] = call_https,
 	[OUTBOUND_SSH] = call_ssh,
+	[OUTBOUND_SSH_SCAN] = call_scan,
 };
 
 static int

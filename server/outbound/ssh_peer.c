@@ -78,8 +78,8 @@ ssh_peer_printable(struct arena *arena, const char *text)
 	return copy;
 }
 
-static void
-set_words(struct ssh_peer *peer, const char *words)
+void
+ssh_peer_say(struct ssh_peer *peer, const char *words)
 {
 	(void)snprintf(peer->why, sizeof(peer->why), "%s", words);
 	make_printable(peer->why);
@@ -125,7 +125,7 @@ ssh_peer_wait(struct ssh_peer *peer)
 	const int left_ms = tcp_left_ms(peer->deadline_ns);
 
 	if (left_ms == 0) {
-		set_words(peer, "no answer in time");
+		ssh_peer_say(peer, "no answer in time");
 		return false;
 	}
 	/* libssh makes its socket block once it is connected. */
@@ -239,7 +239,7 @@ connect_peer(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 		settings->deadline_ns, &peer->tcp, &why);
 
 	if (rc == ERR_PEER || rc == ERR_TIMEOUT) {
-		set_words(peer, why.message);
+		ssh_peer_say(peer, why.message);
 		*ret_end = OUTBOUND_SSH_NO_CONNECTION;
 		return 0;
 	}
@@ -350,11 +350,11 @@ judge_login(struct ssh_peer *peer, int answer)
 	if (answer == SSH_AUTH_SUCCESS)
 		return OUTBOUND_SSH_DONE;
 	if (answer == SSH_AUTH_PARTIAL) {
-		set_words(peer, "it wants more than the key");
+		ssh_peer_say(peer, "it wants more than the key");
 		return OUTBOUND_SSH_REFUSED;
 	}
 	if (answer == SSH_AUTH_DENIED) {
-		set_words(peer, "it does not take the key");
+		ssh_peer_say(peer, "it does not take the key");
 		return OUTBOUND_SSH_REFUSED;
 	}
 	ssh_peer_set_why(peer, "the login failed");
@@ -370,7 +370,7 @@ ssh_peer_login(struct ssh_peer *peer, const char *key)
 
 	if (ssh_pki_import_privkey_base64(key, NULL, NULL, NULL, &login.key) !=
 		SSH_OK) {
-		set_words(peer, "the key cannot be used");
+		ssh_peer_say(peer, "the key cannot be used");
 		return OUTBOUND_SSH_REFUSED;
 	}
 	rc = ssh_peer_until(peer, try_login, &login);

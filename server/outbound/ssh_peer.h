@@ -66,6 +66,9 @@ bool ssh_peer_wait(struct ssh_peer *peer);
 bool ssh_peer_is_late(const struct ssh_peer *peer);
 bool ssh_peer_is_lost(const struct ssh_peer *peer);
 
+/* Note why, made printable. */
+void ssh_peer_say(struct ssh_peer *peer, const char *why);
+
 /* Note why, from libssh's words with what the other side may have put there. */
 void ssh_peer_set_why(struct ssh_peer *peer, const char *what);
 

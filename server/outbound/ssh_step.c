@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/buf.h"
+#include "server/outbound/sftp_put.h"
 
 #define PIECE_MAX 16384
 #define SIGNAL_MAX 32
@@ -139,19 +140,26 @@ send_piece(struct running *running)
 		running->unsent = span_skip(running->unsent, (size_t)n);
 }
 
+static void
+send_pieces(struct running *running)
+{
+	size_t before = running->unsent.len + 1;
+
+	while (running->unsent.len > 0 && running->unsent.len < before) {
+		before = running->unsent.len;
+		send_piece(running);
+	}
+}
+
 /* Input, then where it waits for a line what comes behind that, then the end */
 static void
 send_input(struct running *running)
 {
 	if (running->is_closed || running->sent_end)
 		return;
-	while (running->unsent.len > 0) {
-		const size_t before = running->unsent.len;
-
-		send_piece(running);
-		if (running->unsent.len == before)
-			return;
-	}
+	send_pieces(running);
+	if (running->unsent.len > 0)
+		return;
 	if (running->has_more) {
 		if (!has_line(&running->output, running->step->await))
 			return;
@@ -215,8 +223,7 @@ not_begun(struct running *running, int rc, const char *what)
 static enum outbound_ssh_end
 fail_step(struct running *running, const char *why)
 {
-	(void)snprintf(
-		running->peer->why, sizeof(running->peer->why), "%s", why);
+	ssh_peer_say(running->peer, why);
 	return OUTBOUND_SSH_STEP;
 }
 
@@ -254,8 +261,6 @@ run_command(struct running *running, bool *ret_begun)
 {
 	int rc;
 
-	if (running->step->kind != OUTBOUND_SSH_EXEC)
-		return fail_step(running, "files cannot be written yet");
 	rc = ssh_peer_until(running->peer, try_open, running);
 	if (rc != SSH_OK)
 		return not_begun(running, rc, "it opens no session");
@@ -265,6 +270,76 @@ run_command(struct running *running, bool *ret_begun)
 		return not_begun(running, rc, "it runs no command");
 	await_end(running);
 	return judge_end(running);
+}
+
+/* ---- a file -------------------------------------------------------------- */
+
+static int
+try_sftp(void *ctx)
+{
+	struct running *running = ctx;
+
+	return ssh_channel_request_subsystem(running->channel, "sftp");
+}
+
+/* Send what is due, take what came; until it is done or all is lost. */
+static void
+exchange(struct running *running, struct sftp_put *put)
+{
+	bool is_new;
+
+	running->unsent = buf_span(&put->request);
+	do {
+		send_pieces(running);
+		is_new = sftp_put_take(put, buf_span(&running->output));
+		buf_reset(&running->output);
+		if (is_new && running->unsent.len > 0)
+			/* An answer to what it has not heard yet. */
+			return;
+		if (is_new)
+			running->unsent = buf_span(&put->request);
+	} while (put->state == SFTP_PUT_BUSY && !running->is_closed &&
+		!running->is_at_end &&
+		(is_new || ssh_peer_wait(running->peer)));
+}
+
+static enum outbound_ssh_end
+judge_file(struct running *running, const struct sftp_put *put)
+{
+	char why[SFTP_PUT_WHY_MAX + 64];
+
+	if (put->state == SFTP_PUT_BUSY && !ssh_peer_is_lost(running->peer) &&
+		!ssh_peer_is_late(running->peer))
+		(void)fail_step(running, "the file transfer was cut off");
+	if (put->state == SFTP_PUT_BUSY)
+		return cut_off(running);
+	running->exit_status = put->state == SFTP_PUT_DONE ? 0 : 1;
+	if (put->state == SFTP_PUT_DONE || running->step->may_fail)
+		return OUTBOUND_SSH_DONE;
+	(void)snprintf(
+		why, sizeof(why), "the file was not written: %s", put->why);
+	return fail_step(running, why);
+}
+
+static enum outbound_ssh_end
+write_file(struct running *running, bool *ret_begun)
+{
+	struct sftp_put put;
+	enum outbound_ssh_end end;
+	int rc = ssh_peer_until(running->peer, try_open, running);
+
+	if (rc != SSH_OK)
+		return not_begun(running, rc, "it opens no session");
+	rc = ssh_peer_until(running->peer, try_sftp, running);
+	if (rc != SSH_OK)
+		return not_begun(running, rc, "it has no SFTP");
+	*ret_begun = true;
+	sftp_put_init(&put, running->step->command, running->step->input);
+	exchange(running, &put);
+	end = judge_file(running, &put);
+	running->unsent = SPAN_NONE;
+	sftp_put_clear(&put);
+	return end;
 }
 
 /* ---- a step -------------------------------------------------------------- */
@@ -334,7 +409,9 @@ ssh_step_make(struct ssh_peer *peer, const struct outbound_ssh_step *step,
 	buf_init(&running.error, OUTBOUND_SSH_OUTPUT_MAX);
 	rc = open_channel(&running, err);
 	if (rc == 0) {
-		*ret_end = run_command(&running, ret_begun);
+		*ret_end = step->kind == OUTBOUND_SSH_UPLOAD
+			? write_file(&running, ret_begun)
+			: run_command(&running, ret_begun);
 		rc = take_result(&running, arena, ret_result, err);
 	}
 	close_channel(&running);
