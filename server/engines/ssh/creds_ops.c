@@ -1,24 +1,30 @@
 /* creds/:role: a credential for one user on one address. */
 #include <string.h>
 
+#include "server/engines/ssh/dynamic_key.h"
+#include "server/engines/ssh/dynamic_role.h"
 #include "server/engines/ssh/explain.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/otp_role.h"
+#include "server/engines/ssh/profile.h"
+#include "server/engines/ssh/profile_step.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 
 struct creds_in {
-	const char *ip, *username;
+	const char *ip, *username, *target;
 	bool explain;
 };
 
 static const struct field creds_fields[] = {
 	FIELD_STR(struct creds_in, ip, .len_max = 255,
-		.doc = "Address of the host, an IPv4 or IPv6 literal. Required."),
+		.doc = "Address of the host, an IPv4 or IPv6 literal. Required without target."),
 	FIELD_STR(struct creds_in, username, .len_max = 255,
 		.doc = "User to log in as; the role's default user if left out."),
+	FIELD_STR(struct creds_in, target, .len_max = 255,
+		.doc = "Name of a target (targets/) in the place of ip, for roles of type dynamic."),
 	FIELD_BOOL(struct creds_in, explain,
-		.doc = "Answer which rules hold and which was the first that does not; no password is made."),
+		.doc = "Answer which rules hold and which was the first that does not; nothing is made."),
 	FIELD_END,
 };
 
@@ -51,7 +57,24 @@ static int
 check_user(UNUSED struct req *req, const struct ssh_role *role,
 	struct creds *creds, struct err *err)
 {
-	return otp_role_check_user(role, creds->grant.username, err);
+	int rc = otp_role_check_user(role, creds->grant.username, err);
+
+	/* It reaches a target, where a name may be more than a name. */
+	return rc == 0 && ssh_role_is_dynamic(role)
+		? profile_check_user(creds->grant.username, err)
+		: rc;
+}
+
+static int
+check_target(const struct ssh_role *role, const char *name, struct err *err)
+{
+	if (!ssh_role_is_dynamic(role))
+		return err_set(err, ERR_INPUT, 400,
+			"only roles of type dynamic have targets");
+	if (dynamic_role_allows_target(role, name))
+		return 0;
+	return err_set(err, ERR_INPUT, 400,
+		"target \"%.64s\" is not among the role's targets", name);
 }
 
 /* The canonical text of the asked address, which is stored and compared. */
@@ -65,6 +88,8 @@ check_ip(struct req *req, const struct ssh_role *role, struct creds *creds,
 	struct netaddr addr;
 	int rc;
 
+	if (in->ip[0] == '\0')
+		return check_target(role, in->target, err);
 	if (netaddr_parse(span_str(in->ip), &addr) != 0)
 		return err_set(
 			err, ERR_INPUT, 400, "Invalid IP \"%.64s\"", in->ip);
@@ -100,9 +125,9 @@ static const struct {
 		"the user is the role's default_user, or in its allowed_users",
 		check_user },
 	{ "cidr_list",
-		"the address is in cidr_list, or the role good for any, and it is not in exclude_cidr_list",
+		"the address is in cidr_list, or the role good for any, and it is not in exclude_cidr_list; or the target is among targets",
 		check_ip },
-	{ "key_type", "the role is of type otp", check_type },
+	{ "key_type", "the role is of type otp or dynamic", check_type },
 };
 
 /* *ret_n: so many held. */
@@ -144,13 +169,14 @@ explain_creds(const struct creds *creds, size_t n_true, int rc,
 
 /* ---- the password ------------------------------------------------------- */
 
-/* Where neither role nor mount says: the server's otp_default_ttl. */
+/* Where neither role nor mount says: of a password otp_default_ttl. */
 static int64_t
-fallback_ttl_s(const struct req *req)
+fallback_ttl_s(const struct req *req, const struct ssh_role *role)
 {
 	const int64_t otp_ttl_s = req->server->settings->otp_default_ttl;
 
-	if (req->mount->default_lease_ttl_s != 0 || otp_ttl_s == 0)
+	if (req->mount->default_lease_ttl_s != 0 || otp_ttl_s == 0 ||
+		ssh_role_is_dynamic(role))
 		return mount_default_ttl_s(req->server, req->mount);
 	return otp_ttl_s;
 }
@@ -172,6 +198,53 @@ answer_creds(UNUSED struct req *req, void *ctx, int rc, struct reply *reply,
 	return 0;
 }
 
+/* ---- the key ------------------------------------------------------------- */
+
+static void
+answer_key(struct req *req, const struct creds *creds,
+	const struct dynamic_issued *issued, struct reply *reply)
+{
+	const struct creds_in *in = req->in;
+	const struct secret_view key = issued->private_key;
+
+	reply_str(reply, "ip", issued->host);
+	reply_span(reply, "key", span_of(key.data, key.len));
+	reply_str(reply, "key_type", "dynamic");
+	reply_int(reply, "port", issued->port);
+	if (in->target[0] != '\0')
+		reply_str(reply, "target", in->target);
+	reply_str(reply, "username", creds->grant.username);
+	reply_lease(reply, issued->lease_id, true, issued->ttl_s);
+	req_warn(req,
+		"whether and how often this key is used is not known here: sshd logs its fingerprint, and its line in authorized_keys ends in %s%s",
+		PROFILE_TAG, strrchr(issued->lease_id, '/') + 1);
+}
+
+static int
+issue_key(struct req *req, const struct ssh_role *role,
+	const struct creds *creds, struct reply *reply, struct err *err)
+{
+	const struct creds_in *in = req->in;
+	const int64_t max_s = mount_max_ttl_s(req->server, req->mount);
+	const struct dynamic_wish wish = {
+		.role_name = creds->grant.role,
+		.role = role,
+		.ip = creds->ip,
+		.target = in->ip[0] != '\0' ? "" : in->target,
+		.username = creds->grant.username,
+		.ttl_s = creds->ttl_s,
+		.max_ttl_s = role->max_ttl != 0 && role->max_ttl < max_s
+			? role->max_ttl
+			: max_s,
+	};
+	struct dynamic_issued issued = { .ttl_s = 0 };
+	int rc = dynamic_key_issue(req, &wish, &issued, err);
+
+	if (rc == 0)
+		answer_key(req, creds, &issued, reply);
+	return rc;
+}
+
 static int
 issue_for_role(struct req *req, const struct ssh_role *role,
 	struct reply *reply, struct err *err)
@@ -187,13 +260,15 @@ issue_for_role(struct req *req, const struct ssh_role *role,
 		.role = req_capture(req, "role") };
 	creds->port = role->port;
 	creds->ttl_s = req_cut_ttl_s(req,
-		otp_role_ttl_s(role, fallback_ttl_s(req),
+		otp_role_ttl_s(role, fallback_ttl_s(req, role),
 			mount_max_ttl_s(req->server, req->mount)));
 	rc = ask_rules(req, role, creds, &n_true, err);
 	if (in->explain)
 		return explain_creds(creds, n_true, rc, reply, err);
 	if (rc == 0)
 		rc = req_check_lease_allowed(req, err);
+	if (rc == 0 && ssh_role_is_dynamic(role))
+		return issue_key(req, role, creds, reply, err);
 	return rc != 0 ? rc
 		       : otp_issue(req, &creds->grant, creds->ttl_s,
 				 &creds->otp, answer_creds, creds, err);
@@ -208,7 +283,7 @@ create_creds(struct req *req, struct reply *reply, struct err *err)
 	const void *role = NULL;
 	int rc;
 
-	if (in->ip[0] == '\0')
+	if (in->ip[0] == '\0' && in->target[0] == '\0')
 		return err_set(err, ERR_INPUT, 400, "Missing ip");
 	rc = record_find(req->server->store, &req->mount->kv, &ssh_role_record,
 		name, &ref, &role, err);
@@ -231,20 +306,25 @@ const struct op ssh_creds_ops[] = {
 		.in_size = sizeof(struct creds_in),
 		.fields = creds_fields,
 		.handler = create_creds,
-		.summary = "Create a one-time password for a host.",
+		.summary = "Create a one-time password or a key for a host.",
 		.text = "The password logs in once, as this user, on this address; it dies with\n"
-			"its lease and with the token that asked for it.",
+			"its lease and with the token that asked for it. The key of a dynamic role\n"
+			"is put on the host before this answers, and taken off again when the lease\n"
+			"ends; this answer is the only place where its private half is.",
 		.out = (const struct op_out[]){ { "key_type", FIELD_TYPE_STR,
-							"otp" },
-			{ "key", FIELD_TYPE_SECRET, "The password." },
+							"otp or dynamic" },
+			{ "key", FIELD_TYPE_SECRET,
+				"The password; or the private key, as PEM." },
+			{ "target", FIELD_TYPE_STR,
+				"As asked for, where it was." },
 			{ "username", FIELD_TYPE_STR, "User it is good for." },
 			{ "ip", FIELD_TYPE_STR, "Address it is good for." },
 			{ "port", FIELD_TYPE_INT, "The role's port." },
 			EXPLAIN_OUT,
 			{ "ttl", FIELD_TYPE_INT, "With explain: its life, s." },
 			{ NULL, FIELD_TYPE_STR, NULL } },
-		.errors = { { 400,
-			"no such role, user or address not allowed" } },
+		.errors = { { 400, "no such role, user or address not allowed" },
+			{ 500, "the key could not be put on the host" } },
 	},
 	OP_END,
 };

@@ -50,8 +50,9 @@ struct profile_result {
 	bool may_be_there;
 	const char *host_key; /* shown, or "" */
 	const char *fingerprint;
-	enum outbound_ssh_end end; /* of the last connection over SSH */
-	struct profile_key *keys;  /* LIST */
+	/* Of the last connection; over REST: DONE or NO_CONNECTION. */
+	enum outbound_ssh_end end;
+	struct profile_key *keys; /* LIST */
 	size_t n_keys;
 	/*
 	 * LIST: keys that are not ours, with what they are called in place of

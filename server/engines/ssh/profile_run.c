@@ -543,6 +543,7 @@ run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 	rc = outbound_https(run->outbound, &request, run->arena, &answer, err);
 	if (rc != 0) {
 		/* Whether it came there at all is not known. */
+		run->result->end = OUTBOUND_SSH_NO_CONNECTION;
 		if (run->step->installs)
 			run->result->may_be_there = true;
 		return rc;

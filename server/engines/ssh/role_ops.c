@@ -3,6 +3,7 @@
 
 #include "server/engines/ssh/ca_role.h"
 #include "server/engines/ssh/dynamic_role.h"
+#include "server/engines/ssh/named_key.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 
@@ -140,13 +141,26 @@ show_login_rules(struct reply *reply, const struct ssh_role *role)
 		reply_int(reply, "ttl", role->ttl);
 }
 
+/* The rest of a dynamic role, behind its key. */
 static int
-check_role_tx(UNUSED struct store_tx *tx, struct req *req,
-	UNUSED const char *name, void *record, struct err *err)
+check_role_tx(struct store_tx *tx, struct req *req, UNUSED const char *name,
+	void *record, struct err *err)
 {
-	if (!ssh_role_is_dynamic(record))
+	struct ssh_role *role = record;
+	struct named_key_info key;
+	int rc = 0;
+
+	if (!ssh_role_is_dynamic(role))
 		return 0;
-	return dynamic_role_check_rest(record, req->arena, err);
+	if (role->key[0] != '\0')
+		rc = named_key_get(
+			tx, &req->mount->kv, role->key, req->arena, &key, err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		rc = err_set(err, ERR_INPUT, 400, "invalid 'key': \"%.64s\"",
+			role->key);
+	}
+	return rc != 0 ? rc : dynamic_role_check_rest(role, req->arena, err);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* The engine's entry: its tables in the order that help shows them. */
 #include "server/engines/ssh/ssh.h"
 
+#include "server/engines/ssh/dynamic_key.h"
 #include "server/engines/ssh/tables.h"
 
 static const struct op *const ssh_tables[] = { ssh_role_ops,
@@ -24,4 +25,5 @@ const struct mount_type ssh_mount_type = {
 		"hosts prove themselves by.",
 	.tables = ssh_tables,
 	.records = ssh_records,
+	.lease_hooks = &ssh_lease_hooks,
 };
