@@ -24,7 +24,14 @@ static const struct mount_type fixture_token = {
 	.is_auth = true,
 	.builtin = true,
 };
-static const struct mount_type fixture_ssh = { .name = "ssh" };
+/* Defined before this by tests of leases that lie on machines. */
+#ifndef FIXTURE_LEASE_HOOKS
+#define FIXTURE_LEASE_HOOKS NULL
+#endif
+static const struct mount_type fixture_ssh = {
+	.name = "ssh",
+	.lease_hooks = FIXTURE_LEASE_HOOKS,
+};
 static const struct mount_type fixture_login = {
 	.name = "userpass",
 	.is_auth = true,
@@ -44,6 +51,7 @@ struct server_fixture {
 	struct fixture_clock clock;
 	struct arena *arena; /* of the settings and the init result */
 	struct seal_init_result made;
+	const char *store_path; /* NULL: in memory */
 };
 
 static inline int64_t
@@ -85,34 +93,55 @@ server_fixture_new(void)
 static inline void
 server_fixture_start(struct server_fixture *fixture)
 {
-	struct store_settings settings = { .clock = &fixture->clock.clock };
+	struct store_settings settings = {
+		.clock = &fixture->clock.clock,
+		.path = fixture->store_path,
+		.create = true,
+	};
 	struct store *store = NULL;
 	struct err err = { 0 };
 
-	assert_int_equal(store_open_memory(&settings, &store, &err), 0);
+	assert_int_equal(fixture->store_path != NULL
+			? store_open_sqlite(&settings, &store, &err)
+			: store_open_memory(&settings, &store, &err),
+		0);
 	assert_int_equal(
 		server_new(&fixture->settings, &fixture->clock.clock, store,
 			NULL, fixture_types, &fixture->server, &err),
 		0);
 }
 
-/* One share, initialized and unsealed. */
-static inline struct server_fixture *
-server_fixture_open(void)
+static inline void
+server_fixture_unseal(struct server_fixture *fixture)
 {
-	struct server_fixture *fixture = server_fixture_new();
-	const struct keeper_share *share = NULL;
+	const struct keeper_share *share = &fixture->made.shares[0];
 	struct err err = { 0 };
 
+	if (seal_unseal(fixture->server->seal,
+		    secret_view_of(share->bytes, share->len), &err) != 0)
+		fail_msg("%s (%s)", err.message, err.detail);
+}
+
+/* One share, initialized and unsealed; store_path: see the struct. */
+static inline struct server_fixture *
+server_fixture_open_at(const char *store_path)
+{
+	struct server_fixture *fixture = server_fixture_new();
+	struct err err = { 0 };
+
+	fixture->store_path = store_path;
 	server_fixture_start(fixture);
 	if (seal_init(fixture->server->seal, 1, 1, "", fixture->arena,
 		    &fixture->made, &err) != 0)
 		fail_msg("%s (%s)", err.message, err.detail);
-	share = &fixture->made.shares[0];
-	if (seal_unseal(fixture->server->seal,
-		    secret_view_of(share->bytes, share->len), &err) != 0)
-		fail_msg("%s (%s)", err.message, err.detail);
+	server_fixture_unseal(fixture);
 	return fixture;
+}
+
+static inline struct server_fixture *
+server_fixture_open(void)
+{
+	return server_fixture_open_at(NULL);
 }
 
 static inline void
