@@ -237,7 +237,9 @@ queue_row(struct store_tx *tx, struct lease *lease, struct err *err)
 	const struct lease old = *lease;
 	int64_t now_s = tx_now_s(tx);
 
-	if (old.state != LEASE_INSTALLING || old.takeback.next_try_s < now_s)
+	lease->takeback.is_installing = old.state == LEASE_INSTALLING &&
+		old.takeback.next_try_s > now_s;
+	if (!lease->takeback.is_installing)
 		lease->takeback.next_try_s = now_s;
 	lease->state = LEASE_REVOKING;
 	lease->owner = (struct rowref){ 0 };

@@ -44,8 +44,9 @@ struct lease_takeback {
 	/* INSTALLING: when its install is over for sure; REVOKING: the next
 	 * try. */
 	int64_t next_try_s;
-	uint32_t attempts; /* tries that failed */
-	struct span why;   /* the last one did; text, or empty */
+	bool is_installing; /* REVOKING: it may be, until next_try_s */
+	uint32_t attempts;  /* tries that failed */
+	struct span why;    /* the last one did; text, or empty */
 };
 
 struct lease {
@@ -260,14 +261,14 @@ int lease_queue_rows(struct store_tx *tx, struct lease_queue_page *page,
 /*
  * Before a try: the row's next one is moved to claim_s from now, durably, so
  * that nobody else tries meanwhile and somebody does after a crash. is_forced:
- * though it is not due. *ret_claimed false: it is not queued any more, or not
- * due.
+ * though it is not due, but not while it may still be being installed.
+ * ret_claimed false: it is not queued any more, or (ret_waits) not due.
  */
 struct lease_claim {
 	struct rowref ref;
 	int64_t claim_s;
 	bool is_forced;
-	bool ret_claimed;
+	bool ret_claimed, ret_waits;
 	struct lease ret_lease; /* as before; in the arena */
 };
 

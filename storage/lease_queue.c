@@ -43,6 +43,7 @@ lease_end_install(struct store_tx *tx, const struct lease *lease, bool good,
 	ended = old;
 	ended.state = *ret_live ? LEASE_LIVE : LEASE_REVOKING;
 	ended.takeback.next_try_s = *ret_live ? 0 : tx_now_s(tx);
+	ended.takeback.is_installing = false;
 	if (!*ret_live)
 		ended.owner = (struct rowref){ 0 };
 	return lease_update(tx, &old, &ended, err);
@@ -124,6 +125,14 @@ struct claiming {
 	struct arena *arena;
 };
 
+/* Whether the row has to be left alone until its next try. */
+static bool
+must_wait(const struct lease *lease, bool is_forced, int64_t now_s)
+{
+	return lease->takeback.next_try_s > now_s &&
+		(!is_forced || lease->takeback.is_installing);
+}
+
 static int
 claim_row(struct store_tx *tx, void *ctx, struct err *err)
 {
@@ -131,19 +140,22 @@ claim_row(struct store_tx *tx, void *ctx, struct err *err)
 	struct lease_claim *claim = claiming->claim;
 	int64_t now_s = tx_now_s(tx);
 	struct lease claimed;
+	bool found = false;
 	int rc;
 
-	claim->ret_claimed = false;
-	rc = probe_queued(tx, claim->ref, claiming->arena, &claim->ret_claimed,
+	claim->ret_claimed = claim->ret_waits = false;
+	rc = probe_queued(tx, claim->ref, claiming->arena, &found,
 		&claim->ret_lease, err);
-	if (rc != 0 || !claim->ret_claimed)
+	if (rc != 0 || !found)
 		return rc;
-	claimed = claim->ret_lease;
-	if (claimed.takeback.next_try_s > now_s && !claim->is_forced) {
-		claim->ret_claimed = false;
+	claim->ret_waits =
+		must_wait(&claim->ret_lease, claim->is_forced, now_s);
+	if (claim->ret_waits)
 		return 0;
-	}
+	claimed = claim->ret_lease;
 	claimed.takeback.next_try_s = now_s + claim->claim_s;
+	claimed.takeback.is_installing = false;
+	claim->ret_claimed = true;
 	return lease_update(tx, &claim->ret_lease, &claimed, err);
 }
 
@@ -175,7 +187,7 @@ put_off(struct store_tx *tx, const struct outcome *outcome, struct rowref ref,
 	bool found = false;
 	int rc = probe_queued(tx, ref, outcome->arena, &found, &old, err);
 
-	if (rc != 0 || !found)
+	if (rc != 0 || !found || must_wait(&old, true, tx_now_s(tx)))
 		return rc;
 	changed = old;
 	changed.takeback.next_try_s = failure->next_try_s;

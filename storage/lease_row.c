@@ -147,6 +147,7 @@ pack_takeback(struct buf *out, const struct lease_takeback *takeback)
 							 : LEASE_ERROR_MAX;
 
 	pack_i64(out, takeback->next_try_s);
+	pack_u8(out, takeback->is_installing);
 	pack_u32(out, takeback->attempts);
 	pack_u32(out, (uint32_t)len);
 	(void)buf_add(out, takeback->why.data, len);
@@ -158,6 +159,7 @@ unpack_takeback(struct unpack *in, struct lease_takeback *takeback)
 	size_t len;
 
 	takeback->next_try_s = unpack_i64(in);
+	takeback->is_installing = unpack_u8(in) != 0;
 	takeback->attempts = unpack_u32(in);
 	len = unpack_u32(in);
 	if (len > in->rest.len)

@@ -1,6 +1,8 @@
 /* Revoking in two steps: dead at once, gone when all it owned is gone. */
 #include "server/api/revoke.h"
 
+#include "server/core/takeback.h"
+
 struct revoke_ctx {
 	struct req *req;
 	struct rowref ref;
@@ -26,5 +28,8 @@ req_revoke_row(struct req *req, struct rowref ref, struct err *err)
 	struct revoke_ctx revoke = { req, ref };
 	int rc = req_write(req, mark_revoking, &revoke, err);
 
-	return rc != 0 ? rc : lease_revoke_tree(req->server->store, ref, err);
+	if (rc == 0)
+		rc = lease_revoke_tree(req->server->store, ref, err);
+	takeback_notice(req->server->takeback);
+	return rc;
 }

@@ -6,7 +6,8 @@
 
 /*
  * Mark the row REVOKING in the request's own transaction: dead for every use
- * from then on. Then take back all that it owns, and it. Unknown rows: 0.
+ * from then on. Then take back all that it owns, and it; what lies on other
+ * machines goes into the queue. Unknown rows: 0.
  */
 int req_revoke_row(struct req *req, struct rowref ref, struct err *err);
 

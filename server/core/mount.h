@@ -174,11 +174,15 @@ int mounts_tune(struct mounts *mounts, const char *path,
 
 /*
  * Remove: state removing (durable), leases revoked, records deleted, entry
- * gone; resumed at load after a crash (reliability.md L15). Unknown: 0.
+ * gone; resumed at load after a crash (reliability.md L15). Unknown: 0. While
+ * a lease is still on another machine the mount is kept, for its keys: 400.
  */
 int mounts_remove(struct mounts *mounts, const char *path, struct err *err);
 
-/* Move to another path; leases under it are revoked first. Not for auth. */
+/*
+ * Move to another path; leases under it are revoked first, the queue of those
+ * on other machines goes on. Not for auth.
+ */
 int mounts_move(struct mounts *mounts, const char *from, const char *to,
 	struct err *err);
 

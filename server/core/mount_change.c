@@ -13,10 +13,14 @@
 #include "server/core/policy_rules.h"
 #include "server/core/records.h"
 #include "server/core/server.h"
+#include "server/core/takeback.h"
 #include "server/keeper/keeper.h"
 
 #define MOUNT_PATH_MAX 256
 #define DELETE_STEP 500
+
+/* So long an unmount waits for other machines. */
+#define UNMOUNT_WAIT_S 50
 
 /* One change at a time, with memory for it; end_change gives both back. */
 static int
@@ -534,14 +538,35 @@ delete_some(struct store_tx *tx, void *ctx, struct err *err)
 		tx, emptying->kv, DELETE_STEP, &emptying->more, err);
 }
 
+/* What lies on other machines is removed with the mount's own keys. */
+static int
+take_leases_back(struct mounts *mounts, const struct mount *mount,
+	int64_t longest_s, bool *ret_left, struct err *err)
+{
+	struct server *server = mounts->server;
+	struct err cause = { 0 };
+	int rc = lease_revoke_prefix(server->store, mount->uuid, "", err);
+
+	*ret_left = false;
+	if (rc != 0)
+		return rc;
+	if (takeback_below(
+		    server->takeback, mount->uuid, "", longest_s, &cause) == 0)
+		return 0;
+	*ret_left = true;
+	return err_set(err, ERR_INPUT, 400,
+		"cannot unmount \"%.64s\": its leases could not all be taken back (%s): try again when they are, or end them with sys/leases/revoke-force",
+		mount->path, cause.message);
+}
+
 int
-mounts_finish_removal(
-	struct mounts *mounts, const struct mount *mount, struct err *err)
+mounts_finish_removal(struct mounts *mounts, const struct mount *mount,
+	int64_t longest_s, bool *ret_left, struct err *err)
 {
 	struct store *store = mounts->server->store;
 	struct emptying emptying = { .kv = &mount->kv, .more = true };
 	char name[MOUNT_RECORD_NAME_MAX];
-	int rc = lease_revoke_prefix(store, mount->uuid, "", err);
+	int rc = take_leases_back(mounts, mount, longest_s, ret_left, err);
 
 	if (rc == 0)
 		rc = lease_revoke_prefix(
@@ -587,10 +612,40 @@ start_removal(struct mounts *mounts, const char *wanted, struct arena *arena,
 }
 
 int
+mounts_give_up_removal(
+	struct mounts *mounts, const struct mount *mount, struct err *err)
+{
+	struct arena *arena = arena_new(MOUNT_MEMORY_MAX);
+	int rc;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	rc = replace_text(mounts, mount, "state", "live", arena, err);
+	arena_free(&arena);
+	return rc;
+}
+
+/* err says why it is not removed, and still does where it comes back. */
+static void
+bring_back(struct mounts *mounts, const struct mount *mount)
+{
+	struct err err = { 0 };
+	int rc;
+
+	lock_take(&mounts->change, &mounts_change_guard);
+	rc = mounts_give_up_removal(mounts, mount, &err);
+	lock_give(&mounts->change, &mounts_change_guard);
+	if (rc != 0)
+		log_error("mount is out of reach until the next unseal",
+			LOG_STR("path", mount->path), LOG_ERR(&err));
+}
+
+int
 mounts_remove(struct mounts *mounts, const char *path, struct err *err)
 {
 	struct arena *arena = NULL;
 	struct mount *mount = NULL;
+	bool left = false;
 	int rc = begin_change(mounts, &arena, err);
 
 	if (rc != 0)
@@ -598,7 +653,10 @@ mounts_remove(struct mounts *mounts, const char *path, struct err *err)
 	rc = start_removal(mounts, path, arena, &mount, err);
 	end_change(mounts, &arena);
 	if (rc == 0 && mount != NULL)
-		rc = mounts_finish_removal(mounts, mount, err);
+		rc = mounts_finish_removal(
+			mounts, mount, UNMOUNT_WAIT_S, &left, err);
+	if (left)
+		bring_back(mounts, mount);
 	/* Its keys must not stay; those of other mounts open again. */
 	if (rc == 0 && mount != NULL)
 		(void)keeper_ca_forget(mounts->server->keeper, SPAN_NONE, NULL);

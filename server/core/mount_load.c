@@ -9,6 +9,9 @@
 #include "server/core/records.h"
 #include "server/core/server.h"
 
+/* Nothing is called before the rest is loaded: what is queued is left. */
+#define RESUME_WAIT_S (-1)
+
 /* Mounts that are always there, where their type was handed in. */
 static const struct builtin {
 	const char *type, *path, *description;
@@ -116,14 +119,24 @@ find_removing(struct mounts *mounts)
 
 static int
 resume_removals(struct mounts *mounts, struct err *err)
+	REQUIRES(mounts_change_guard)
 {
 	struct mount *mount = NULL;
+	bool left;
 	int rc = 0;
 
 	while (rc == 0 && (mount = find_removing(mounts)) != NULL) {
 		log_info("finishing the removal of a mount",
 			LOG_STR("path", mount->path));
-		rc = mounts_finish_removal(mounts, mount, err);
+		rc = mounts_finish_removal(
+			mounts, mount, RESUME_WAIT_S, &left, err);
+		if (left) {
+			log_warn(
+				"a removal was given up: leases of the mount are not taken back yet",
+				LOG_STR("path", mount->path));
+			err_clear(err);
+			rc = mounts_give_up_removal(mounts, mount, err);
+		}
 		mount_unref(mounts, &mount);
 	}
 	return rc;

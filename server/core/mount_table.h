@@ -67,9 +67,14 @@ int mounts_insert(
 
 /*
  * What follows the durable state removing: leases, records, entry. May run
- * again from the start at any point.
+ * again from the start at any point. *ret_left (ERR_INPUT, 400): leases are
+ * still on other machines after longest_s, and the mount has to stay.
  */
-int mounts_finish_removal(
-	struct mounts *mounts, const struct mount *mount, struct err *err);
+int mounts_finish_removal(struct mounts *mounts, const struct mount *mount,
+	int64_t longest_s, bool *ret_left, struct err *err);
+
+/* It is live again. */
+int mounts_give_up_removal(struct mounts *mounts, const struct mount *mount,
+	struct err *err) REQUIRES(mounts_change_guard);
 
 #endif

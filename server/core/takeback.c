@@ -369,6 +369,9 @@ try_row(struct takeback *takeback, struct machine *machine, struct rowref ref,
 	if (arena == NULL)
 		return err_set_memory(err);
 	rc = lease_queue_claim(store, &claim, arena, err);
+	if (rc == 0 && is_forced && claim.ret_waits)
+		(void)err_set(cause, ERR_BUSY, 500,
+			"it is being installed; it will be removed behind that");
 	if (rc != 0 || !claim.ret_claimed)
 		goto out;
 	called = call(takeback, &claim.ret_lease, arena, cause);

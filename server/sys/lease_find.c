@@ -343,7 +343,7 @@ lease_list_level(struct req *req, const char *prefix, struct value **ret_keys,
 	return rc;
 }
 
-/* ---- revoking by prefix ----------------------------------------------- */
+/* ---- by prefix --------------------------------------------------------- */
 
 struct below_ctx {
 	struct req *req;
@@ -364,34 +364,41 @@ note_mount(void *ctx, const struct mount *mount, struct err *err)
 		: err_set_memory(err);
 }
 
-int
-lease_revoke_below(struct req *req, const char *prefix, struct err *err)
+/* The prefix lies in one mount. */
+static int
+do_below_mount(struct below_ctx *below, const struct mount *mount,
+	lease_below_fn *fn, struct err *err)
 {
-	struct store *store = req->server->store;
+	const char *path = below->prefix + strlen(mount->path);
+	const size_t len = strlen(path);
+	char *rest =
+		arena_strndup(below->req->arena, path, len > 0 ? len - 1 : 0);
+
+	return rest == NULL ? err_set_memory(err)
+			    : fn(below->req, mount->uuid, rest, err);
+}
+
+int
+lease_each_below(struct req *req, const char *prefix, lease_below_fn *fn,
+	struct err *err)
+{
 	struct below_ctx below = { .req = req,
 		.prefix = with_slash(req->arena, prefix),
 		.uuids = value_list(req->arena) };
 	struct mount *mount;
-	char *rest;
 	int rc;
 
 	if (below.prefix == NULL || below.uuids == NULL)
 		return err_set_memory(err);
 	mount = mounts_find(req->server->mounts, below.prefix);
 	if (mount != NULL) {
-		const char *path = below.prefix + strlen(mount->path);
-		const size_t len = strlen(path);
-
-		rest = arena_strndup(req->arena, path, len > 0 ? len - 1 : 0);
-		rc = rest == NULL
-			? err_set_memory(err)
-			: lease_revoke_prefix(store, mount->uuid, rest, err);
+		rc = do_below_mount(&below, mount, fn, err);
 		mount_unref(req->server->mounts, &mount);
 		return rc;
 	}
 	rc = mounts_each(req->server->mounts, note_mount, &below, err);
 	for (const struct value *uuid = below.uuids->first;
 		rc == 0 && uuid != NULL; uuid = uuid->next)
-		rc = lease_revoke_prefix(store, uuid->str, "", err);
+		rc = fn(req, uuid->str, "", err);
 	return rc;
 }

@@ -15,7 +15,13 @@ int lease_find(struct req *req, const char *id, struct lease *ret_lease,
 int lease_list_level(struct req *req, const char *prefix,
 	struct value **ret_keys, struct err *err);
 
-/* Revoke all leases below a prefix, in one mount or in several. */
-int lease_revoke_below(struct req *req, const char *prefix, struct err *err);
+/*
+ * Do something for each mount that has leases below a prefix: `rest` is the
+ * prefix below the mount, "" for all of it.
+ */
+typedef int lease_below_fn(struct req *req, const char *mount_uuid,
+	const char *rest, struct err *err);
+int lease_each_below(struct req *req, const char *prefix, lease_below_fn *fn,
+	struct err *err);
 
 #endif

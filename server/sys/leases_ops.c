@@ -5,9 +5,12 @@
 #include "server/api/reply.h"
 #include "server/api/revoke.h"
 #include "server/core/expire.h"
-#include "server/core/seal.h"
+#include "server/core/takeback.h"
 #include "server/sys/lease_find.h"
 #include "server/sys/tables.h"
+
+/* So long a revoke below a prefix waits for other machines. */
+#define REVOKE_WAIT_S 50
 
 struct lease_in {
 	const char *lease_id, *url_lease_id;
@@ -43,18 +46,6 @@ static const struct field revoke_fields[] = {
 
 static const struct field sync_fields[] = { SYNC_FIELD, FIELD_END };
 
-struct type_in {
-	const char *type, *limit;
-};
-
-static const struct field type_fields[] = {
-	FIELD_STR(struct type_in, type, .len_max = 32, .flags = FIELD_QUERY,
-		.doc = "\"irrevocable\"."),
-	FIELD_STR(struct type_in, limit, .len_max = 16, .flags = FIELD_QUERY,
-		.doc = "How many at most, or \"none\"."),
-	FIELD_END,
-};
-
 /* The id of the body, or of the path where the row has it there. */
 static int
 lease_id_of(const struct req *req, const char **ret_id, struct err *err)
@@ -74,6 +65,25 @@ lease_id_of(const struct req *req, const char **ret_id, struct err *err)
 }
 
 /* ---- look up ---------------------------------------------------------- */
+
+/* For a lease that lies on another machine, or may, and is not live. */
+static void
+reply_takeback(struct reply *reply, const struct lease *lease)
+{
+	const struct lease_takeback *takeback = &lease->takeback;
+	const bool queued = lease_is_queued(lease);
+
+	if (!queued && lease->state != LEASE_INSTALLING)
+		return;
+	reply_str(reply, "state", queued ? "revoke_pending" : "installing");
+	if (!queued)
+		return;
+	reply_bool(reply, "irrevocable",
+		takeback->attempts >= LEASE_MANY_ATTEMPTS);
+	reply_int(reply, "attempts", takeback->attempts);
+	reply_time_ns(reply, "next_try", takeback->next_try_s * CLOCK_NS_PER_S);
+	reply_span(reply, "last_error", takeback->why);
+}
 
 static int
 lookup_lease(struct req *req, struct reply *reply, struct err *err)
@@ -99,6 +109,7 @@ lookup_lease(struct req *req, struct reply *reply, struct err *err)
 	reply_bool(reply, "renewable", lease.renewable);
 	reply_int(
 		reply, "ttl", lease.expire_s == 0 ? 0 : lease.expire_s - now_s);
+	reply_takeback(reply, &lease);
 	return 0;
 }
 
@@ -119,16 +130,17 @@ list_leases(struct req *req, struct reply *reply, struct err *err)
 
 struct renew_ctx {
 	struct req *req;
-	struct lease lease;
+	struct lease old, lease;
 	struct lease_renewal renewal;
+	int64_t told_s; /* the end that its machine knows; 0: none does */
 };
 
 static int
-renew_row(struct store_tx *tx, void *ctx, struct err *err)
+draft_renewal(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct renew_ctx *renew = ctx;
-	struct lease old;
-	int rc = lease_get(tx, renew->lease.ref, renew->req->arena, &old, err);
+	int rc = lease_get(
+		tx, renew->lease.ref, renew->req->arena, &renew->old, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
@@ -136,9 +148,47 @@ renew_row(struct store_tx *tx, void *ctx, struct err *err)
 	}
 	if (rc != 0)
 		return rc;
-	renew->lease = old;
-	rc = lease_renew(tx, &renew->lease, &renew->renewal, err);
-	return rc != 0 ? rc : lease_update(tx, &old, &renew->lease, err);
+	renew->lease = renew->old;
+	return lease_renew(tx, &renew->lease, &renew->renewal, err);
+}
+
+static int
+renew_row(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct renew_ctx *renew = ctx;
+	struct lease *lease = &renew->lease;
+	int rc = draft_renewal(tx, ctx, err);
+
+	if (rc != 0)
+		return rc;
+	/* Time went by while it was told. */
+	if (renew->told_s != 0 && lease->expire_s > renew->told_s) {
+		lease->expire_s = renew->told_s;
+		lease->ttl_s = lease->expire_s - tx_now_s(tx);
+	}
+	return lease_update(tx, &renew->old, lease, err);
+}
+
+/*
+ * What lies on another machine may end there by itself: that is to know the new
+ * end before anybody relies on it.
+ */
+static int
+tell_machine(struct renew_ctx *renew, const char *id, struct err *err)
+{
+	struct req *req = renew->req;
+	struct mount *mount = mounts_find(req->server->mounts, id);
+	int rc = 0;
+
+	if (mount != NULL && mount->type->lease_hooks != NULL) {
+		rc = req_read(req, draft_renewal, renew, err);
+		renew->told_s = renew->lease.expire_s;
+		if (rc == 0)
+			rc = mount->type->lease_hooks->renew(
+				req, mount, &renew->old, renew->told_s, err);
+	}
+	mount_unref(req->server->mounts, &mount);
+	return rc;
 }
 
 static int
@@ -163,7 +213,10 @@ renew_lease(struct req *req, struct reply *reply, struct err *err)
 		return err_set(err, ERR_INPUT, 400,
 			"tokens cannot be renewed through this endpoint");
 	renew.renewal.default_s = renew.lease.ttl_s;
-	rc = req_write(req, renew_row, &renew, err);
+	if (renew.lease.kind == LEASE_DYNAMIC)
+		rc = tell_machine(&renew, id, err);
+	if (rc == 0)
+		rc = req_write(req, renew_row, &renew, err);
 	if (rc != 0)
 		return rc;
 	req_warn_renewal_cap(req, &renew.lease, &renew.renewal);
@@ -174,14 +227,40 @@ renew_lease(struct req *req, struct reply *reply, struct err *err)
 
 /* ---- revoke ----------------------------------------------------------- */
 
-/* sync=false may answer before the end; here the end has come already. */
-static void
-answer_revoked(const struct req *req, struct reply *reply)
+/*
+ * sync=false may answer before the end, which comes for what lies on other
+ * machines alone. With sync=true the first try failed, in err, or is over.
+ */
+static int
+answer_revoked(
+	const struct req *req, struct reply *reply, int rc, struct err *err)
 {
 	const struct lease_in *in = req->in;
+	const struct err cause = *err;
 
 	if (!in->sync)
 		reply->status = 202;
+	if (rc == 0)
+		return 0;
+	err_clear(err);
+	return err_set(err, rc, 500,
+		"failed to revoke entry: resp: (*logical.Response)(nil) err: %s",
+		cause.message);
+}
+
+/* One lease; its queue goes on whatever this returns. */
+static int
+revoke_row(struct req *req, struct reply *reply, struct rowref ref,
+	struct err *err)
+{
+	const struct lease_in *in = req->in;
+	int rc = req_revoke_row(req, ref, err);
+
+	if (rc != 0)
+		return rc;
+	if (in->sync)
+		rc = takeback_now(req->server->takeback, ref, err);
+	return answer_revoked(req, reply, rc, err);
 }
 
 static int
@@ -194,18 +273,72 @@ revoke_lease(struct req *req, struct reply *reply, struct err *err)
 	if (rc != 0)
 		return rc;
 	rc = lease_find(req, id, &lease, err);
-	if (rc == ERR_ABSENT)
-		err_clear(err);
-	else if (rc == 0)
-		rc = req_revoke_row(req, lease.ref, err);
-	if (rc != 0 && rc != ERR_ABSENT)
+	if (rc == 0)
+		return revoke_row(req, reply, lease.ref, err);
+	if (rc != ERR_ABSENT)
 		return rc;
-	answer_revoked(req, reply);
-	return 0;
+	err_clear(err);
+	return answer_revoked(req, reply, 0, err);
+}
+
+static int
+revoke_below(struct req *req, const char *mount_uuid, const char *rest,
+	struct err *err)
+{
+	return lease_revoke_prefix(req->server->store, mount_uuid, rest, err);
+}
+
+static int
+wait_below(struct req *req, const char *mount_uuid, const char *rest,
+	struct err *err)
+{
+	return takeback_below(
+		req->server->takeback, mount_uuid, rest, REVOKE_WAIT_S, err);
+}
+
+static int
+force_below(struct req *req, const char *mount_uuid, const char *rest,
+	struct err *err)
+{
+	return lease_force_prefix(req->server->store, mount_uuid, rest, err);
+}
+
+/* All are dead before the first is waited for. */
+static int
+revoke_all_below(struct req *req, const char *prefix, struct err *err)
+{
+	int rc = req_announce(req, err);
+
+	if (rc == 0)
+		rc = lease_each_below(req, prefix, revoke_below, err);
+	takeback_notice(req->server->takeback);
+	return rc;
 }
 
 static int
 revoke_prefix(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct lease_in *in = req->in;
+	const char *prefix = req_capture(req, "prefix");
+	struct lease lease;
+	int rc = lease_find(req, prefix, &lease, err);
+
+	if (rc == 0)
+		return revoke_row(req, reply, lease.ref, err);
+	if (rc != ERR_ABSENT)
+		return rc;
+	err_clear(err);
+	rc = revoke_all_below(req, prefix, err);
+	if (rc != 0)
+		return rc;
+	if (in->sync)
+		rc = lease_each_below(req, prefix, wait_below, err);
+	return answer_revoked(req, reply, rc, err);
+}
+
+/* The rows go, whether what they stand for can be removed or not. */
+static int
+revoke_force(struct req *req, struct reply *reply, struct err *err)
 {
 	const char *prefix = req_capture(req, "prefix");
 	struct lease lease;
@@ -213,15 +346,15 @@ revoke_prefix(struct req *req, struct reply *reply, struct err *err)
 
 	if (rc == 0) {
 		rc = req_revoke_row(req, lease.ref, err);
+		if (rc == 0)
+			rc = lease_force(req->server->store, lease.ref, err);
 	} else if (rc == ERR_ABSENT) {
 		err_clear(err);
-		rc = req_announce(req, err);
+		rc = revoke_all_below(req, prefix, err);
 		if (rc == 0)
-			rc = lease_revoke_below(req, prefix, err);
+			rc = lease_each_below(req, prefix, force_below, err);
 	}
-	if (rc == 0)
-		answer_revoked(req, reply);
-	return rc;
+	return rc != 0 ? rc : answer_revoked(req, reply, 0, err);
 }
 
 /* ---- the rest --------------------------------------------------------- */
@@ -230,41 +363,6 @@ static int
 tidy_leases(UNUSED struct req *req, struct reply *reply, UNUSED struct err *err)
 {
 	reply_tidy_started(reply);
-	return 0;
-}
-
-static int
-check_irrevocable(const struct req *req, struct err *err)
-{
-	const struct type_in *in = req->in;
-
-	if (strcmp(in->type, "irrevocable") == 0)
-		return 0;
-	return err_set(err, ERR_ABSENT, 404, "%s", "");
-}
-
-/* Every kind of lease there is so far can always be taken back. */
-static int
-count_leases(struct req *req, struct reply *reply, struct err *err)
-{
-	int rc = check_irrevocable(req, err);
-
-	if (rc != 0)
-		return rc;
-	reply_value(reply, "counts", value_object(req->arena));
-	reply_int(reply, "lease_count", 0);
-	return 0;
-}
-
-static int
-read_leases(struct req *req, struct reply *reply, struct err *err)
-{
-	int rc = check_irrevocable(req, err);
-
-	if (rc != 0)
-		return rc;
-	reply_int(reply, "lease_count", 0);
-	reply_value(reply, "leases", value_list(req->arena));
 	return 0;
 }
 
@@ -298,7 +396,7 @@ read_leases(struct req *req, struct reply *reply, struct err *err)
 		revoke_prefix, "Revoke every lease below a path.",             \
 		.flags = OP_SUDO | OP_REST, __VA_ARGS__),                      \
 		LEASE_OP(op_prefix "revoke-force/:prefix", sync_fields,        \
-			revoke_prefix,                                         \
+			revoke_force,                                          \
 			"Revoke every lease below a path, whatever fails.",    \
 			.flags = OP_SUDO | OP_REST, __VA_ARGS__)
 
@@ -328,24 +426,6 @@ const struct op sys_leases_ops[] = {
 		.handler = tidy_leases,
 		.summary =
 			"Accepted for old clients: the store keeps itself tidy.",
-	},
-	{
-		.path = "leases/count",
-		.verb = OP_READ,
-		.in_size = sizeof(struct type_in),
-		.fields = type_fields,
-		.handler = count_leases,
-		.summary = "Count the leases that could not be revoked.",
-		.errors = { { 404, "another type than irrevocable" } },
-	},
-	{
-		.path = "leases",
-		.verb = OP_READ,
-		.in_size = sizeof(struct type_in),
-		.fields = type_fields,
-		.handler = read_leases,
-		.summary = "List the leases that could not be revoked.",
-		.errors = { { 404, "another type than irrevocable" } },
 	},
 	RENEW_OPS("renew", .alias_of = "leases/renew"),
 	REVOKE_OPS("revoke", .alias_of = "leases/revoke"),

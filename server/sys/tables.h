@@ -8,6 +8,7 @@ extern const struct op sys_audit_ops[];
 extern const struct op sys_capabilities_ops[];
 extern const struct op sys_health_ops[];
 extern const struct op sys_internal_ops[];
+extern const struct op sys_lease_queue_ops[];
 extern const struct op sys_leases_ops[];
 extern const struct op sys_locked_users_ops[];
 extern const struct op sys_mounts_ops[];

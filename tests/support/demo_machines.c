@@ -14,13 +14,13 @@ demo_machines_reset(void)
 	demo_in_call = NULL;
 }
 
-static struct demo_machine *
-machine_of(const struct lease *lease)
+struct demo_machine *
+demo_machine_of(struct span data)
 {
 	char digits[3] = "";
 
-	for (size_t i = 0; i < 2 && lease->data.data[1 + i] != '/'; i++)
-		digits[i] = (char)lease->data.data[1 + i];
+	for (size_t i = 0; i < 2 && data.data[1 + i] != '/'; i++)
+		digits[i] = (char)data.data[1 + i];
 	return &demo_machines[strtoul(digits, NULL, 10)];
 }
 
@@ -46,7 +46,7 @@ static int
 take_back(struct server *server, const struct mount *mount,
 	const struct lease *lease, struct arena *arena, struct err *err)
 {
-	struct demo_machine *machine = machine_of(lease);
+	struct demo_machine *machine = demo_machine_of(lease->data);
 	int rc = call_machine(machine, err);
 
 	(void)server;
@@ -74,7 +74,7 @@ static int
 renew(struct req *req, const struct mount *mount, const struct lease *lease,
 	int64_t expire_s, struct err *err)
 {
-	struct demo_machine *machine = machine_of(lease);
+	struct demo_machine *machine = demo_machine_of(lease->data);
 	int rc = call_machine(machine, err);
 
 	(void)req;

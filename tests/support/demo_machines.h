@@ -24,6 +24,9 @@ extern const struct lease_hooks demo_lease_hooks;
 /* Called in the middle of each call to a machine; NULL: nothing. */
 extern void (*demo_in_call)(struct demo_machine *machine);
 
+/* That of a lease, by its data. */
+struct demo_machine *demo_machine_of(struct span data);
+
 /* All of them up and empty. */
 void demo_machines_reset(void);
 

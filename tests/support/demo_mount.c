@@ -3,9 +3,13 @@
 
 #include <string.h>
 
+#include "server/api/new_row.h"
 #include "server/api/record_ops.h"
 #include "server/core/seal.h"
 #include "storage/outbox.h"
+#include "tests/support/demo_machines.h"
+
+#define DEMO_KEY_TTL_S 600
 
 _Atomic int demo_runs;
 _Atomic int demo_header_len;
@@ -240,6 +244,76 @@ lease_raced(struct req *req, struct reply *reply, struct err *err)
 	return rc != 0 ? rc : req_write(req, put_note, req, err);
 }
 
+/* ---- a lease that lies on a machine: see demo_machines.h ---------------- */
+
+struct key_making {
+	struct req *req;
+	struct lease lease;
+	bool live;
+};
+
+static int
+insert_key(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct key_making *making = ctx;
+	struct lease *lease = &making->lease;
+
+	lease->state = LEASE_INSTALLING;
+	lease->renewable = true;
+	lease->owner = making->req->token->lease.ref;
+	lease->issue_ns = tx_now_ns(tx);
+	lease->ttl_s = DEMO_KEY_TTL_S;
+	lease->expire_s = tx_now_s(tx) + DEMO_KEY_TTL_S;
+	lease->max_s = tx_now_s(tx) + 2 * DEMO_KEY_TTL_S;
+	lease->takeback.next_try_s = tx_now_s(tx) + 60;
+	return lease_insert(tx, lease, err);
+}
+
+static int
+end_key(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct key_making *making = ctx;
+
+	return lease_end_install(tx, &making->lease, true, making->req->arena,
+		&making->live, err);
+}
+
+static int
+make_key(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct mount *mount = req->mount;
+	const char *machine = req_capture(req, "machine");
+	char *path = arena_printf(req->arena, "keys/%s", machine);
+	struct key_making making = { .req = req };
+	struct barrier *barrier = NULL;
+	char id[LEASE_ID_MAX];
+	uint32_t number;
+	int rc = lease_path_number(
+		req->server->store, mount->uuid, path, &number, err);
+
+	if (rc == 0)
+		rc = req_new_row(
+			req, LEASE_DYNAMIC, number, &making.lease, err);
+	if (rc != 0)
+		return rc;
+	making.lease.data =
+		span_str(arena_printf(req->arena, "%s/key", machine));
+	barrier = seal_hold_barrier(req->server->seal);
+	rc = lease_id_format(barrier, mount->uuid, mount->path, path,
+		&making.lease, id, err);
+	seal_release_barrier(req->server->seal);
+	if (rc == 0)
+		rc = req_write(req, insert_key, &making, err);
+	if (rc == 0)
+		demo_machine_of(making.lease.data)->n_keys++;
+	if (rc == 0)
+		rc = store_write(req->server->store, end_key, &making, err);
+	if (rc == 0)
+		reply_lease(reply, arena_strdup(req->arena, id), true,
+			DEMO_KEY_TTL_S);
+	return rc;
+}
+
 static int
 peek(struct req *req, struct reply *reply, struct err *err)
 {
@@ -459,6 +533,7 @@ static const struct op demo_ops[] = {
 	ROW("announced", OP_UPDATE, announce, .flags = 0),
 	ROW("lease", OP_UPDATE, lease_thing, THING),
 	ROW("raced", OP_UPDATE, lease_raced, THING),
+	ROW("keys/:machine", OP_UPDATE, make_key, .flags = 0),
 	ROW("empty", OP_LIST, list_keys, .flags = 0),
 	ROW("sudo", OP_UPDATE, do_nothing, .flags = OP_SUDO),
 	ROW("made/:name", OP_UPDATE, do_nothing, .flags = OP_EXISTENCE,
@@ -483,4 +558,5 @@ const struct mount_type demo_mount_type = {
 	.name = "demo",
 	.description = "Rows for tests.",
 	.tables = demo_tables,
+	.lease_hooks = &demo_lease_hooks,
 };

@@ -28,6 +28,14 @@ store(void)
 	return fixture->server->store;
 }
 
+/* Time goes on, and nobody sleeps through it. */
+static void
+pass(int64_t s)
+{
+	server_fixture_advance(fixture, s);
+	takeback_notice(fixture->server->takeback);
+}
+
 /* ---- leases and machines ------------------------------------------------ */
 
 struct lease_put {
@@ -232,11 +240,11 @@ what_expires_is_too(void **state)
 	(void)state;
 	(void)install(1, "creds/a", 10);
 	ref = install(1, "creds/a", 20);
-	server_fixture_advance(fixture, 10);
+	pass(10);
 	while (demo_machines[1].n_keys != 1)
 		(void)usleep(2000);
 	assert_int_equal(get(ref).state, LEASE_LIVE);
-	server_fixture_advance(fixture, 10);
+	pass(10);
 	while (demo_machines[1].n_keys != 0)
 		(void)usleep(2000);
 	wait_until_queued(0);
@@ -264,7 +272,7 @@ what_fails_is_tried_again_with_growing_waits(void **state)
 		last_s = wait_s;
 		if (n == 13)
 			demo_machines[1].rc = 0;
-		server_fixture_advance(fixture, wait_s);
+		pass(wait_s);
 	}
 	wait_until_queued(0);
 	assert_int_equal(demo_machines[1].n_keys, 0);
@@ -299,7 +307,7 @@ a_machine_that_is_down_puts_its_leases_off(void **state)
 		/* Revoked in steps: a second look may have found more. */
 		assert_in_range(demo_machines[1].n_calls - before, 1, 2);
 		demo_machines[1].rc = 0;
-		server_fixture_advance(fixture, 3);
+		pass(3);
 		wait_until_queued(0);
 		assert_int_equal(demo_machines[1].n_keys, 0);
 	}
@@ -335,12 +343,12 @@ a_call_that_was_not_made_is_not_counted(void **state)
 	demo_machines[1].rc = ERR_BUSY;
 	revoke_all();
 	while (demo_machines[1].n_calls < 3) {
-		server_fixture_advance(fixture, 1);
+		pass(1);
 		(void)usleep(2000);
 	}
 	assert_int_equal(get(ref).takeback.attempts, 0);
 	demo_machines[1].rc = 0;
-	server_fixture_advance(fixture, 1);
+	pass(1);
 	wait_until_queued(0);
 }
 
@@ -454,7 +462,7 @@ sealed_it_rests_and_goes_on_behind_that(void **state)
 	assert_int_equal(seal_seal(fixture->server->seal, &err), 0);
 	calls = demo_machines[1].n_calls;
 	demo_machines[1].rc = 0;
-	server_fixture_advance(fixture, 600);
+	pass(600);
 	takeback_notice(fixture->server->takeback);
 	assert_int_equal(demo_machines[1].n_calls, calls);
 	server_fixture_unseal(fixture);
@@ -478,11 +486,10 @@ restarts_forget_nothing(void **state)
 		assert_int_equal(get(ref).takeback.attempts, n);
 		assert_true(
 			span_equal(get(ref).takeback.why, span_str(DEMO_WHY)));
-		server_fixture_advance(fixture,
-			lease.takeback.next_try_s - store_now_s(store()));
+		pass(lease.takeback.next_try_s - store_now_s(store()));
 	}
 	demo_machines[1].rc = 0;
-	server_fixture_advance(fixture, 600);
+	pass(600);
 	wait_until_queued(0);
 	assert_int_equal(demo_machines[1].n_keys, 0);
 }
@@ -561,7 +568,7 @@ many_leases_over_many_machines_all_end(void **state)
 			machine % 2 == 0 ? 50 : 0);
 		demo_machines[machine].rc = 0;
 	}
-	server_fixture_advance(fixture, 750);
+	pass(750);
 	wait_until_queued(0);
 	for (int machine = 0; machine < 20; machine++)
 		left += demo_machines[machine].n_keys;
