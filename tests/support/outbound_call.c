@@ -7,6 +7,7 @@
 
 #include "lib/json.h"
 #include "lib/jsonw.h"
+#include "server/engines/ssh/profile.h"
 #include "server/outbound/outbound.h"
 
 #define TEXT_MAX ((size_t)16 * 1024 * 1024)
@@ -201,9 +202,82 @@ make_request(struct outbound *outbound, const struct value *arguments,
 	return rc;
 }
 
+static struct profile_job
+read_job(const struct value *from)
+{
+	const char *key = value_find_str(from, "key", "");
+	const char *secret = value_find_str(from, "api_secret", "");
+	struct profile_job job = {
+		.host = value_find_str(from, "host", "127.0.0.1"),
+		.port = value_find_int(from, "port", 0),
+		.source = "",
+		.admin_user = value_find_str(from, "user", "root"),
+		.admin_key = secret_view_of(key, strlen(key)),
+		.legacy_crypto = value_find_bool(from, "legacy_crypto", false),
+		.url = value_find_str(from, "url", ""),
+		.ca_cert = value_find_str(from, "ca_cert", ""),
+		.tls_pin = value_find_str(from, "tls_pin", ""),
+		.api_user = value_find_str(from, "api_user", ""),
+		.api_secret = secret_view_of(secret, strlen(secret)),
+		.deadline_ms = value_find_int(from, "deadline_ms", DEADLINE_MS),
+		.username = value_find_str(from, "username", ""),
+		.tag = value_find_str(from, "tag", ""),
+		.public_key = value_find_str(from, "public_key", ""),
+		.options = value_find_str(from, "options", ""),
+		.install_script = value_find_str(from, "install_script", ""),
+		.accept_password_lockout =
+			value_find_bool(from, "accept_password_lockout", false),
+	};
+
+	must(value_to_list(
+		     arena, value_find(from, "host_keys"), &job.host_keys),
+		"memory", NULL);
+	return job;
+}
+
+static int
+make_profile_run(struct outbound *outbound, const struct value *arguments,
+	const char *name, struct err *err)
+{
+	static const char *const actions[PROFILE_ACTIONS] = { "install",
+		"remove", "list" };
+	const char *action = value_find_str(arguments, "action", "");
+	const struct profile *profile = profile_find(name);
+	const struct profile_job job = read_job(arguments);
+	struct value *keys = value_list(arena);
+	struct profile_result result = { 0 };
+	size_t i = 0;
+	int rc;
+
+	while (i < PROFILE_ACTIONS && strcmp(action, actions[i]) != 0)
+		i++;
+	must(profile != NULL && i < PROFILE_ACTIONS, "profile, action", NULL);
+	rc = profile_run(outbound, profile, (enum profile_action)i, &job, arena,
+		&result, err);
+	for (size_t k = 0; k < result.n_keys; k++) {
+		struct value *key = value_object(arena);
+
+		must(value_set_str(
+			     arena, key, "username", result.keys[k].username) &&
+				value_set_str(arena, key, "tag",
+					result.keys[k].tag) &&
+				value_add(keys, key),
+			"memory", NULL);
+	}
+	must(value_set(arena, answer, "keys", keys) &&
+			value_set_bool(arena, answer, "may_be_there",
+				result.may_be_there),
+		"memory", NULL);
+	return rc;
+}
+
 static int
 make(struct outbound *outbound, const struct value *arguments, struct err *err)
 {
+	const char *profile = value_find_str(arguments, "profile", NULL);
+
+	if (profile != NULL)
+		return make_profile_run(outbound, arguments, profile, err);
 	if (value_find(arguments, "url") != NULL)
 		return make_request(outbound, arguments, err);
 	if (value_find(arguments, "scan") != NULL)

@@ -11,6 +11,8 @@
 
 const struct profile *const profiles[] = {
 	&profile_linux,
+	&profile_routeros,
+	&profile_routeros_rest,
 	&profile_truenas,
 	&profile_console_server,
 	&profile_script,

@@ -160,6 +160,8 @@ struct span profile_find_tag(struct span text);
 extern const struct profile profile_console_server;
 extern const struct profile profile_generic;
 extern const struct profile profile_linux;
+extern const struct profile profile_routeros;
+extern const struct profile profile_routeros_rest;
 extern const struct profile profile_script;
 extern const struct profile profile_truenas;
 

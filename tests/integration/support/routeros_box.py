@@ -95,7 +95,8 @@ class Box:
     def write_keys(self):
         texts = dict.fromkeys([path.name for path in self.keys.iterdir()], '')
         for row in self.state.get('user/ssh-keys', ()):
-            texts[row['user']] = texts.get(row['user'], '') + row['key'] + '\n'
+            if 'ssh' in Device(self, self.state, row['user']).policies():
+                texts[row['user']] = texts.get(row['user'], '') + row['key'] + '\n'
         for user, text in texts.items():
             (self.keys / user).write_text(text)
 
