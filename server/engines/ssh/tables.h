@@ -32,6 +32,7 @@ extern const struct op ssh_principals_ops[];
 extern const struct op ssh_target_ops[];
 extern const struct op ssh_target_look_ops[];
 extern const struct op ssh_target_doctor_ops[];
+extern const struct op ssh_target_export_ops[];
 
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 extern const struct record_type ssh_issuer_record;

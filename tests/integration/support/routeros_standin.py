@@ -1,7 +1,7 @@
 """A stand-in of RouterOS: its REST API over TLS, and its command line behind a real sshd.
 
 docs/routeros.md says which documented behaviour each part follows. What the real one refuses is refused here:
-tests/integration/targets/test_routeros_standin.py has a test of each refusal.
+tests/integration/device/test_routeros_standin.py has a test of each refusal.
 """
 import base64
 import contextlib
