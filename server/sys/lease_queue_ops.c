@@ -176,8 +176,8 @@ begin_walk(struct req *req, struct walk *walk, struct err *err)
 	if (strcmp(in->limit, "none") == 0)
 		walk->limit = UINT64_MAX;
 	else if (in->limit[0] != '\0' &&
-		number_parse_u64(span_str(in->limit), UINT64_MAX,
-			&walk->limit) != 0)
+		number_parse_u64(
+			span_str(in->limit), UINT64_MAX, &walk->limit) != 0)
 		return err_set(err, ERR_INPUT, 400,
 			"invalid 'limit' value: it must be a number or \"none\"");
 	return 0;

@@ -11,6 +11,7 @@ extern const struct op sys_internal_ops[];
 extern const struct op sys_lease_queue_ops[];
 extern const struct op sys_leases_ops[];
 extern const struct op sys_locked_users_ops[];
+extern const struct op sys_metrics_ops[];
 extern const struct op sys_mounts_ops[];
 extern const struct op sys_policies_ops[];
 extern const struct op sys_seal_ops[];

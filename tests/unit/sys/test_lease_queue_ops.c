@@ -359,6 +359,42 @@ a_moved_mount_takes_its_queue_along(void **state)
 	assert_int_equal(demo_machines[1].n_keys, 0);
 }
 
+static void
+metrics_tell_what_waits(void **state)
+{
+	const struct req_pair query[] = { { "format", "prometheus" } };
+	struct api_request request = { .method = "GET",
+		.path = "sys/metrics",
+		.token = fixture->root,
+		.query = query,
+		.n_query = 1 };
+	const struct value *gauges;
+
+	(void)state;
+	(void)make_irrevocable(1);
+	api_send(fixture, &request, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(
+		reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
+	assert_non_null(strstr(reply.body,
+		"# TYPE vault_expire_job_manager_queue_length gauge\n"
+		"vault_expire_job_manager_queue_length 1\n"));
+	assert_non_null(strstr(
+		reply.body, "\nvault_expire_num_irrevocable_leases 1\n"));
+	assert_null(strstr(reply.body, "\nsallyport_takeback_failed 0\n"));
+	request.n_query = 0;
+	api_send(fixture, &request, &reply);
+	assert_int_equal(reply.status, 200);
+	gauges = value_find(reply.json, "Gauges");
+	assert_non_null(gauges);
+	assert_string_equal(
+		value_find_str(gauges->first, "Name", ""), "vault.core.active");
+	assert_int_equal(value_find_int(gauges->first, "Value", 0), 1);
+	request.token = NULL;
+	api_send(fixture, &request, &reply);
+	assert_int_equal(reply.status, 400);
+}
+
 int
 main(void)
 {
@@ -373,6 +409,7 @@ main(void)
 		MOUNTED(a_mount_stays_until_its_leases_are_off_their_machines),
 		MOUNTED(a_mount_whose_leases_were_forced_goes),
 		MOUNTED(a_moved_mount_takes_its_queue_along),
+		MOUNTED(metrics_tell_what_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
