@@ -434,8 +434,8 @@ cli_path(struct cli *cli, const char *prefix, const char *path)
 
 /* ---- what people type --------------------------------------------------- */
 
-static int
-read_line(struct cli *cli, const char **ret_text, struct err *err)
+int
+cli_read_line(struct cli *cli, const char **ret_text, struct err *err)
 {
 	char *line = arena_alloc(cli->arena, 4096, 1);
 
@@ -496,7 +496,7 @@ cli_read_hidden(struct cli *cli, FILE *prompt_to, const char *prompt,
 	/* Unbuffered, so that nothing typed stays in the stream's buffer. */
 	(void)setvbuf(stdin, NULL, _IONBF, 0);
 	rc = wait_for_line(&signals)
-		? read_line(cli, ret_text, err)
+		? cli_read_line(cli, ret_text, err)
 		: err_set(err, ERR_INPUT, 400, "nothing was typed");
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 	fprintf(prompt_to, "\n");

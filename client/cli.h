@@ -79,6 +79,9 @@ char *cli_path(struct cli *cli, const char *prefix, const char *path);
 int cli_read_hidden(struct cli *cli, FILE *prompt_to, const char *prompt,
 	const char **ret_text, struct err *err);
 
+/* One line of standard input, without its end. ERR_INPUT: nothing came. */
+int cli_read_line(struct cli *cli, const char **ret_text, struct err *err);
+
 /* All of standard input, in the arena. */
 int cli_read_stdin(struct cli *cli, struct span *ret_text, struct err *err);
 

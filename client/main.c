@@ -288,7 +288,7 @@ harden(void)
 int
 main(int argc, char **argv)
 {
-	static char version[] = "version";
+	static char version[] = "version", target[] = "target";
 	struct cli cli = { .format = FORMAT_TABLE };
 	int used = 0;
 	int rc;
@@ -302,6 +302,8 @@ main(int argc, char **argv)
 	log_set_level(LOG_ERROR);
 	if (argc == 2 && is_version_word(argv[1]))
 		argv[1] = version;
+	if (argc > 1 && strcmp(argv[1], "connection") == 0)
+		argv[1] = target;
 	if (argc < 2)
 		return explain(0, argv);
 	cli.command = find_command(argc - 1, argv + 1, &used);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "server/engines/ssh/doctor.h"
 #include "server/engines/ssh/profile_step.h"
 #include "server/engines/ssh/target_scripts.h"
 
@@ -147,4 +148,5 @@ const struct profile profile_linux = {
 	.steps = { [PROFILE_INSTALL] = install,
 		[PROFILE_REMOVE] = take_off,
 		[PROFILE_LIST] = list },
+	.doctor = doctor_linux,
 };

@@ -29,10 +29,12 @@ extern const struct op ssh_renew_ops[];
 extern const struct op ssh_report_ops[];
 extern const struct op ssh_principals_ops[];
 
+extern const struct op ssh_profile_ops[];
 extern const struct op ssh_target_ops[];
 extern const struct op ssh_target_look_ops[];
 extern const struct op ssh_target_doctor_ops[];
 extern const struct op ssh_target_export_ops[];
+extern const struct op ssh_target_keys_ops[];
 
 extern const struct record_type ssh_role_record; /* struct ssh_role */
 extern const struct record_type ssh_issuer_record;

@@ -117,7 +117,7 @@ look_at_algorithms(struct visit *visit)
 {
 	static const char *const ciphers[] = { "3des", "arcfour", "blowfish",
 		"cast128", "-cbc", NULL };
-	static const char *const macs[] = { "md5", "-96", "umac-64", NULL };
+	static const char *const macs[] = { "md5", "-96", NULL };
 	static const char *const kex[] = { "group1-sha1", "group-exchange-sha1",
 		NULL };
 	struct doctor *doctor = &visit->doctor;

@@ -3,6 +3,7 @@
 
 #include "lib/codec.h"
 #include "lib/netaddr.h"
+#include "server/engines/ssh/dynamic_key.h"
 #include "server/engines/ssh/named_key.h"
 #include "server/engines/ssh/principal.h"
 #include "server/engines/ssh/profile.h"
@@ -361,7 +362,91 @@ const struct record_type ssh_target_record = {
 	.on_delete = forget_target,
 };
 
+/* ---- delete ------------------------------------------------------------- */
+
+struct delete_in {
+	bool force;
+};
+
+static const struct field delete_fields[] = {
+	FIELD_BOOL(struct delete_in, force, .flags = FIELD_QUERY,
+		.doc = "Although live leases name it: their keys may stay on it."),
+	FIELD_END,
+};
+
+struct counting {
+	const char *name;
+	int64_t n;
+};
+
+static int
+count_lease(void *ctx, UNUSED const struct lease *lease,
+	const struct dynamic_place *place, UNUSED struct err *err)
+{
+	struct counting *counting = ctx;
+
+	counting->n += strcmp(place->target, counting->name) == 0;
+	return 0;
+}
+
+/*
+ * Leases are too many to be counted inside the closure. One that is made
+ * between the count and the delete has copies of what SSH needs; over REST it
+ * waits in the queue until the target is back.
+ */
+static int
+delete_target(struct req *req, struct reply *reply, struct err *err)
+{
+	const struct delete_in *in = req->in;
+	struct counting counting = { .name = req_capture(req, "name") };
+	int rc = in->force ? 0
+			   : dynamic_key_each(req->server, req->mount,
+				     count_lease, &counting, err);
+
+	if (rc == 0 && counting.n > 0)
+		rc = err_set(err, ERR_INPUT, 400,
+			"%lld leases have their keys on target \"%.128s\": revoke them, or say force=true",
+			(long long)counting.n, counting.name);
+	return rc != 0 ? rc : record_delete(req, reply, err);
+}
+
 const struct op ssh_target_ops[] = {
-	RECORD_OPS("targets", "targets/:name", &ssh_target_record, "target"),
+	{
+		.path = "targets",
+		.verb = OP_LIST,
+		.handler = record_list,
+		.record = &ssh_target_record,
+		.summary = "List the targets.",
+		.text = "key_info says where each is, and what was seen of it last.",
+	},
+	{
+		.path = "targets/:name",
+		.verb = OP_READ,
+		.handler = record_read,
+		.record = &ssh_target_record,
+		.summary = "Read a target.",
+		.text = "api_secret is not shown; api_secret_set says whether there is one. state\n"
+			"is what test or doctor saw last since it was written.",
+	},
+	{
+		.path = "targets/:name",
+		.verb = OP_UPDATE,
+		.handler = record_write,
+		.record = &ssh_target_record,
+		.summary = "Create or change a target.",
+		.text = "Fields that are left out stay as they are.",
+		.errors = { { 400,
+			"a field cannot be, or the key is not there" } },
+	},
+	{
+		.path = "targets/:name",
+		.verb = OP_DELETE,
+		.in_size = sizeof(struct delete_in),
+		.fields = delete_fields,
+		.handler = delete_target,
+		.record = &ssh_target_record,
+		.summary = "Delete a target.",
+		.errors = { { 400, "leases have their keys on it" } },
+	},
 	OP_END,
 };
