@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define CHILD_NOT_STARTED 127
-#define CHILD_SERVICES_MAX 2
+#define CHILD_SERVICES_MAX 3
 #define CHILD_POLLS_MAX 16 /* of all its services together */
 
 /* Something that is served while the child runs. */

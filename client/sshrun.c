@@ -15,6 +15,7 @@
 #include "client/askpass.h"
 #include "client/child.h"
 #include "client/home.h"
+#include "client/jump.h"
 #include "client/say.h"
 #include "lib/fsutil.h"
 
@@ -226,6 +227,7 @@ sshrun_key_is_unknown(
 
 struct session {
 	struct askpass askpass;
+	struct jump jump;
 	bool with_askpass, use_sshpass;
 	struct secret_view password;
 };
@@ -247,6 +249,7 @@ set_environment(const void *ctx)
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char otp[256];
 
+	jump_prepare(&session->jump);
 	if (session->use_sshpass) {
 		const size_t n = session->password.len < sizeof(otp)
 			? session->password.len
@@ -307,6 +310,9 @@ run_session(struct session *session, const struct sshrun *run,
 	}
 	if (run->agent != NULL)
 		services[child.n_services++] = agent_server_service(run->agent);
+	if (jump_is_asked(run->words, run->n_words) &&
+		jump_open(&session->jump))
+		services[child.n_services++] = jump_service(&session->jump);
 	if (child_run(&child, ret_status))
 		return true;
 	(void)cli_usage("failed to run ssh command: fork/exec %s: %s", words[0],
@@ -319,6 +325,7 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 	struct secret_view password, bool with_askpass, bool use_sshpass)
 {
 	struct session session = { .askpass = { .fd = -1 },
+		.jump = { .fds = { -1, -1 } },
 		.with_askpass = with_askpass && !use_sshpass,
 		.use_sshpass = use_sshpass,
 		.password = password };
@@ -335,6 +342,7 @@ sshrun_session(struct cli *cli, const struct sshrun *run,
 		return EXIT_SERVER;
 	ran = run_session(&session, run, words, &status);
 	askpass_close(&session.askpass);
+	jump_close(&session.jump);
 	if (!ran)
 		return EXIT_SERVER;
 	if (status != 0)
