@@ -48,6 +48,7 @@ const struct command *const commands[] = {
 	&cmd_target_add,
 	&cmd_target_delete,
 	&cmd_target_doctor,
+	&cmd_target_export,
 	&cmd_target_list,
 	&cmd_target_read,
 	&cmd_target_reconcile,

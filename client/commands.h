@@ -22,7 +22,7 @@ extern const struct command cmd_secrets_disable, cmd_secrets_enable,
 extern const struct command cmd_server, cmd_status, cmd_version, cmd_path_help;
 extern const struct command cmd_ssh, cmd_ssh_agent, cmd_ssh_config;
 extern const struct command cmd_target_add, cmd_target_delete,
-	cmd_target_doctor, cmd_target_list, cmd_target_read,
+	cmd_target_doctor, cmd_target_export, cmd_target_list, cmd_target_read,
 	cmd_target_reconcile, cmd_target_repin, cmd_target_scan,
 	cmd_target_sweep, cmd_target_test;
 extern const struct command cmd_token_capabilities, cmd_token_create,
