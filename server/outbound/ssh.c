@@ -178,6 +178,8 @@ make_steps(struct call *call, struct err *err)
 			err);
 		if (begun || answer->end == OUTBOUND_SSH_STEP)
 			answer->n_results++;
+		else if (rc == 0 && answer->n_results == 0)
+			answer->end = OUTBOUND_SSH_NO_CONNECTION;
 	}
 	answer->results = call->results;
 	return rc;

@@ -6,7 +6,9 @@
 #include "server/outbound/ssh_peer.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <libssh/server.h>
@@ -131,7 +133,8 @@ ssh_peer_wait(struct ssh_peer *peer)
 	/* libssh makes its socket block once it is connected. */
 	(void)fcntl(peer->tcp.fd, F_SETFL, O_RDWR | O_NONBLOCK);
 	if (ssh_event_dopoll(peer->event, left_ms) == SSH_ERROR) {
-		ssh_peer_set_why(peer, "the connection was lost");
+		if (!peer->has_no_match)
+			ssh_peer_set_why(peer, "the connection was lost");
 		return false;
 	}
 	return !is_flooding(peer);
@@ -144,6 +147,47 @@ ssh_peer_until(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx)
 
 	while (rc == SSH_AGAIN && ssh_peer_wait(peer))
 		rc = fn(ctx);
+	return rc;
+}
+
+/* ---- libssh's log -------------------------------------------------------- */
+
+/*
+ * The words of a failed exchange of keys may be written over by those of the
+ * socket that closes then, and how long a packet of a channel may be is told
+ * nowhere else.
+ */
+static void
+note(int level, const char *function, const char *text, void *ctx)
+{
+	static const char no_match[] = "no match for method";
+	static const char packet_max[] = "maxpacket : ";
+	struct ssh_peer *peer = ctx;
+	const char *found = strstr(text, packet_max);
+
+	(void)level;
+	(void)function;
+	if (found != NULL)
+		peer->packet_max =
+			strtoul(found + strlen(packet_max), NULL, 10);
+	if (peer->has_no_match || strstr(text, no_match) == NULL)
+		return;
+	peer->has_no_match = true;
+	ssh_peer_say(peer, text);
+}
+
+int
+ssh_peer_until_noting(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx)
+{
+	int rc;
+
+	(void)ssh_set_log_userdata(peer);
+	(void)ssh_set_log_callback(note);
+	(void)ssh_set_log_level(SSH_LOG_TRACE);
+	rc = ssh_peer_until(peer, fn, ctx);
+	(void)ssh_set_log_level(SSH_LOG_NONE);
+	(void)ssh_set_log_callback(NULL);
+	(void)ssh_set_log_userdata(NULL);
 	return rc;
 }
 
@@ -206,28 +250,29 @@ static int
 try_connect(void *ctx)
 {
 	struct ssh_peer *peer = ctx;
+	int rc = ssh_connect(peer->session);
 
-	return ssh_connect(peer->session);
+	/* The event takes over the waits of a session that has begun. */
+	if (rc != SSH_AGAIN || peer->has_begun)
+		return rc;
+	peer->has_begun = true;
+	return ssh_event_add_session(peer->event, peer->session) == SSH_OK
+		? SSH_AGAIN
+		: SSH_ERROR;
 }
 
 static enum outbound_ssh_end
 exchange_keys(struct ssh_peer *peer)
 {
-	int rc = ssh_connect(peer->session);
+	const int rc = ssh_peer_until_noting(peer, try_connect, peer);
 
-	/* The event takes over the waits of a session that has begun. */
-	if (rc == SSH_AGAIN)
-		rc = ssh_event_add_session(peer->event, peer->session);
-	if (rc == SSH_OK)
-		rc = ssh_peer_until(peer, try_connect, peer);
 	if (rc == SSH_OK)
 		return OUTBOUND_SSH_DONE;
-	if (rc == SSH_AGAIN)
-		return OUTBOUND_SSH_NO_CONNECTION;
-	ssh_peer_set_why(peer, "no keys were agreed on");
-	return strstr(peer->why, "no match for method") != NULL
-		? OUTBOUND_SSH_NO_AGREEMENT
-		: OUTBOUND_SSH_NO_CONNECTION;
+	if (peer->has_no_match)
+		return OUTBOUND_SSH_NO_AGREEMENT;
+	if (rc == SSH_ERROR)
+		ssh_peer_set_why(peer, "no keys were agreed on");
+	return OUTBOUND_SSH_NO_CONNECTION;
 }
 
 static int
@@ -254,7 +299,8 @@ ssh_peer_open(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 	int rc;
 
 	*peer = (struct ssh_peer){ .tcp.fd = -1,
-		.deadline_ns = settings->deadline_ns };
+		.deadline_ns = settings->deadline_ns,
+		.packet_max = ULONG_MAX };
 	rc = connect_peer(settings, peer, &end, err);
 	if (rc != 0 || end != OUTBOUND_SSH_DONE) {
 		*ret_end = end;

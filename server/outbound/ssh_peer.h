@@ -21,6 +21,9 @@ struct ssh_peer {
 	ssh_session session;
 	ssh_event event;
 	struct ssh_counter_struct received;
+	bool has_begun;            /* event has the session */
+	bool has_no_match;         /* no algorithm in common; why names them */
+	unsigned long packet_max;  /* of the last channel; ULONG_MAX: unknown */
 	char why[ERR_MESSAGE_MAX]; /* of the last end that was no success */
 };
 
@@ -62,6 +65,9 @@ int ssh_peer_until(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx);
 
 /* Wait for something to happen. False, with why set: deadline, lost, flood. */
 bool ssh_peer_wait(struct ssh_peer *peer);
+
+/* The same, with what libssh says in its log alone noted in the peer. */
+int ssh_peer_until_noting(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx);
 
 bool ssh_peer_is_late(const struct ssh_peer *peer);
 bool ssh_peer_is_lost(const struct ssh_peer *peer);

@@ -9,7 +9,9 @@
 #include "lib/buf.h"
 #include "server/outbound/sftp_put.h"
 
-#define PIECE_MAX 16384
+/* libssh cuts a piece into the other side's packets without a pause. */
+#define PIECE_MAX 2048
+#define PACKET_MIN 256
 #define SIGNAL_MAX 32
 #define STATUS_UNKNOWN 255
 
@@ -172,35 +174,7 @@ send_input(struct running *running)
 	(void)ssh_channel_send_eof(running->channel);
 }
 
-/* ---- a command ----------------------------------------------------------- */
-
-static int
-try_open(void *ctx)
-{
-	struct running *running = ctx;
-
-	return ssh_channel_open_session(running->channel);
-}
-
-static int
-try_exec(void *ctx)
-{
-	struct running *running = ctx;
-
-	return ssh_channel_request_exec(
-		running->channel, running->step->command);
-}
-
-/* Until it has ended, or will not be heard of again. */
-static void
-await_end(struct running *running)
-{
-	do
-		send_input(running);
-	while (!running->is_closed &&
-		!(running->is_at_end && has_ended(running)) &&
-		ssh_peer_wait(running->peer));
-}
+/* ---- opening ------------------------------------------------------------- */
 
 static enum outbound_ssh_end
 cut_off(const struct running *running)
@@ -225,6 +199,54 @@ fail_step(struct running *running, const char *why)
 {
 	ssh_peer_say(running->peer, why);
 	return OUTBOUND_SSH_STEP;
+}
+
+static int
+try_open(void *ctx)
+{
+	struct running *running = ctx;
+
+	return ssh_channel_open_session(running->channel);
+}
+
+/* Open the channel and ask for what is to run in it. */
+static enum outbound_ssh_end
+begin(struct running *running, ssh_peer_fn *try_request, const char *refusal,
+	bool *ret_begun)
+{
+	int rc = ssh_peer_until_noting(running->peer, try_open, running);
+
+	if (rc != SSH_OK)
+		return not_begun(running, rc, "it opens no session");
+	/* libssh 0.10 loops for ever where packets have room for nothing. */
+	if (running->peer->packet_max < PACKET_MIN)
+		return fail_step(running, "it takes next to nothing at a time");
+	*ret_begun = true;
+	rc = ssh_peer_until(running->peer, try_request, running);
+	return rc == SSH_OK ? OUTBOUND_SSH_DONE
+			    : not_begun(running, rc, refusal);
+}
+
+/* ---- a command ----------------------------------------------------------- */
+
+static int
+try_exec(void *ctx)
+{
+	struct running *running = ctx;
+
+	return ssh_channel_request_exec(
+		running->channel, running->step->command);
+}
+
+/* Until it has ended, or will not be heard of again. */
+static void
+await_end(struct running *running)
+{
+	do
+		send_input(running);
+	while (!running->is_closed &&
+		!(running->is_at_end && has_ended(running)) &&
+		ssh_peer_wait(running->peer));
 }
 
 static enum outbound_ssh_end
@@ -259,15 +281,11 @@ judge_end(struct running *running)
 static enum outbound_ssh_end
 run_command(struct running *running, bool *ret_begun)
 {
-	int rc;
+	const enum outbound_ssh_end end =
+		begin(running, try_exec, "it runs no command", ret_begun);
 
-	rc = ssh_peer_until(running->peer, try_open, running);
-	if (rc != SSH_OK)
-		return not_begun(running, rc, "it opens no session");
-	*ret_begun = true;
-	rc = ssh_peer_until(running->peer, try_exec, running);
-	if (rc != SSH_OK)
-		return not_begun(running, rc, "it runs no command");
+	if (end != OUTBOUND_SSH_DONE)
+		return end;
 	await_end(running);
 	return judge_end(running);
 }
@@ -324,16 +342,12 @@ judge_file(struct running *running, const struct sftp_put *put)
 static enum outbound_ssh_end
 write_file(struct running *running, bool *ret_begun)
 {
+	enum outbound_ssh_end end =
+		begin(running, try_sftp, "it has no SFTP", ret_begun);
 	struct sftp_put put;
-	enum outbound_ssh_end end;
-	int rc = ssh_peer_until(running->peer, try_open, running);
 
-	if (rc != SSH_OK)
-		return not_begun(running, rc, "it opens no session");
-	rc = ssh_peer_until(running->peer, try_sftp, running);
-	if (rc != SSH_OK)
-		return not_begun(running, rc, "it has no SFTP");
-	*ret_begun = true;
+	if (end != OUTBOUND_SSH_DONE)
+		return end;
 	sftp_put_init(&put, running->step->command, running->step->input);
 	exchange(running, &put);
 	end = judge_file(running, &put);
