@@ -1,4 +1,4 @@
-/* lease: lookup, renew, revoke. */
+/* lease: lookup, renew, revoke; queue, which the peer's command lacks. */
 #include <string.h>
 
 #include "client/commands.h"
@@ -7,7 +7,7 @@
 
 struct lease_options {
 	int64_t increment; /* s */
-	bool sync, prefix, force;
+	bool sync, prefix, force, irrevocable;
 };
 
 static int
@@ -137,4 +137,66 @@ const struct command cmd_lease_revoke = {
 	.rows = revoke_flags,
 	.options_size = sizeof(struct lease_options),
 	.run = run_revoke,
+};
+
+/* ---- what waits for other machines --------------------------------------- */
+
+static const struct flag queue_flags[] = {
+	BOOL_FLAG(struct lease_options, irrevocable, "irrevocable",
+		.help = "Only those that failed six times or more."),
+	FLAG_END,
+};
+
+static const char *
+item_cell(struct cli *cli, const struct value *item, const char *name)
+{
+	const struct value *member = value_find(item, name);
+
+	return member != NULL ? output_cell(cli, member) : "";
+}
+
+static int
+run_queue(struct cli *cli, void *options, int argc, char **argv)
+{
+	const struct lease_options *wanted = options;
+	struct value *query = value_object(cli->arena);
+	struct table table = { .arena = cli->arena };
+	const struct value *leases;
+	struct err err = { 0 };
+
+	(void)argc;
+	(void)argv;
+	(void)value_set_str(cli->arena, query, "type",
+		wanted->irrevocable ? "irrevocable" : "pending");
+	(void)value_set_str(cli->arena, query, "limit", "none");
+	if (!cli_call_query(cli, "GET", "sys/leases", query, &err))
+		return cli_fail("Error reading the queue of leases", &err);
+	leases = value_find(value_find(cli->answer.json, "data"), "leases");
+	if (leases == NULL || leases->type != VALUE_LIST)
+		return cli_usage("the server listed no leases");
+	if (cli->format != FORMAT_TABLE) {
+		output_value(cli, leases);
+		return EXIT_DONE;
+	}
+	TABLE_ADD(&table, "Lease", "Attempts", "Next try", "Last error");
+	VALUE_EACH (item, leases)
+		TABLE_ADD(&table, item_cell(cli, item, "lease_id"),
+			item_cell(cli, item, "attempts"),
+			item_cell(cli, item, "next_try"),
+			item_cell(cli, item, "error"));
+	table_print(&table);
+	return EXIT_DONE;
+}
+
+const struct command cmd_lease_queue = {
+	.name = "lease queue",
+	.summary = "Show the leases that wait to be taken off their machines.",
+	.usage = "[options]",
+	.text = "  The server tries them again for ever. lease revoke -sync ID tries one at\n"
+		"  once, lease revoke -force -prefix ends them without their machines.\n\n"
+		"    $ sallyport lease queue -irrevocable",
+	.flags = COMMAND_FORMAT,
+	.rows = queue_flags,
+	.options_size = sizeof(struct lease_options),
+	.run = run_queue,
 };

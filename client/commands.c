@@ -26,6 +26,7 @@ const struct command *const commands[] = {
 	&cmd_auth_list,
 	&cmd_auth_tune,
 	&cmd_lease_lookup,
+	&cmd_lease_queue,
 	&cmd_lease_renew,
 	&cmd_lease_revoke,
 	&cmd_mount,

@@ -8,7 +8,8 @@ extern const struct command cmd_audit_disable, cmd_audit_enable, cmd_audit_list,
 	cmd_audit_verify;
 extern const struct command cmd_auth_disable, cmd_auth_enable, cmd_auth_help,
 	cmd_auth_list, cmd_auth_tune;
-extern const struct command cmd_lease_lookup, cmd_lease_renew, cmd_lease_revoke;
+extern const struct command cmd_lease_lookup, cmd_lease_queue, cmd_lease_renew,
+	cmd_lease_revoke;
 extern const struct command cmd_login, cmd_print_token;
 extern const struct command cmd_operator_backup, cmd_operator_check,
 	cmd_operator_clock_reset, cmd_operator_init, cmd_operator_seal,
