@@ -2,15 +2,17 @@
 
 Nothing of the machine's own homes, users or sudoers is read or written.
 """
+import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
 
 import pytest
 
-from .build import TEST_SSHD
+from .build import ROOT, TEST_SSHD
 from .keys import SshKey
 from .patience import PATIENCE_S
 from .server import wait_for
@@ -93,6 +95,33 @@ class LinuxHost:
         path.chmod(0o755)
         return path
 
+    def replace(self, program, text):
+        """A shell script in the place of a program; `real` is the program itself."""
+        path = pathlib.Path(program)
+        real, fake = self.dir / f'real-{path.name}', self.dir / f'fake-{path.name}'
+        if not real.exists():
+            shutil.copy2(path, real)
+        fake.write_text(f'#!/bin/sh\nreal={real}\n{text}')
+        fake.chmod(0o755)
+        self.inside('mount', '--bind', fake, path).check_returncode()
+
+    def put_back(self, program):
+        self.inside('umount', program).check_returncode()
+
+    def install_script(self):
+        """As `make install` does on a host; what to unmount at the end."""
+        own = self.dir / 'libexec'
+        (own / 'sallyport').mkdir(parents=True)
+        for path in pathlib.Path('/usr/libexec').iterdir():
+            if path.is_dir() and path.name != 'sallyport':
+                (own / path.name).mkdir()
+                self.inside('mount', '--bind', path, own / path.name).check_returncode()
+        script = own / 'sallyport' / 'authorized-keys'
+        shutil.copy(ROOT / 'server/engines/ssh/authorized_keys.sh', script)
+        script.chmod(0o755)
+        self.inside('mount', '--rbind', own, '/usr/libexec').check_returncode()
+        return '/usr/libexec'
+
     # ---- the file ------------------------------------------------------------
 
     def authorized(self, user):
@@ -143,13 +172,19 @@ class LinuxHost:
     def listener(self):
         return self.process.pid if self.process else self.pid
 
+    def cut(self):
+        """Whoever is connected is cut off."""
+        for pid in self.connections():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def down(self):
         """Nobody listens any more, and who is connected is cut off."""
-        for pid in (self.listener, *self.connections()):
-            try:
+        connected = self.connections()
+        os.kill(self.listener, signal.SIGKILL)
+        for pid in connected:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         if self.process:
             self.process.wait()
         wait_for(lambda: not pathlib.Path(f'/proc/{self.listener}').exists() or self.is_zombie(self.listener), 'sshd ends')
@@ -201,3 +236,13 @@ def issue(server, role='dyn', **more):
     answer = ask(server, role, **more)
     assert answer.status == 200, answer
     return answer.json
+
+
+def revoke(server, got, sync=True):
+    return server.api().put('sys/leases/revoke', {'lease_id': got['lease_id'], 'sync': sync})
+
+
+def leases(server, role='dyn'):
+    """The tails of all that are there, live or waiting to be taken back."""
+    found = server.api().list(f'sys/leases/lookup/ssh/creds/{role}')
+    return [] if found.status == 404 else found.data['keys']

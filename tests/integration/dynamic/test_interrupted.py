@@ -1,0 +1,142 @@
+"""A host that hangs, goes away or sees the server die at each step: then the key is off, or known to be there."""
+import threading
+
+import pytest
+from support.figures import count, figure
+from support.linux_host import ask, issue, leases, revoke
+from support.server import wait_for
+
+ROUNDS = count('DYNAMIC_CUTS', 1, 5)
+
+# Where a program of the host is held up: before anything is ready, before the rename, behind it.
+POINTS = {'before': ('/usr/bin/cp', ''), 'rename': ('/usr/bin/mv', ''), 'behind': ('/usr/bin/sync', '[ "$1" = . ] || exec $real "$@"\n')}
+HOLD = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexec $real "$@"\n'
+# A shell of the admin that never comes as far as to our commands.
+DEAF = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexit 3\n'
+
+
+class Hold:
+    """Holds the host up at a point, until it is let go."""
+
+    def __init__(self, host, point):
+        self.host, self.place = host, host.dir / 'held'
+        self.place.mkdir(exist_ok=True)
+        self.place.chmod(0o777)
+        for path in self.place.iterdir():
+            path.unlink()
+        self.program, first = POINTS[point]
+        host.replace(self.program, first + HOLD.replace('@DIR@', str(self.place)))
+
+    def reached(self):
+        wait_for((self.place / 'reached').exists, 'the host comes to the point')
+
+    def let_go(self):
+        (self.place / 'go').touch()
+        self.host.put_back(self.program)
+
+
+def in_background(fn):
+    box = []
+
+    def run():
+        try:
+            box.append(fn())
+        except OSError as error:
+            box.append(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, box
+
+
+@pytest.fixture
+def brief(dynamic, host):
+    """A target with little patience."""
+    answer = dynamic.api().post('ssh/targets/box', {'host': '127.0.0.1', 'port': host.port, 'host_keys': [host.host_key],
+                                                    'user': 'vaultadmin', 'key': 'admin', 'timeout': 4})
+    assert answer.status == 204, answer
+    host.write_authorized('alice', '# kept')
+    yield dynamic
+    dynamic.api().delete('ssh/targets/box')
+
+
+def converges(server, host, what):
+    def is_clean():
+        return leases(server) == [] and host.authorized('alice').read_text() == '# kept'
+    try:
+        wait_for(is_clean, what)
+        clean = True
+    except AssertionError:
+        clean = False
+    figure('S2-13', 1, not clean, 'interrupted')
+    assert clean, (what, leases(server), host.authorized('alice').read_text())
+
+
+@pytest.mark.parametrize('point', POINTS)
+@pytest.mark.parametrize('how', ['hang', 'cut', 'crash'])
+def test_install_that_is_interrupted_leaves_nothing(brief, host, point, how):
+    for _ in range(ROUNDS):
+        hold = Hold(host, point)
+        thread, box = in_background(lambda: ask(brief))
+        hold.reached()
+        if how == 'cut':
+            host.cut()
+        elif how == 'crash':
+            brief.restart(kill=True)
+        thread.join()
+        if how != 'crash':
+            assert box[0].status == 500 and 'failed to add public key' in box[0].errors[0], box
+            assert point != 'before' or leases(brief) == [], 'nothing is there, and the server knows'
+        hold.let_go()
+        converges(brief, host, f'install, {how} at {point}')
+
+
+@pytest.mark.parametrize('point', POINTS)
+@pytest.mark.parametrize('how', ['hang', 'cut', 'crash'])
+def test_removal_that_is_interrupted_is_made_again(brief, host, point, how):
+    for _ in range(ROUNDS):
+        got = issue(brief)
+        hold = Hold(host, point)
+        assert revoke(brief, got, sync=False).status in (202, 204)
+        hold.reached()
+        if how == 'cut':
+            host.cut()
+        elif how == 'crash':
+            brief.restart(kill=True)
+        elif how == 'hang':
+            wait_for(lambda: leases(brief) and brief.api().put('sys/leases/lookup', {
+                'lease_id': 'ssh/creds/dyn/' + leases(brief)[0]}).data['attempts'] > 0, 'the try has failed')
+        hold.let_go()
+        converges(brief, host, f'removal, {how} at {point}')
+
+
+def test_shell_that_prints_is_listened_past(brief, host):
+    host.change_user('vaultadmin', shell=host.shell(
+        'echo "Welcome, sudo: not found, a password is required"\nprintf "no end of the line"\necho oh dear >&2\nexec /bin/sh "$@"\n'))
+    got = issue(brief)
+    assert host.lets_in('alice', got['data']['key']) and revoke(brief, got).status == 204
+    converges(brief, host, 'a shell that prints')
+    host.change_user('vaultadmin', shell='/bin/sh')
+
+
+@pytest.mark.parametrize('text, why', [
+    ('exit 0\n', 'the shell ended well without having run the installer'), ('exit 3\n', 'status 3'),
+    ('cat >/dev/null\necho "sallyport: done"\n', ''),
+    ('dd if=/dev/zero bs=1k count=200 2>/dev/null | tr "\\0" x\nexec /bin/sh "$@"\n', 'no answer in time')])
+def test_shell_that_does_otherwise_is_found_out(brief, host, text, why):
+    host.change_user('vaultadmin', shell=host.shell(text))
+    answer = ask(brief)
+    host.change_user('vaultadmin', shell='/bin/sh')
+    assert answer.status == 500 and why in answer.errors[0], answer
+    converges(brief, host, 'a shell that does otherwise')
+
+
+def test_shell_that_hangs_is_given_up(brief, host):
+    place = host.dir / 'held'
+    place.mkdir(exist_ok=True)
+    place.chmod(0o777)
+    host.change_user('vaultadmin', shell=host.shell(DEAF.replace('@DIR@', str(place))))
+    answer = ask(brief)
+    (place / 'go').touch()
+    host.change_user('vaultadmin', shell='/bin/sh')
+    assert answer.status == 500 and 'no answer in time' in answer.errors[0], answer
+    assert leases(brief) == []
