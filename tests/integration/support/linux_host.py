@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -198,12 +199,25 @@ class LinuxHost:
 
     def up(self):
         """On the same port again."""
+        self.process = self.listen_on('127.0.0.1')
+
+    def listen_on(self, address):
+        """One more sshd of this host; its process."""
+        text = (self.dir / 'sshd_config').read_text()
+        config = self.dir / f'sshd_config.{address}'
+        config.write_text(''.join(line + '\n' for line in text.splitlines() if not line.startswith('ListenAddress'))
+                          + f'ListenAddress {address}\n')
         with open(self.log, 'ab') as log:
-            before = self.log.stat().st_size
-            self.process = subprocess.Popen(
-                ['nsenter', f'--mount=/proc/{os.getpid()}/fd/{self.namespace}', str(self.dir / 'sshd'), '-D', '-e', '-f',
-                 str(self.dir / 'sshd_config')], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_for(lambda: b'Server listening' in self.log.read_bytes()[before:], 'sshd listens again')
+            process = subprocess.Popen(
+                ['nsenter', f'--mount=/proc/{os.getpid()}/fd/{self.namespace}', str(self.dir / 'sshd'), '-D', '-e', '-f', str(config)],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: self.answers(address), 'sshd listens')
+        return process
+
+    def answers(self, address):
+        with contextlib.suppress(OSError), socket.create_connection((address, self.port), PATIENCE_S):
+            return True
+        return False
 
     def stop(self):
         if getattr(self, 'process', None) and self.process.poll() is None:

@@ -1,0 +1,92 @@
+"""The script that hosts run, by itself and in each shell (S2-19): on, again, off, refused, and byte for byte."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from support.build import ROOT
+from support.patience import PATIENCE_S
+
+SCRIPT = (ROOT / 'server/engines/ssh/authorized_keys.sh').read_bytes()
+RUN = f'script=$(dd bs=1 count={len(SCRIPT)} 2>/dev/null); eval "$script"'
+KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI' + 'B' * 43
+TAG = 'sallyport:' + 'a1' * 12
+END = ('1793000000', '202610261234Z')
+SHELLS = [['dash'], ['bash', '--posix'], ['bash'], ['busybox', 'sh']]
+ODD = b'\n\n# a\r\nssh-rsa AAAA b\r\n\x00\xff\n' + b' \t\n' * 3 + KEY.encode()[:-1] + b'C mine\nno end\x00'
+
+
+@pytest.fixture(params=SHELLS, ids=' '.join)
+def run(request):
+    if not shutil.which(request.param[0]):
+        pytest.skip(f'no {request.param[0]}')
+
+    def one(action, user='root', options='', end=END, commit=b'commit\n', key=KEY, tag=TAG):
+        job = '\n'.join(['sallyport-keys 1', action, user, tag, key, options, *end]) + '\n'
+        words = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
+                 f'mount --bind {one.passwd} /etc/passwd && exec "$@"', 'sh', *request.param, '-c', RUN, 'sallyport']
+        return subprocess.run(words, input=SCRIPT + job.encode() + commit, capture_output=True, timeout=PATIENCE_S)
+    return one
+
+
+@pytest.fixture
+def home(run, public_path):
+    if subprocess.run(['unshare', '--mount', 'true'], check=False).returncode != 0:
+        pytest.skip('no mount namespaces here')
+    path = pathlib.Path(public_path) / 'bob'
+    path.mkdir()
+    os.chown(path, 23456, 23456)
+    run.passwd = pathlib.Path(public_path) / 'passwd'
+    run.passwd.write_text(f'root:x:0:0:root:/root:/bin/sh\nbob:x:23456:23456::{path}:/bin/sh\n')
+    return path
+
+
+def test_on_and_off_leaves_no_trace(run, home):
+    for before in (None, b'', ODD):
+        shutil.rmtree(home / '.ssh', ignore_errors=True)
+        path = home / '.ssh' / 'authorized_keys'
+        if before is not None:
+            path.parent.mkdir(mode=0o700)
+            path.write_bytes(before)
+            for one in (path.parent, path):
+                os.chown(one, 23456, 23456)
+        before, mode = before or b'', 0o600 if before is None else 0o644
+        done = run('install', 'bob', 'no-pty')
+        assert done.returncode == 0 and done.stdout == b'\nsallyport: ready\nsallyport: done\n', done
+        line = f'no-pty,expiry-time="{END[1]}" {KEY} {TAG}\n'.encode()
+        assert path.read_bytes() == line + before
+        assert run('install', 'bob', '', ('0', '')).returncode == 0
+        assert path.read_bytes() == f'{KEY} {TAG}\n'.encode() + before
+        assert f'sallyport: key bob {KEY} {TAG}\n'.encode() in run('list', '', '', ('0', ''), key='', tag='').stdout
+        assert run('remove', 'bob', commit=b'').returncode == 65
+        assert path.read_bytes() == f'{KEY} {TAG}\n'.encode() + before
+        assert run('remove', 'bob').returncode == 0 and path.read_bytes() == before
+        assert run('remove', 'bob').returncode == 0, 'once more is fine'
+        assert os.listdir(path.parent) == ['authorized_keys']
+        assert path.stat().st_uid == 23456 and path.stat().st_mode & 0o777 == mode
+
+
+def test_a_key_is_found_wherever_it_was_moved(run, home):
+    path = home / '.ssh' / 'authorized_keys'
+    assert run('install', 'bob').returncode == 0
+    ours = path.read_bytes()
+    path.write_bytes(b'first\n' + b'from="x" ' + ours + b'last ' + ours[:-1])
+    os.chown(path, 23456, 23456)
+    assert run('remove', 'bob').returncode == 0 and path.read_bytes() == b'first\n'
+
+
+EVIL = ['bob;id', '$(id)', 'bob\tx', '../bob', '-bob', 'b|ob', "b'ob", '*', '']
+
+
+def test_what_is_no_value_is_refused(run, home):
+    for user in EVIL:
+        assert run('install', user).returncode == 65
+    for key in ('', 'ssh-rsa', 'ssh-rsa AAAA', KEY + '|d', KEY + ' x', f'ssh-|e id {KEY[12:]}', 'ecdsa-sha2-nistp256 ' + KEY[12:],
+                KEY + '$(id)', KEY + '*'):
+        assert run('install', 'bob', key=key).returncode == 65
+    for tag in ('', 'sallyport:', 'sallyport:a b', 'sallyport:`id`'):
+        assert run('install', 'bob', tag=tag).returncode == 65
+    assert run('install', 'bob', end=('now', '')).returncode == 65
+    assert run('format', 'bob').returncode == 65
+    assert not (home / '.ssh').exists()
