@@ -20,6 +20,7 @@
 #include "lib/random.h"
 #include "server/core/mount.h"
 #include "server/core/server.h"
+#include "server/core/takeback_audit.h"
 
 #define CALLERS 8
 #define THREADS (1 + CALLERS)
@@ -257,6 +258,50 @@ locate(struct takeback *takeback, const struct lease *lease,
 	return subject.machine != NULL ? 0 : err_set_memory(err);
 }
 
+/* As much as is kept of why a try failed, in characters that show. */
+static void
+copy_why(char out[LEASE_ERROR_MAX + 1], const struct err *err)
+{
+	const char *text =
+		err->message[0] != '\0' ? err->message : "internal error";
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && i < LEASE_ERROR_MAX; i++)
+		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	out[i] = '\0';
+}
+
+/* Not each try: when it begins to fail, and when it is a matter for people. */
+static bool
+is_news(uint32_t attempts)
+{
+	return attempts == 1 || attempts == LEASE_MANY_ATTEMPTS;
+}
+
+/* The call itself said nothing of the machine or the lease. */
+static bool
+was_not_made(int rc)
+{
+	return rc == ERR_BUSY || rc == ERR_SEALED;
+}
+
+static int
+take_back(struct takeback *takeback, const struct mount *mount,
+	const struct lease *lease, struct arena *arena, struct err *err)
+{
+	struct server *server = takeback->server;
+	char why[LEASE_ERROR_MAX + 1];
+	int rc = hooks_of(mount)->take_back(server, mount, lease, arena, err);
+
+	if (rc == 0) {
+		takeback_tell(server, mount, lease, NULL);
+	} else if (!was_not_made(rc) && is_news(lease->takeback.attempts + 1)) {
+		copy_why(why, err);
+		takeback_tell(server, mount, lease, why);
+	}
+	return rc;
+}
+
 static int
 call(struct takeback *takeback, const struct lease *lease, struct arena *arena,
 	struct err *err)
@@ -269,9 +314,7 @@ call(struct takeback *takeback, const struct lease *lease, struct arena *arena,
 		rc = err_set(err, ERR_INTERNAL, 500,
 			"nothing can take this lease back");
 	else if (rc == 0)
-		rc = hooks_of(subject.mount)
-			     ->take_back(
-				     server, subject.mount, lease, arena, err);
+		rc = take_back(takeback, subject.mount, lease, arena, err);
 	mount_unref(server->mounts, &subject.mount);
 	return rc;
 }
@@ -288,24 +331,10 @@ wait_s(uint32_t attempts)
 	return s + (int64_t)random_below((uint64_t)s / 4 + 1);
 }
 
-/* As much as is kept of why a try failed, in characters that show. */
-static void
-copy_why(char out[LEASE_ERROR_MAX + 1], const struct err *err)
-{
-	const char *text =
-		err->message[0] != '\0' ? err->message : "internal error";
-	size_t i;
-
-	for (i = 0; text[i] != '\0' && i < LEASE_ERROR_MAX; i++)
-		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	out[i] = '\0';
-}
-
-/* Once when it begins, once when it has become a matter for people. */
 static void
 log_failure(const struct machine *machine, uint32_t attempts, const char *why)
 {
-	if (attempts == 1 || attempts == LEASE_MANY_ATTEMPTS)
+	if (is_news(attempts))
 		log_warn(attempts == 1
 				? "a lease could not be taken back; the queue goes on"
 				: "a lease is irrevocable until its machine is mended or it is forced",
@@ -334,7 +363,7 @@ note_failure(struct takeback *takeback, struct machine *machine,
 	char why[LEASE_ERROR_MAX + 1];
 	struct lease_failure failure = { .next_try_s = now_s + 1 };
 
-	if (rc != ERR_BUSY && rc != ERR_SEALED) {
+	if (!was_not_made(rc)) {
 		copy_why(why, cause);
 		failure = (struct lease_failure){ why, now_s + wait_s(attempts),
 			true };

@@ -359,6 +359,27 @@ a_moved_mount_takes_its_queue_along(void **state)
 	assert_int_equal(demo_machines[1].n_keys, 0);
 }
 
+/* Of what no request asked for too: first failure, irrevocable, gone. */
+static void
+the_audit_log_hears_of_it(void **state)
+{
+	const char *id, *text, *at;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(api_audit_file(fixture));
+	id = make_irrevocable(1);
+	demo_machines[1].rc = 0;
+	wait_until_gone(id);
+	text = api_audit_text(fixture);
+	for (at = text; (at = strstr(at, "\"operation\":\"revoke\"")) != NULL;
+		at++)
+		n++;
+	assert_int_equal(n, 6);
+	assert_non_null(strstr(text, "\"path\":\"demo/keys/m1\""));
+	assert_non_null(strstr(text, DEMO_WHY));
+}
+
 static void
 metrics_tell_what_waits(void **state)
 {
@@ -409,6 +430,7 @@ main(void)
 		MOUNTED(a_mount_stays_until_its_leases_are_off_their_machines),
 		MOUNTED(a_mount_whose_leases_were_forced_goes),
 		MOUNTED(a_moved_mount_takes_its_queue_along),
+		MOUNTED(the_audit_log_hears_of_it),
 		MOUNTED(metrics_tell_what_waits),
 	};
 
