@@ -237,11 +237,13 @@ issue_key(struct req *req, const struct ssh_role *role,
 			? role->max_ttl
 			: max_s,
 	};
-	struct dynamic_issued issued = { .ttl_s = 0 };
-	int rc = dynamic_key_issue(req, &wish, &issued, err);
+	struct dynamic_issued *issued =
+		ARENA_NEW(req->arena, struct dynamic_issued);
+	int rc = issued != NULL ? dynamic_key_issue(req, &wish, issued, err)
+				: err_set_memory(err);
 
 	if (rc == 0)
-		answer_key(req, creds, &issued, reply);
+		answer_key(req, creds, issued, reply);
 	return rc;
 }
 

@@ -119,7 +119,9 @@ store_row(struct issue *issue, struct err *err)
 
 	if (rc != 0)
 		return rc;
-	req->lease_id = issue->issued->lease_id;
+	req->lease_id = arena_strdup(req->arena, issue->issued->lease_id);
+	if (req->lease_id == NULL)
+		return err_set_memory(err);
 	rc = req_write(req, insert_row, issue, err);
 	if (rc != 0)
 		req->lease_id = NULL;
@@ -417,19 +419,21 @@ renew(struct req *req, const struct mount *mount, const struct lease *lease,
 	struct check check = { .lease = lease, .arena = req->arena };
 	struct server *server = req->server;
 	struct profile_result result;
+	const struct profile *profile;
 	struct dynamic_lease *plan = NULL;
 	struct profile_job job;
 	int rc = dynamic_lease_unpack(lease->data, req->arena, &plan, err);
 
 	if (rc != 0)
 		return rc;
-	if (!plan->expiry_time || !profile_find(plan->profile)->knows_expiry)
+	profile = profile_find(plan->profile);
+	if (!plan->expiry_time || (profile != NULL && !profile->knows_expiry))
 		return 0;
 	rc = dynamic_lease_job(server, mount, plan, plan->key_version, expire_s,
 		req->arena, &job, err);
 	if (rc == 0)
-		rc = profile_run(server->outbound, profile_find(plan->profile),
-			PROFILE_INSTALL, &job, req->arena, &result, err);
+		rc = profile_run(server->outbound, profile, PROFILE_INSTALL,
+			&job, req->arena, &result, err);
 	if (rc != 0)
 		return say_failed(rc, "failed to renew the key in target", err);
 	rc = store_write(server->store, check_live, &check, err);

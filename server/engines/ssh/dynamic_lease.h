@@ -17,7 +17,7 @@ struct dynamic_lease {
 	const char *source, *profile;
 	const char *admin_user, *key; /* key: of keys/, in this version */
 	int64_t key_version;
-	struct str_list host_keys; /* the role's, and the one that was shown */
+	struct str_list host_keys; /* the role's, as they were */
 	const char *host_key_policy;
 	bool legacy_crypto, accept_password_lockout;
 	int64_t timeout_s;

@@ -196,6 +196,8 @@ refuse(struct profile_run *run, const struct profile_verdict *verdict,
 {
 	char said[SAID_MAX + 1];
 
+	if (run->is_cut)
+		return profile_fail(run, err, "it says more than is read");
 	if (verdict != NULL && verdict->why != NULL)
 		return profile_fail(run, err, "%s", verdict->why);
 	if (last_line(run->error, said)[0] == '\0')
@@ -382,6 +384,7 @@ remember(struct profile_run *run, const struct outbound_ssh_result *result,
 	run->status = result->exit_status;
 	run->output = result->output;
 	run->error = result->error;
+	run->is_cut = result->is_cut;
 	*said = (struct profile_said){ .name = run->step->name,
 		.output = result->output,
 		.earlier = run->said };
@@ -551,6 +554,7 @@ run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 	run->status = answer.status;
 	run->output = answer.body;
 	run->error = SPAN_NONE;
+	run->is_cut = false;
 	return judge(run, err);
 }
 

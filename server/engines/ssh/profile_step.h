@@ -105,6 +105,7 @@ struct profile_run {
 	int status;
 	struct span output; /* or body */
 	struct span error;
+	bool is_cut; /* there was more */
 
 	/* The runner's. */
 	struct outbound *outbound;

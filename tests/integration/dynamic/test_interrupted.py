@@ -4,7 +4,7 @@ import threading
 import pytest
 from support.figures import count, figure
 from support.linux_host import ask, issue, leases, revoke
-from support.server import wait_for
+from support.server import is_running, wait_for
 
 ROUNDS = count('DYNAMIC_CUTS', 1, 5)
 
@@ -31,8 +31,10 @@ class Hold:
         wait_for((self.place / 'reached').exists, 'the host comes to the point')
 
     def let_go(self):
+        """And wait until what was held is over: the next one has the same names."""
         (self.place / 'go').touch()
         self.host.put_back(self.program)
+        wait_for(lambda: not is_running(int((self.place / 'reached').read_text())), 'what was held goes on')
 
 
 def in_background(fn):

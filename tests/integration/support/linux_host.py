@@ -5,6 +5,7 @@ Nothing of the machine's own homes, users or sudoers is read or written.
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -107,7 +108,7 @@ class LinuxHost:
         self.inside('mount', '--bind', fake, path).check_returncode()
 
     def put_back(self, program):
-        self.inside('umount', program).check_returncode()
+        self.inside('umount', '-l', program).check_returncode()
 
     def install_script(self):
         """As `make install` does on a host; what to unmount at the end."""
@@ -140,7 +141,7 @@ class LinuxHost:
     def ours(self, user):
         """The lines of Sallyport's keys."""
         path = self.authorized(user)
-        return [line for line in path.read_text().splitlines() if ' sallyport:' in line] if path.exists() else []
+        return [line for line in path.read_text(errors='replace').splitlines() if re.search(' sallyport:[0-9A-Za-z]{24}$', line)] if path.exists() else []
 
     # ---- logging in -----------------------------------------------------------
 
