@@ -151,6 +151,10 @@ check_plan(const struct dynamic_lease *plan, struct err *err)
 	if (profile == NULL)
 		return err_set(err, ERR_INPUT, 400, "unknown profile \"%.64s\"",
 			plan->profile);
+	if (profile->steps[PROFILE_INSTALL] == NULL)
+		return err_set(err, ERR_INPUT, 400,
+			"profile \"%s\" puts no keys on: people do",
+			plan->profile);
 	if (profile->speaks_rest && plan->target[0] == '\0')
 		return err_set(err, ERR_INPUT, 400,
 			"profile \"%s\" needs a target", plan->profile);

@@ -9,27 +9,13 @@
 
 #include "lib/authorized_keys.h"
 #include "server/engines/ssh/profile_step.h"
+#include "server/engines/ssh/truenas_api.h"
 
 #define USERS_PATH "/api/v2.0/user"
 #define USER_PATH USERS_PATH "?username={username}"
 #define TEXT_MAX ((size_t)256 * 1024) /* of a user's keys */
 
 /* ---- what the API says --------------------------------------------------- */
-
-/* The first of the messages of a refusal, whatever it is about; or "". */
-static const char *
-message_of(const struct value *answer)
-{
-	const char *message = value_find_str(answer, "message", "");
-	const struct value *at =
-		answer->type == VALUE_OBJECT ? answer->first : NULL;
-
-	for (; message[0] == '\0' && at != NULL; at = at->next) {
-		if (at->type == VALUE_LIST && at->first != NULL)
-			message = value_find_str(at->first, "message", "");
-	}
-	return message;
-}
 
 static int
 see_write(struct profile_run *run, struct err *err)
@@ -40,8 +26,8 @@ see_write(struct profile_run *run, struct err *err)
 	if (run->status >= 200 && run->status < 300)
 		return 0;
 	if (profile_answer(run, &answer, NULL) == 0)
-		message = message_of(answer);
-	return profile_fail(run, err, "status %d%s%.200s", run->status,
+		message = truenas_message(answer);
+	return profile_fail(run, err, "status %d%s%s", run->status,
 		message[0] != '\0' ? ": " : "", message);
 }
 

@@ -11,7 +11,7 @@ static const struct op *const ssh_tables[] = { ssh_role_ops,
 	ssh_enrol_token_ops, ssh_enrol_ops, ssh_renew_ops, ssh_report_ops,
 	ssh_host_ops, ssh_principals_ops, ssh_profile_ops, ssh_target_ops,
 	ssh_target_look_ops, ssh_target_doctor_ops, ssh_target_keys_ops,
-	ssh_target_export_ops, NULL };
+	ssh_target_export_ops, ssh_setup_ops, NULL };
 
 static const struct record_type *const ssh_records[] = { &ssh_role_record,
 	NULL };

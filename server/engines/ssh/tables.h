@@ -30,6 +30,7 @@ extern const struct op ssh_report_ops[];
 extern const struct op ssh_principals_ops[];
 
 extern const struct op ssh_profile_ops[];
+extern const struct op ssh_setup_ops[];
 extern const struct op ssh_target_ops[];
 extern const struct op ssh_target_look_ops[];
 extern const struct op ssh_target_doctor_ops[];

@@ -509,7 +509,8 @@ AT_START = {'POST sys/init', 'POST sys/unseal'}
 # A password is not renewed, a token not here (core-api 5.4, 6): a dynamic key will be. Logins by certificate want TLS, those
 # of service accounts a cluster: see auth/test_cert.py and auth/test_kubernetes.py. What wraps takes a header
 # that says so.
-NEVER = {'POST auth/cert/login', 'POST auth/kubernetes/login', 'POST sys/wrapping/wrap',
+# A machine that is set up: targets/test_truenas_setup.py.
+NEVER = {'POST ssh/targets/{name}/setup', 'POST auth/cert/login', 'POST auth/kubernetes/login', 'POST sys/wrapping/wrap',
          'POST sys/leases/renew', 'POST sys/leases/renew/{lease_id}', 'POST sys/renew', 'POST sys/renew/{lease_id}'}
 
 
