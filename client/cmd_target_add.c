@@ -12,12 +12,14 @@
 #include "client/say.h"
 #include "client/target_call.h"
 #include "client/target_dest.h"
+#include "client/target_setup.h"
 
 struct add_options {
 	const char *mount_point;
 	const char *key, *profile;
 	struct flag_list host_keys;
 	bool accept_host_key, instructions;
+	struct target_setup_options setup;
 };
 
 static const struct flag add_flags[] = {
@@ -32,6 +34,7 @@ static const struct flag add_flags[] = {
 		.help = "Pin the host keys that it shows now, without asking."),
 	BOOL_FLAG(struct add_options, instructions, "instructions",
 		.help = "Print how to make a machine ready for -profile; add nothing."),
+	TARGET_SETUP_FLAGS(struct add_options),
 	FLAG_END,
 };
 
@@ -142,6 +145,26 @@ refuse_existing(struct cli *cli, const char *path, const char *name)
 				 : cli_fail("Error adding target", &err);
 }
 
+/* With -method the machine is set up too; its url may say which one it is. */
+static int
+set_up(struct cli *cli, const struct add_options *wanted, int argc, char **argv)
+{
+	const bool has_dest = argc > 1 && strchr(argv[1], '=') == NULL;
+	struct value *body = NULL;
+	struct err err = { 0 };
+	int rc;
+
+	if (argc < 1)
+		return cli_usage("Not enough arguments (expected 1, got 0)");
+	rc = has_dest ? build_body(cli, wanted, argc, argv, &body, &err)
+		      : kv_args_parse(cli, argc - 1, argv + 1, &body, &err);
+	if (rc != 0)
+		return cli_usage("%s", err.message);
+	return target_setup_run(cli,
+		target_path(cli, wanted->mount_point, argv[0], ""),
+		&wanted->setup, body);
+}
+
 static int
 run_add(struct cli *cli, void *options, int argc, char **argv)
 {
@@ -153,6 +176,8 @@ run_add(struct cli *cli, void *options, int argc, char **argv)
 
 	if (wanted->instructions)
 		return print_instructions(cli, wanted);
+	if (wanted->setup.method[0] != '\0')
+		return set_up(cli, wanted, argc, argv);
 	if (argc < 2)
 		return cli_usage(
 			"Not enough arguments (expected 2, got %d)", argc);
@@ -184,7 +209,9 @@ const struct command cmd_target_add = {
 		"  shows are pinned when you confirm them.\n\n"
 		"    $ sallyport target add -key=admin web1 root@10.0.0.7\n"
 		"    $ sallyport target add -profile=routeros -key=r \\\n"
-		"        -host-key=SHA256:… core admin@[fe80::1%eth0]:2222",
+		"        -host-key=SHA256:… core admin@[fe80::1%eth0]:2222\n"
+		"    $ sallyport target add -method=semi-automatic \\\n"
+		"        -url=https://nas.example nas1",
 	.args_max = -1,
 	.rows = add_flags,
 	.options_size = sizeof(struct add_options),
