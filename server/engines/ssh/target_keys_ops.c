@@ -257,6 +257,27 @@ list_unknown(struct drift *drift, bool removes, struct value **ret_list,
 	return 0;
 }
 
+/* What others put there: shown, and nothing else is done with it. */
+static struct value *
+list_foreign(const struct drift *drift)
+{
+	struct arena *arena = drift->call.req->arena;
+	struct value *list = value_list(arena);
+
+	for (size_t i = 0; i < drift->there.n_foreign; i++) {
+		const struct profile_key *key = &drift->there.foreign[i];
+		struct value *one = value_object(arena);
+
+		if (!value_set_str(arena, one, "username", key->username) ||
+			!value_set_str(arena, one, "comment", key->tag) ||
+			!value_set_str(arena, one, "fingerprint",
+				pins_fingerprint(key->public_key, arena)) ||
+			!value_add(list, one))
+			return NULL;
+	}
+	return list;
+}
+
 /* ---- operations --------------------------------------------------------- */
 
 struct sweep_in {
@@ -304,6 +325,7 @@ reconcile_target(struct req *req, struct reply *reply, struct err *err)
 	reply_int(reply, "pending", drift.n_pending);
 	reply_value(reply, "unknown", unknown);
 	reply_value(reply, "missing", drift.missing);
+	reply_value(reply, "foreign", list_foreign(&drift));
 	return 0;
 }
 
@@ -338,7 +360,8 @@ const struct op ssh_target_keys_ops[] = {
 		.summary = "Compare the keys on a target with the leases.",
 		.text = "missing are live leases whose key is not there, as on a device that was\n"
 			"reset: revoking them succeeds. unknown are keys without a lease. pending\n"
-			"counts leases that are being installed or taken back. Nothing changes.",
+			"counts leases that are being installed or taken back. foreign are keys that\n"
+			"others put there, where the profile lists them. Nothing changes.",
 		.errors = { KEYS_ERRORS },
 	},
 	OP_END,

@@ -162,3 +162,22 @@ def test_a_change_by_somebody_else_between_write_and_look_is_noticed(server, nas
     nas.fail['GET', 'user'] = before
     assert 'somebody else changed them' in failure(ask(server))
     assert nas.user('replicator')['sshpubkey'] == theirs + '\n# and a word'
+
+
+def test_keys_of_others_are_shown_as_foreign_and_swept_never(server, nas, theirs, tmp_path):
+    """T-3: also those that a replication task brought; one of ours that no lease knows goes."""
+    api = server.api()
+    lease_id, _ = issue(server, tmp_path)
+    stray = SshKey(tmp_path, 'stray').public.rsplit(' ', 1)[0] + ' sallyport:' + 24 * 'A'
+    with_stray = nas.user('replicator')['sshpubkey'] + '\n' + stray
+    nas.set_sshpubkey(with_stray, 'replicator')
+    found = api.post('ssh/targets/nas/reconcile').data
+    foreign = [(one['username'], one['comment']) for one in found['foreign']]
+    assert sorted(foreign) == [('replicator', 'theirs backup task'), ('root', 'theirs backup task')]
+    assert all(one['fingerprint'].startswith('SHA256:') for one in found['foreign'])
+    assert [(one['username'], one['tag'], one['state']) for one in found['unknown']] == [
+        ('replicator', 'sallyport:' + 24 * 'A', 'unknown')]
+    swept = api.post('ssh/targets/nas/sweep', {'remove': True}).data
+    assert [one['state'] for one in swept['unknown']] == ['removed']
+    assert nas.user('replicator')['sshpubkey'] == with_stray.removesuffix('\n' + stray)
+    takes_off(server, nas, lease_id, theirs)
