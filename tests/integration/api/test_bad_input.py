@@ -482,6 +482,12 @@ ROWS = {
         ({'serial_number': 'abc', 'key_id': 'a'}, 'give one of serial_number'), ({'public_key': MARK}, 'failed to parse public_key'),
         ({'key_id': 'a', 'issuer_ref': MARK}, 'unable to find issuer'), ({'key_id': 'a', 'role': 'a'}, 'role goes with'),
         ({'entity_id': MARK}, 'no live certificate of entity')],
+    'POST ssh/targets/{name}/setup': [({'method': 'semi-automatic', 'password': 'a', 'url': one}, 'invalid url: ') for one in (
+        'a', 'http://a', 'ftp://a', '//a', 'https:a', ' https://a', 'https://')] + [
+        ({'method': 'manual', 'host': one, 'check': True, 'profile': 'generic', 'host_keys': ['a']}, text) for one, text in (
+            ('', 'missing host'), ('a', 'invalid host key: '))] + [
+        ({'method': one}, 'method must be') for one in ('Manual', 'a', 'manual ')] + [
+        ({'method': 'manual', 'host': 'a', 'username': one}, 'Username is not valid') for one in ('a b', '-a', 'a;b', '$(a)')],
     'POST ssh/enrol/tokens': [({'host': one, 'role': 'a'}, 'not the name of a host') for one in (
         'a b', '*.example.com', 'a/b', '..', '-a', '::1', 'a\nb', 'x' * 64)] + [
         ({}, 'missing host'), ({'host': 'a'}, 'missing role'), ({'host': 'default', 'role': 'a'}, '"default" stands for all hosts'),

@@ -36,6 +36,9 @@ IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'pa
           'config/issuers': {'default': 'issuer'}, 'enrol/tokens/{accessor}': {'accessor': 'enrolment_accessor'},
           'enrol/renew': {'host': 'host', 'nonce': 'host_nonce', 'signature': 'host_signature'},
           **{one: {'host': 'host'} for one in ('enrol/challenge', 'enrol/report', 'hosts/{host}', 'principals/{host}')}, 'revoked/{id}': {'id': 'revoked'},
+          **{f'targets/{{name}}{one}': {'name': 'target'} for one in (
+              '', '/setup', '/test', '/scan', '/repin', '/doctor', '/sweep', '/reconcile', '/export')},
+          'creds/{role}': {'target': 'target'}, 'roles/{role}': {'targets': 'target'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
@@ -75,6 +78,9 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'fingerprint', 'ca_fingerprint', 'last_error', 'retry_count', 'krl_version', 'accounts', 'require_registered',
          'renewal_grace', 'principals_cache_ttl', 'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked', 'explain',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
+         'method', 'check', 'profile', 'url', 'ca_cert', 'tls_pin', 'password', 'api_key', 'host_keys', 'timeout', 'source_address',
+         'user', 'host_key_policy', 'api_user', 'api_secret', 'legacy_crypto', 'accept_password_lockout', 'force', 'remove', 'fingerprints',
+         'dynamic_key_type', 'install_script', 'key_option_specs', 'expiry_time', 'allowed_commands', 'exec_timeout',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
 PROVEN = {'jwt': {'config': {'jwt_validation_pubkeys': ISSUER.pem}, 'role': JWT_ROLE},
@@ -118,6 +124,8 @@ class Tenant:
         made = self.root.post(f'{name}/issuers/import/{self.mark}Ca', {'key_type': 'ed25519'}).data
         self.issuers = [made['issuer_id'], made['issuer_name']]
         self.serial, self.revoked = self.new_certificate()
+        self.target = f'{self.mark}Target'
+        assert self.root.post(f'{name}/targets/{self.target}', {'host': '127.0.0.1', 'port': 1}).status == 204
         server.mount_auth('userpass', name)
         self.mount_accessor = self.root.get('sys/auth').data[f'{name}/']['accessor']
         self.who = self.new_identity()
@@ -203,7 +211,7 @@ class Tenant:
                 'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
                 'role': [self.role], 'issuer': self.issuers, 'serial': [self.serial], 'revoked': [self.revoked], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
-                'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'],
+                'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'], 'target': [self.target],
                 'token_role': [self.token_role], 'user': [self.user], 'password': [self.password], 'role_id': [self.role_id],
                 'secret_id': [self.secret_id], 'secret_accessor': [self.secret_accessor]}[kind]
 
@@ -218,6 +226,7 @@ class Tenant:
                 'role': root.get(f'{name}/roles/{self.role}').data, 'tune': root.get(f'sys/mounts/{name}/tune').data,
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
                 'issuers': root.list(f'{name}/issuers').body.partition('"data"')[2],
+                'targets': [root.list(f'{name}/targets').data, root.get(f'{name}/targets/{self.target}').data],
                 'hosts': [root.list(f'{name}/hosts').data, root.get(f'{name}/hosts/{self.enrolled["host"]}').data],
                 'enrolments': root.list(f'{name}/enrol/tokens').data, 'signed': root.list(f'{name}/certs').data, 'revoked': root.list(f'{name}/revoked').data,
                 'trusted': root.get(f'{name}/public_key').body, 'gone': root.list(f'{name}/issuers/deleted').status,
