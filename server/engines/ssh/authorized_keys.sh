@@ -309,6 +309,7 @@ list_here() {
 }
 
 list_all() {
+	echo "sallyport: ready"
 	for user in ${user:-$(getent passwd 2>/dev/null | cut -d: -f1)}; do
 		find_user "$user" && [ -e "$home/.ssh/authorized_keys" ] &&
 			(work_for_user) </dev/null
