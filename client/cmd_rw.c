@@ -129,17 +129,6 @@ const struct command cmd_delete = {
 	.run = run_delete,
 };
 
-/* Nothing there: a line for people, {} for programs, exit 2 for both. */
-static int
-report_no_list(const struct cli *cli, const char *what, const char *path)
-{
-	if (cli->format == FORMAT_TABLE)
-		say_error("%s %s", what, path);
-	else
-		printf("{}\n");
-	return EXIT_SERVER;
-}
-
 /* Where the server stopped before the end, whatever it found until there. */
 static void
 report_more(const struct value *data)
@@ -179,7 +168,7 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
 		if (err.status != 404)
 			return cli_fail(what_of(cli, "listing", path), &err);
-		return report_no_list(cli, "No value found at", path);
+		return output_no_list(cli, "No value found at", path);
 	}
 	if (output_is_wrapped(cli->answer.json))
 		return output_secret(cli, cli->answer.json);
@@ -187,7 +176,7 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 	report_more(data);
 	keys = value_find(data, "keys");
 	if (keys == NULL || keys->type != VALUE_LIST)
-		return report_no_list(cli, "No entries found at", path);
+		return output_no_list(cli, "No entries found at", path);
 	return output_keys(cli, keys);
 }
 

@@ -1,7 +1,6 @@
 /* operator tls-init: an authority of one's own, and a listener's certificate.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -136,31 +135,6 @@ choose_paths(struct tls_work *work, struct err *err)
 	return 0;
 }
 
-/* A new file with exactly this mode, or none. */
-static int
-write_new(const char *path, mode_t mode, struct span text, struct err *err)
-{
-	const int fd = open(path,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	struct err cause = { 0 };
-	int rc;
-
-	if (fd < 0)
-		return err_set(err, ERR_INPUT, 400, "%s cannot be made: %s",
-			path, strerror(errno));
-	rc = fd_write_all(fd, text.data, text.len, &cause);
-	if (rc == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
-		rc = err_set_errno(&cause, "fsync");
-	(void)close(fd);
-	if (rc == 0)
-		rc = file_sync_dir(path, &cause);
-	if (rc == 0)
-		return 0;
-	(void)unlink(path);
-	return err_set(
-		err, rc, 500, "%s cannot be written: %s", path, cause.detail);
-}
-
 static int
 write_one(struct tls_work *work, enum file_kind kind, struct err *err)
 {
@@ -177,7 +151,7 @@ write_one(struct tls_work *work, enum file_kind kind, struct err *err)
 		rc = err_set(
 			err, rc, 500, "%s cannot be encoded", files[kind].name);
 	else
-		rc = write_new(work->paths[kind], files[kind].mode,
+		rc = file_write_new(work->paths[kind], files[kind].mode,
 			buf_span(&text), err);
 	buf_clear(&text);
 	return rc;

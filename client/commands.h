@@ -10,6 +10,9 @@ extern const struct command cmd_auth_disable, cmd_auth_enable, cmd_auth_help,
 	cmd_auth_list, cmd_auth_tune;
 extern const struct command cmd_lease_lookup, cmd_lease_queue, cmd_lease_renew,
 	cmd_lease_revoke;
+extern const struct command cmd_keypair_delete, cmd_keypair_export,
+	cmd_keypair_generate, cmd_keypair_import, cmd_keypair_list,
+	cmd_keypair_read;
 extern const struct command cmd_login, cmd_print_token;
 extern const struct command cmd_operator_backup, cmd_operator_check,
 	cmd_operator_clock_reset, cmd_operator_init, cmd_operator_seal,

@@ -571,6 +571,16 @@ output_secret(struct cli *cli, const struct value *answer)
 }
 
 int
+output_no_list(const struct cli *cli, const char *what, const char *path)
+{
+	if (cli->format == FORMAT_TABLE)
+		say_error("%s %s", what, path);
+	else
+		printf("{}\n");
+	return EXIT_SERVER;
+}
+
+int
 output_keys(struct cli *cli, const struct value *keys)
 {
 	struct table table = { .arena = cli->arena };

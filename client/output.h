@@ -32,6 +32,9 @@ int output_secret(struct cli *cli, const struct value *answer);
 /* Whether the answer is a wrapping token in place of what was asked for. */
 bool output_is_wrapped(const struct value *answer);
 
+/* No list: a line for people, {} for programs. EXIT_SERVER for both. */
+int output_no_list(const struct cli *cli, const char *what, const char *path);
+
 /* Names under the header "Keys", or the bare list. */
 int output_keys(struct cli *cli, const struct value *keys);
 

@@ -227,3 +227,27 @@ file_identity(
 	*ret_ino = st.st_ino;
 	return 0;
 }
+
+int
+file_write_new(const char *path, mode_t mode, struct span text, struct err *err)
+{
+	const int fd = open(path,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct err cause = { 0 };
+	int rc;
+
+	if (fd < 0)
+		return err_set(err, ERR_INPUT, 400, "%s cannot be made: %s",
+			path, strerror(errno));
+	rc = fd_write_all(fd, text.data, text.len, &cause);
+	if (rc == 0 && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
+		rc = err_set_errno(&cause, "fsync");
+	(void)close(fd);
+	if (rc == 0)
+		rc = file_sync_dir(path, &cause);
+	if (rc == 0)
+		return 0;
+	(void)unlink(path);
+	return err_set(
+		err, rc, 500, "%s cannot be written: %s", path, cause.detail);
+}

@@ -18,6 +18,13 @@ int fd_read_all(int fd, struct buf *buf, struct err *err);
 int file_write_atomic(
 	const char *path, struct span content, mode_t mode, struct err *err);
 
+/*
+ * A new file with exactly mode, or none: what is there stays, and is ERR_INPUT.
+ * The message names the file and says why.
+ */
+int file_write_new(
+	const char *path, mode_t mode, struct span text, struct err *err);
+
 /* All bytes to fd, through EINTR and short writes. */
 int fd_write_all(int fd, const void *data, size_t len, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "lib/sshkeypair.h"
 
 #define SSHKEY_ED25519_PUBLIC 32
+#define SSHKEY_ED25519_SEED 32
 #define SSHKEY_ED25519_SECRET 64 /* seed and public half */
 #define SSHKEY_RSA_BYTES_MAX (SSHKEY_RSA_BITS_MAX / 8)
 

@@ -33,17 +33,33 @@ int sshkeypair_parse(
 	struct secret_view text, struct sshkeypair **ret_pair, struct err *err);
 void sshkeypair_free(struct sshkeypair **pair);
 
+/*
+ * The same where PEM says that a passphrase is needed: PKCS#8 with PBES2 or
+ * PBES1, or the headers of old. ERR_INPUT also for a wrong passphrase, which is
+ * not told from damage. OpenSSH's own encryption is not read: sshkeypair_parse
+ * says that such a key is encrypted.
+ */
+bool sshkeypair_needs_passphrase(struct secret_view text);
+int sshkeypair_parse_encrypted(struct secret_view text,
+	struct secret_view passphrase, struct sshkeypair **ret_pair,
+	struct err *err);
+
 /* The blob of its public half; lives as long as the pair. */
 struct span sshkeypair_public(const struct sshkeypair *pair);
 
 enum sshkeypair_form {
-	SSHKEYPAIR_OPENSSH,    /* "OPENSSH PRIVATE KEY" */
-	SSHKEYPAIR_TRADITIONAL /* PKCS#1 or SEC1; Ed25519 as above */
+	SSHKEYPAIR_OPENSSH,     /* "OPENSSH PRIVATE KEY" */
+	SSHKEYPAIR_TRADITIONAL, /* PKCS#1 or SEC1; Ed25519 as above */
+	SSHKEYPAIR_PKCS8        /* "PRIVATE KEY" */
 };
 
 /* Append the private half as PEM text; the caller wipes out. */
 int sshkeypair_write(const struct sshkeypair *pair, enum sshkeypair_form form,
 	const char *comment, struct buf *out, struct err *err);
+
+/* The same as PKCS#8 sealed with a passphrase (PBES2, AES-256-CBC). */
+int sshkeypair_write_encrypted(const struct sshkeypair *pair,
+	struct secret_view passphrase, struct buf *out, struct err *err);
 
 /*
  * Whether keys of a kind sign by an algorithm; NULL or "": rsa-sha2-256, or the

@@ -500,18 +500,19 @@ find_form(struct span *text)
 	return NULL;
 }
 
+#define HEADER_ENCRYPTED "Proc-Type: 4,ENCRYPTED"
+
 /* The lines up to the other mark, joined; of headers only one matters. */
 static int
 join_lines(struct span text, const struct form *form, struct buf *out,
 	struct err *err)
 {
-	const struct span encrypted = span_str("Proc-Type: 4,ENCRYPTED");
 	struct span line;
 
 	while (next_line(&text, &line)) {
 		if (is_mark(line, "END", form->label))
 			return buf_check(out, err);
-		if (span_has_prefix(line, encrypted))
+		if (span_has_prefix(line, span_str(HEADER_ENCRYPTED)))
 			return refuse(err, TEXT_ENCRYPTED);
 		if (line.len > 0 && memchr(line.data, ':', line.len) == NULL)
 			(void)buf_add_span(out, line);
@@ -583,5 +584,72 @@ sshkeypair_parse(
 	if (rc == 0)
 		rc = read_block(form, buf_span(&joined), ret_pair, err);
 	buf_clear(&joined);
+	return rc;
+}
+
+/* ---- with a passphrase -------------------------------------------------- */
+
+bool
+sshkeypair_needs_passphrase(struct secret_view text)
+{
+	struct span rest = span_of(text.data, text.len), line;
+	const struct form *form = find_form(&rest);
+
+	if (form == NULL)
+		return false;
+	if (form->read == refuse_encrypted)
+		return true;
+	while (next_line(&rest, &line) && !is_mark(line, "END", form->label)) {
+		if (span_has_prefix(line, span_str(HEADER_ENCRYPTED)))
+			return true;
+	}
+	return false;
+}
+
+/* NULL: there is none, or the passphrase does not open it. */
+static EVP_PKEY *
+decode_encrypted(struct secret_view text, struct secret_view passphrase)
+{
+	const unsigned char *at = text.data;
+	size_t left = text.len;
+	EVP_PKEY *key = NULL;
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(
+		&key, "PEM", NULL, NULL, EVP_PKEY_KEYPAIR, NULL, NULL);
+
+	if (ctx == NULL ||
+		OSSL_DECODER_CTX_set_passphrase(
+			ctx, passphrase.data, passphrase.len) != 1 ||
+		OSSL_DECODER_from_data(ctx, &at, &left) != 1) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	OSSL_DECODER_CTX_free(ctx);
+	return key;
+}
+
+int
+sshkeypair_parse_encrypted(struct secret_view text,
+	struct secret_view passphrase, struct sshkeypair **ret_pair,
+	struct err *err)
+{
+	struct sshkeypair *pair = NULL;
+	EVP_PKEY *key = NULL;
+	int rc;
+
+	if (text.len > SSHKEYPAIR_TEXT_MAX ||
+		!sshkeypair_needs_passphrase(text))
+		return refuse(err, TEXT_DAMAGED);
+	key = decode_encrypted(text, passphrase);
+	rc = key == NULL
+		? refuse(err,
+			  "passphrase is wrong, or the private key is damaged")
+		: take_decoded(key, &pair, err);
+	if (rc == 0)
+		rc = check_halves(pair, err);
+	if (rc == 0)
+		*ret_pair = pair;
+	else
+		sshkeypair_free(&pair);
+	ERR_clear_error();
 	return rc;
 }

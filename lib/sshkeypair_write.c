@@ -170,10 +170,68 @@ write_traditional(
 	return rc;
 }
 
+/* ---- PKCS #8 ------------------------------------------------------------ */
+
+/* OpenSSL's form of a pair, for the caller to free; NULL: no memory. */
+static EVP_PKEY *
+openssl_of(const struct sshkeypair *pair)
+{
+	if (pair->key != NULL)
+		return EVP_PKEY_up_ref(pair->key) == 1 ? pair->key : NULL;
+	return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
+		secret_open(pair->ed25519).data, SSHKEY_ED25519_SEED);
+}
+
+/* passphrase of no bytes: not sealed. */
+static int
+write_pkcs8(const struct sshkeypair *pair, struct secret_view passphrase,
+	struct buf *out, struct err *err)
+{
+	const bool sealed = passphrase.len > 0;
+	EVP_PKEY *key = openssl_of(pair);
+	OSSL_ENCODER_CTX *ctx = key == NULL
+		? NULL
+		: OSSL_ENCODER_CTX_new_for_pkey(key, EVP_PKEY_KEYPAIR, "PEM",
+			  sealed ? "EncryptedPrivateKeyInfo" : "PrivateKeyInfo",
+			  NULL);
+	unsigned char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (ctx == NULL ||
+		(sealed &&
+			(OSSL_ENCODER_CTX_set_cipher(
+				 ctx, "AES-256-CBC", NULL) != 1 ||
+				OSSL_ENCODER_CTX_set_passphrase(ctx,
+					passphrase.data,
+					passphrase.len) != 1)) ||
+		OSSL_ENCODER_to_data(ctx, &text, &len) != 1)
+		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+	else if (buf_add(out, text, len) != 0)
+		rc = buf_check(out, err);
+	else
+		rc = 0;
+	OPENSSL_clear_free(text, len);
+	OSSL_ENCODER_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return rc;
+}
+
+int
+sshkeypair_write_encrypted(const struct sshkeypair *pair,
+	struct secret_view passphrase, struct buf *out, struct err *err)
+{
+	if (passphrase.len == 0)
+		return err_set(err, ERR_INPUT, 400, "passphrase is empty");
+	return write_pkcs8(pair, passphrase, out, err);
+}
+
 int
 sshkeypair_write(const struct sshkeypair *pair, enum sshkeypair_form form,
 	const char *comment, struct buf *out, struct err *err)
 {
+	if (form == SSHKEYPAIR_PKCS8)
+		return write_pkcs8(pair, secret_view_of("", 0), out, err);
 	if (form == SSHKEYPAIR_TRADITIONAL && pair->key != NULL)
 		return write_traditional(pair, out, err);
 	return write_openssh(pair, comment, out, err);

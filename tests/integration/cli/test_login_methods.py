@@ -1,20 +1,14 @@
 """login by each method, prompts, wrapping, unwrap, the token helper (spec/cli.md 1.2, 3.1, 3.2)."""
 import json
-import os
 import pathlib
-import pty
 import re
 import signal
-import subprocess
-import termios
 
 import pytest
 
 from support import cli
-from support.build import CLI
 from support.certs import Certs
 from support.cli import good, says
-from support.patience import PATIENCE_S
 from support.pki import Cert
 from support.server import Server
 from support.standin import Certificate, Standin
@@ -40,47 +34,12 @@ def run(people, tmp_path):
     return one
 
 
-class Typing:
-    """The command with a terminal as its standard input; what it shows of it and what it leaves behind."""
-
-    def __init__(self, server, home, *words):
-        self.master, slave = pty.openpty()
-        env = {k: v for k, v in os.environ.items() if not k.startswith(('VAULT_', 'SALLYPORT_'))}
-        env.update(HOME=str(home), VAULT_ADDR=server.address, VAULT_CLIENT_TIMEOUT=str(PATIENCE_S))
-        self.process = subprocess.Popen([str(CLI), *words], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
-                                        start_new_session=True)
-        os.close(slave)
-
-    def wait_for(self, prompt):
-        seen = b''
-        while not seen.endswith(prompt.encode()):
-            one = self.process.stderr.read(1)
-            assert one, seen
-            seen += one
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
-
-    def type(self, text):
-        os.write(self.master, text.encode())
-
-    def end(self):
-        out, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, out.decode(), err.decode()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-
-
 @pytest.fixture
 def typing(people, tmp_path):
     made = []
 
     def one(*words):
-        made.append(Typing(people, tmp_path, *words))
+        made.append(cli.Typing(people, tmp_path, *words))
         return made[-1]
     yield one
     for each in made:

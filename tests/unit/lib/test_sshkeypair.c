@@ -88,12 +88,12 @@ kind_of(const struct sshkeypair *pair)
 	return arena_strndup(arena, (const char *)name.data, name.len);
 }
 
-/* In both forms, read again: the same pair. */
+/* In each form, read again: the same pair. */
 static void
 assert_reads_back(const struct sshkeypair *pair)
 {
 	const enum sshkeypair_form forms[] = { SSHKEYPAIR_OPENSSH,
-		SSHKEYPAIR_TRADITIONAL };
+		SSHKEYPAIR_TRADITIONAL, SSHKEYPAIR_PKCS8 };
 	struct sshkeypair *again = NULL;
 	struct err err = { 0 };
 	struct buf out;
@@ -238,6 +238,107 @@ a_text_that_is_too_long_is_refused(void **state)
 		parse(span_of(text, SSHKEYPAIR_TEXT_MAX + 1), &pair, &err),
 		ERR_INPUT);
 	assert_non_null(strstr(err.message, "longer than 32768 bytes"));
+}
+
+/* ---- passphrases ------------------------------------------------------ */
+
+#define PASSPHRASE secret_view_of("correct horse", 13)
+
+static struct secret_view
+sealed(const struct sshkeypair *pair)
+{
+	struct span copy;
+	struct buf out;
+
+	buf_init(&out, 2 * SSHKEYPAIR_TEXT_MAX);
+	assert_int_equal(
+		sshkeypair_write_encrypted(pair, PASSPHRASE, &out, NULL), 0);
+	copy = arena_dup(arena, buf_span(&out));
+	buf_clear(&out);
+	return secret_view_of(copy.data, copy.len);
+}
+
+static void
+a_sealed_pair_opens_with_its_passphrase_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good_pairs); i++) {
+		struct sshkeypair *pair = NULL, *again = NULL;
+		struct err err = { 0 };
+		struct secret_view text;
+
+		assert_int_equal(
+			parse(span_str(good_pairs[i].text), &pair, &err), 0);
+		text = sealed(pair);
+		assert_true(sshkeypair_needs_passphrase(text));
+		assert_int_equal(
+			sshkeypair_parse(text, &again, &err), ERR_INPUT);
+		err_clear(&err);
+		assert_int_equal(
+			sshkeypair_parse_encrypted(
+				text, secret_view_of("wrong", 5), &again, &err),
+			ERR_INPUT);
+		assert_string_equal(err.message,
+			"passphrase is wrong, or the private key is damaged");
+		err_clear(&err);
+		assert_int_equal(sshkeypair_parse_encrypted(
+					 text, PASSPHRASE, &again, &err),
+			0);
+		assert_public(again, good_pairs[i].public_key);
+		sshkeypair_free(&again);
+		sshkeypair_free(&pair);
+	}
+}
+
+static void
+who_needs_no_passphrase_is_told_from_who_does(void **state)
+{
+	static const struct {
+		const char *text;
+		bool needs;
+	} cases[] = {
+		{ "", false },
+		{ "hello", false },
+		{ "-----BEGIN PRIVATE KEY-----\nAAAA\n", false },
+		{ "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n", true },
+		{ "junk\r\n-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n",
+			true },
+		{ "-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+			false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct secret_view text =
+			secret_view_of(cases[i].text, strlen(cases[i].text));
+		struct sshkeypair *pair = NULL;
+		struct err err = { 0 };
+
+		assert_int_equal(
+			sshkeypair_needs_passphrase(text), cases[i].needs);
+		assert_int_equal(sshkeypair_parse_encrypted(
+					 text, PASSPHRASE, &pair, &err),
+			ERR_INPUT);
+		assert_null(pair);
+	}
+}
+
+static void
+an_empty_passphrase_seals_nothing(void **state)
+{
+	struct sshkeypair *pair = NULL;
+	struct err err = { 0 };
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, SSHKEYPAIR_TEXT_MAX);
+	assert_int_equal(sshkeypair_generate("ed25519", 0, &pair, &err), 0);
+	assert_int_equal(sshkeypair_write_encrypted(
+				 pair, secret_view_of("", 0), &out, &err),
+		ERR_INPUT);
+	assert_int_equal(out.len, 0);
+	buf_clear(&out);
+	sshkeypair_free(&pair);
 }
 
 /* Whatever a flipped bit of it does, the pair that comes out is whole. */
@@ -512,6 +613,9 @@ main(void)
 		cmocka_unit_test(text_around_and_crlf_are_fine),
 		cmocka_unit_test(what_is_no_key_is_refused),
 		cmocka_unit_test(a_text_that_is_too_long_is_refused),
+		cmocka_unit_test(a_sealed_pair_opens_with_its_passphrase_alone),
+		cmocka_unit_test(who_needs_no_passphrase_is_told_from_who_does),
+		cmocka_unit_test(an_empty_passphrase_seals_nothing),
 		cmocka_unit_test(no_bit_may_differ),
 		cmocka_unit_test(pairs_of_every_type_are_made),
 		cmocka_unit_test(an_rsa_pair_has_the_bits_asked_for),
