@@ -79,7 +79,7 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'renewal_grace', 'principals_cache_ttl', 'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked', 'explain',
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'method', 'check', 'profile', 'url', 'ca_cert', 'tls_pin', 'password', 'api_key', 'host_keys', 'timeout', 'source_address',
-         'user', 'host_key_policy', 'api_user', 'api_secret', 'legacy_crypto', 'accept_password_lockout', 'force', 'remove', 'fingerprints',
+         'user', 'host_key_policy', 'api_user', 'api_secret', 'legacy_crypto', 'accept_password_lockout', 'force', 'remove', 'add', 'format', 'fingerprints',
          'dynamic_key_type', 'install_script', 'key_option_specs', 'expiry_time', 'allowed_commands', 'exec_timeout',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
