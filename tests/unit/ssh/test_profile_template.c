@@ -151,11 +151,12 @@ every_profile_has_what_its_table_needs(void **state)
 	(void)state;
 	for (size_t i = 0; profiles[i] != NULL; i++) {
 		assert_ptr_equal(profile_find(profiles[i]->name), profiles[i]);
-		assert_non_null(profiles[i]->steps[PROFILE_INSTALL]);
-		assert_non_null(profiles[i]->steps[PROFILE_REMOVE]);
+		/* What puts a key there can take it off again. */
+		assert_int_equal(profiles[i]->steps[PROFILE_INSTALL] != NULL,
+			profiles[i]->steps[PROFILE_REMOVE] != NULL);
 		assert_non_null(profiles[i]->doc);
 	}
-	assert_null(profile_find("generic"));
+	assert_null(profile_find("windows"));
 }
 
 int
