@@ -11,6 +11,8 @@ ROUNDS = count('DYNAMIC_CUTS', 1, 5)
 # Where a program of the host is held up: before anything is ready, before the rename, behind it.
 POINTS = {'before': ('/usr/bin/cp', ''), 'rename': ('/usr/bin/mv', ''), 'behind': ('/usr/bin/sync', '[ "$1" = . ] || exec $real "$@"\n')}
 HOLD = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexec $real "$@"\n'
+# What a crash leaves is due when the longest call would be over, which takes its time: one point of it is enough by day.
+CASES = [(how, point) for how in ('hang', 'cut', 'crash') for point in POINTS if how != 'crash' or point == 'rename' or ROUNDS > 1]
 # A shell of the admin that never comes as far as to our commands.
 DEAF = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexit 3\n'
 
@@ -73,9 +75,8 @@ def converges(server, host, what):
     assert clean, (what, leases(server), host.authorized('alice').read_text())
 
 
-@pytest.mark.parametrize('point', POINTS)
-@pytest.mark.parametrize('how', ['hang', 'cut', 'crash'])
-def test_install_that_is_interrupted_leaves_nothing(brief, host, point, how):
+@pytest.mark.parametrize('how, point', CASES)
+def test_install_that_is_interrupted_leaves_nothing(brief, host, how, point):
     for _ in range(ROUNDS):
         hold = Hold(host, point)
         thread, box = in_background(lambda: ask(brief))
@@ -92,9 +93,8 @@ def test_install_that_is_interrupted_leaves_nothing(brief, host, point, how):
         converges(brief, host, f'install, {how} at {point}')
 
 
-@pytest.mark.parametrize('point', POINTS)
-@pytest.mark.parametrize('how', ['hang', 'cut', 'crash'])
-def test_removal_that_is_interrupted_is_made_again(brief, host, point, how):
+@pytest.mark.parametrize('how, point', CASES)
+def test_removal_that_is_interrupted_is_made_again(brief, host, how, point):
     for _ in range(ROUNDS):
         got = issue(brief)
         hold = Hold(host, point)
