@@ -12,9 +12,10 @@
 #include "lib/sshkey.h"
 #include "server/keeper/keeper.h"
 
-#define VERSIONS_MAX 10000 /* of one key at a time */
+#define VERSIONS_MAX 10000 /* of a mount at a time */
 #define SEALED_MAX 65536
-#define VERSION_RECORD "key-versions/%s/%010" PRId64 /* in order of number */
+#define VERSIONS "key-versions/"
+#define VERSION_RECORD VERSIONS "%s/%010" PRId64 /* in order of number */
 
 /* ---- records ------------------------------------------------------------ */
 
@@ -29,9 +30,8 @@ static const struct field key_fields[] = {
 	FIELD_END,
 };
 
-/* "ssh-ed25519" of "ssh-ed25519 AAAA…". */
-static struct value *
-type_of(struct arena *arena, const char *public_key)
+struct value *
+named_key_type(struct arena *arena, const char *public_key)
 {
 	return value_span(arena, span_of(public_key, strcspn(public_key, " ")));
 }
@@ -43,8 +43,8 @@ key_info(struct req *req, UNUSED const char *name, const void *record)
 	struct arena *arena = req->arena;
 	struct value *info = value_object(arena);
 
-	return value_set(
-		       arena, info, "type", type_of(arena, key->public_key)) &&
+	return value_set(arena, info, "type",
+		       named_key_type(arena, key->public_key)) &&
 			value_set_str(
 				arena, info, "fingerprint", key->fingerprint) &&
 			value_set_str(
@@ -122,36 +122,49 @@ version_name(struct arena *arena, const char *name, int64_t version)
 }
 
 struct version_scan {
+	const char *name; /* NULL: all */
 	struct arena *arena;
 	named_key_version_fn *fn;
 	void *ctx;
 };
 
+/* full: "name/number". */
 static int
-decode_version(struct arena *arena, const char *number,
-	const struct value *value, struct named_key_version *ret_version,
-	struct err *err)
+decode_version(struct arena *arena, const char *full, const struct value *value,
+	struct named_key_version *ret_version, struct err *err)
 {
+	const char *slash = strchr(full, '/');
+	struct named_key_version version;
 	void *record = NULL;
-	int rc = record_decode(version_fields, sizeof(*ret_version), value,
-		arena, &record, err);
+	int rc = record_decode(
+		version_fields, sizeof(version), value, arena, &record, err);
 
 	if (rc != 0)
 		return rc;
-	*ret_version = *(const struct named_key_version *)record;
-	return number_parse_i64(span_str(number), 0, INT64_MAX,
-		       &ret_version->version) == 0
-		? 0
-		: err_set(err, ERR_INTERNAL, 500, "internal error");
+	version = *(const struct named_key_version *)record;
+	if (slash == NULL ||
+		number_parse_i64(span_str(slash + 1), 1, INT64_MAX,
+			&version.version) != 0)
+		return err_set(err, ERR_INTERNAL, 500, "internal error");
+	version.key = arena_strndup(arena, full, (size_t)(slash - full));
+	if (version.key == NULL)
+		return err_set_memory(err);
+	*ret_version = version;
+	return 0;
 }
 
 static int
-hand_out_version(void *ctx, const char *number, const struct value *value,
-	struct err *err)
+hand_out_version(
+	void *ctx, const char *rest, const struct value *value, struct err *err)
 {
 	const struct version_scan *scan = ctx;
 	struct named_key_version version;
-	int rc = decode_version(scan->arena, number, value, &version, err);
+	const char *full = scan->name == NULL
+		? rest
+		: arena_printf(scan->arena, "%s/%s", scan->name, rest);
+	int rc = full == NULL
+		? err_set_memory(err)
+		: decode_version(scan->arena, full, value, &version, err);
 
 	return rc != 0 ? rc : scan->fn(scan->ctx, &version, err);
 }
@@ -161,8 +174,10 @@ named_key_versions(struct store_tx *tx, const struct kv *kv, const char *name,
 	struct arena *arena, named_key_version_fn *fn, void *ctx,
 	struct err *err)
 {
-	struct version_scan scan = { arena, fn, ctx };
-	const char *prefix = arena_printf(arena, "key-versions/%s/", name);
+	struct version_scan scan = { name, arena, fn, ctx };
+	const char *prefix = name == NULL
+		? VERSIONS
+		: arena_printf(arena, VERSIONS "%s/", name);
 
 	if (prefix == NULL)
 		return err_set_memory(err);
@@ -283,7 +298,7 @@ find_sealed(struct store_tx *tx, void *ctx, struct err *err)
 		return err_set_memory(err);
 	rc = kv_get(tx, opening->kv, record, opening->arena, &value, err);
 	if (rc == 0)
-		rc = decode_version(opening->arena, strrchr(record, '/') + 1,
+		rc = decode_version(opening->arena, record + strlen(VERSIONS),
 			value, &version, err);
 	if (rc == 0 &&
 		base64_bytes(

@@ -48,15 +48,22 @@ struct ssh_named_key {
 
 extern const struct record_type ssh_named_key_record; /* keys/ */
 
+/* "ssh-ed25519" of "ssh-ed25519 AAAA…". NULL: no memory. */
+struct value *named_key_type(struct arena *arena, const char *public_key);
+
 /* A version, with its private half. */
 struct named_key_version {
-	int64_t version; /* of its name in the store */
+	const char *key; /* its name, … */
+	int64_t version; /* … and number: of its record's name */
 	const char *public_key;
 	const char *sealed; /* base64 */
 	int64_t created_s;
 };
 
-/* Each version of a key that is there, in order; lives as long as arena. */
+/*
+ * Each version of a key that is there, in order of number; name NULL: of every
+ * key, deleted ones too. Lives as long as arena.
+ */
 typedef int named_key_version_fn(
 	void *ctx, const struct named_key_version *version, struct err *err);
 int named_key_versions(struct store_tx *tx, const struct kv *kv,

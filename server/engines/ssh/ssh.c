@@ -4,7 +4,7 @@
 #include "server/engines/ssh/dynamic_key.h"
 #include "server/engines/ssh/tables.h"
 
-static const struct op *const ssh_tables[] = { ssh_role_ops,
+static const struct op *const ssh_tables[] = { ssh_role_ops, ssh_keys_ops,
 	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_lookup_ops,
 	ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops, ssh_public_key_ops,
 	ssh_sign_ops, ssh_issue_ops, ssh_certs_ops, ssh_revoke_ops, ssh_krl_ops,

@@ -6,6 +6,7 @@
 #include "server/api/record_ops.h"
 
 extern const struct op ssh_role_ops[];
+extern const struct op ssh_keys_ops[];
 extern const struct op ssh_zeroaddress_ops[];
 extern const struct op ssh_options_ops[];
 extern const struct op ssh_creds_ops[];

@@ -74,7 +74,7 @@ def state(wire):
             'zero': data('GET', 'ssh/config/zeroaddress'), 'options': data('GET', 'ssh/config/options'), 'ca': data('GET', 'ssh/config/ca'),
             'issuers': data('LIST', 'ssh/issuers'), 'gone': data('LIST', 'ssh/issuers/deleted'),
             'signed': data('LIST', 'ssh/certs'), 'revoked': data('LIST', 'ssh/revoked'),
-            'hosts': each('ssh/hosts'), 'enrolments': data('LIST', 'ssh/enrol/tokens'),
+            'admin keys': data('LIST', 'ssh/keys'), 'hosts': each('ssh/hosts'), 'enrolments': data('LIST', 'ssh/enrol/tokens'),
             'seal': wire.call('GET', 'sys/seal-status')}
 
 
@@ -437,7 +437,7 @@ def test_wrong_types_and_ranges(table):
 
 # ---- read -------------------------------------------------------------------------------
 
-RECORDS = ['ssh/roles/', 'ssh/hosts/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
+RECORDS = ['ssh/roles/', 'ssh/keys/', 'ssh/hosts/', 'sys/policies/acl/', 'sys/policy/', 'auth/userpass/users/', 'auth/approle/role/', 'auth/jwt/role/',
            'auth/cert/certs/', 'auth/cert/crls/', 'auth/kubernetes/role/', 'auth/ssh/role/', 'identity/entity/id/',
            'identity/entity/name/', 'identity/entity-alias/id/', 'identity/group/id/', 'identity/group/name/',
            'identity/group-alias/id/']
@@ -465,6 +465,10 @@ ROWS = {
     'POST ssh/creds/{role}': [({'ip': one}, 'Error validating IP') for one in ('192.0.2.1', '11.0.0.0')] + [
         ({'ip': one}, '') for one in ('host.example', '10.0.0.1/32', '010.0.0.1', '10.0.0.1 ', '0x0a000001', '167772161', '')] + [
         ({'ip': '10.0.0.1', 'username': 'root'}, '')],
+    'POST ssh/keys/{key_name}': [({'key': one}, 'Invalid key') for one in ('hello', MARK, '-----BEGIN RSA PRIVATE KEY-----')] + [
+        ({}, 'Invalid key'), ({'key': 'x', 'generate': True}, 'key must not be set'),
+        ({'generate': True, 'key_type': 'wood'}, 'unknown ssh key pair algorithm'),
+        ({'generate': True, 'key_type': 'rsa', 'key_bits': 1024}, 'refusing to generate weak')],
     'POST ssh/config/ca': [({'private_key': MARK * 5, 'public_key': MARK * 5}, 'could not parse public_key provided value: '),
                            ({'private_key': MARK}, 'only one of '), ({'generate_signing_key': False}, 'missing public_key'),
                            ({'public_key': MARK, 'generate_signing_key': True}, 'public_key and private_key must not'),

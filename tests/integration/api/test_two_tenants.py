@@ -21,10 +21,10 @@ IDS = {'lease_id': 'lease', 'prefix': 'prefix', 'accessor': 'accessor', 'token':
        'token_policies': 'policy', 'role_id': 'role_id', 'secret_id': 'secret_id', 'secret_id_accessor': 'secret_accessor',
        'default_role': 'role', 'issuer_ref': 'issuer', 'issuer_id': 'issuer', 'mount_accessor': 'mount_accessor',
        'serial': 'serial', 'serial_number': 'serial', 'entity_id': 'entity', 'nonce': 'nonce', 'signature': 'signature',
-       'enrolment_token': 'enrolment', 'host_secret': 'host_secret'}
+       'key_name': 'admin_key', 'enrolment_token': 'enrolment', 'host_secret': 'host_secret'}
 POLICIES = {'token_policies': 'policy'}
 # The same where it depends on the route.
-IDS_OF = {'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
+IDS_OF = {'roles/{role}': {'key': 'admin_key'}, 'sys/mounts/{path}': {'path': 'mount'}, 'sys/mounts/{path}/tune': {'path': 'mount'},
           'sys/remount': {'from': 'mount', 'to': 'mount'}, 'sys/internal/ui/mounts/{path}': {'path': 'mount'},
           'sys/policies/acl/{name}': {'name': 'policy'}, 'sys/policy/{name}': {'name': 'policy'},
           'auth/token/create': {'policies': 'policy', 'id': 'token'},
@@ -73,7 +73,7 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'default_critical_options', 'default_extensions', 'forced_critical_options', 'denied_extensions', 'bind_source_address',
          'allow_user_key_ids', 'key_id_format', 'allowed_user_key_lengths', 'algorithm_signer', 'not_before_duration',
          'issue_requires_wrapping', 'strict_extensions', 'valid_principals', 'cert_type', 'key_id', 'critical_options', 'extensions',
-         'issuer_name', 'private_key', 'public_key', 'generate_signing_key', 'key_bits', 'set_default', 'announce', 'retire_after',
+         'issuer_name', 'private_key', 'public_key', 'generate_signing_key', 'generate', 'replace', 'force', 'max_age', 'key_bits', 'set_default', 'announce', 'retire_after',
          'max_validity', 'max_signatures_per_second',
          'fingerprint', 'ca_fingerprint', 'last_error', 'retry_count', 'krl_version', 'accounts', 'require_registered',
          'renewal_grace', 'principals_cache_ttl', 'cert_retention', 'safety_buffer', 'principal', 'live', 'revoked', 'explain',
@@ -163,6 +163,9 @@ class Tenant:
             assert self.root.post(f'auth/ssh-{name}/role/{role}', {'public_keys': [key.public]}).status == 204
         asked = self.root.post(f'auth/ssh-{name}/challenge', {'public_key': key.public}).data
         self.nonce, self.signature = asked['nonce'], key.sign(asked['namespace'], asked['message'])
+        self.admin_key = f'{self.mark}Admin'
+        for one in (self.admin_key, 'same'):
+            assert self.root.post(f'{name}/keys/{one}', {'generate': True}).status == 200
         self.enrolled = self.new_host(key)
 
     def new_host(self, key):
@@ -210,7 +213,7 @@ class Tenant:
         return {'mount_accessor': [self.mount_accessor], 'locked': [f'{self.mark}locked'.lower()], 'nonce': [self.nonce], 'signature': [self.signature],
                 'lease': [self.lease], 'prefix': [f'{self.name}/creds', f'{self.name}/creds/{self.role}', self.lease],
                 'accessor': [self.accessor, self.other_accessor], 'token': [self.token, self.other_token], 'otp': [self.otp],
-                'role': [self.role], 'issuer': self.issuers, 'serial': [self.serial], 'revoked': [self.revoked], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
+                'role': [self.role], 'admin_key': [self.admin_key], 'issuer': self.issuers, 'serial': [self.serial], 'revoked': [self.revoked], 'mount': [self.name, f'{self.name}/'], 'policy': [f'{self.name}-own'],
                 'path': [f'{self.name}/creds/{self.role}'], 'device': [f'{self.name}-device'], 'target': [self.target],
                 'token_role': [self.token_role], 'user': [self.user], 'password': [self.password], 'role_id': [self.role_id],
                 'secret_id': [self.secret_id], 'secret_accessor': [self.secret_accessor]}[kind]
@@ -227,6 +230,7 @@ class Tenant:
                 'policy': root.get(f'sys/policies/acl/{name}-own').data, 'zero': root.get(f'{name}/config/zeroaddress').status,
                 'issuers': root.list(f'{name}/issuers').body.partition('"data"')[2],
                 'targets': [root.list(f'{name}/targets').data, root.get(f'{name}/targets/{self.target}').data],
+                'admin keys': root.list(f'{name}/keys').data,
                 'hosts': [root.list(f'{name}/hosts').data, root.get(f'{name}/hosts/{self.enrolled["host"]}').data],
                 'enrolments': root.list(f'{name}/enrol/tokens').data, 'signed': root.list(f'{name}/certs').data, 'revoked': root.list(f'{name}/revoked').data,
                 'trusted': root.get(f'{name}/public_key').body, 'gone': root.list(f'{name}/issuers/deleted').status,

@@ -63,6 +63,11 @@ class World:
         assert self.api.post(f'{self.mount}/issuers/import/{name}', ED25519).status == 200
         return name
 
+    def admin_key(self):
+        name = fresh('key')
+        assert self.api.post(f'{self.mount}/keys/{name}', {'generate': True}).status == 200
+        return name
+
     def deleted_issuer(self):
         id_ = self.api.get(f'{self.mount}/issuer/{self.issuer()}').data['issuer_id']
         assert self.api.delete(f'{self.mount}/issuer/{id_}').status < 300
@@ -454,6 +459,10 @@ GOOD = {
     'GET {ssh}/roles/{role}': named('role', 'role'),
     'POST {ssh}/roles/{role}': named('role', lambda world: fresh('role'), ROLE),
     'DELETE {ssh}/roles/{role}': named('role', 'role'),
+    'LIST {ssh}/keys': lambda world: world.admin_key() and ({}, None),
+    'GET {ssh}/keys/{key_name}': named('key_name', 'admin_key'),
+    'POST {ssh}/keys/{key_name}': named('key_name', lambda world: fresh('key'), {'generate': True}),
+    'DELETE {ssh}/keys/{key_name}': named('key_name', 'admin_key'),
     'GET {ssh}/config/zeroaddress': body(lambda world: world.zeroaddress()),
     'POST {ssh}/config/zeroaddress': body(lambda world: {'roles': [world.role()]}),
     'GET {ssh}/config/ca': body(lambda world: world.ca()),
