@@ -385,9 +385,9 @@ one_call_at_a_time_for_each_machine(void **state)
 		for (int machine = 1; machine < 5; machine++)
 			(void)install(machine, "creds/a", 600);
 	}
+	revoke_all();
 	assert_int_equal(
 		pthread_create(&thread, NULL, revoke_by_hand, refs), 0);
-	revoke_all();
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	wait_until_queued(0);
 	for (int machine = 1; machine < 5; machine++) {
