@@ -356,7 +356,7 @@ static void
 pause_a_little(struct demo_machine *machine)
 {
 	(void)machine;
-	(void)usleep(1000);
+	(void)usleep(5000);
 }
 
 static void *
