@@ -178,7 +178,7 @@ take_result(struct ipc_message *in, struct arena *arena)
 {
 	struct outbound_ssh_result result;
 
-	result.exit_status = (int)ipc_take_u32(in) - 1;
+	result.exit_status = (int)(ipc_take_u32(in) - 1);
 	result.signal = take_str(in, arena);
 	result.output = take_bytes(in, arena);
 	result.error = take_bytes(in, arena);
