@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include <libssh/libssh.h>
+
 #include "lib/blocking.h"
 #include "server/keeper/ipc.h"
 #include "server/outbound/https.h"
@@ -24,6 +26,11 @@ outbound_new(struct outbound **ret_outbound, struct err *err)
 
 	if (outbound == NULL)
 		return err_set_memory(err);
+	/* Counted; it makes libssh ready for threads, before there are any. */
+	if (ssh_init() != 0) {
+		free(outbound);
+		return err_set(err, ERR_CRYPTO, 500, "internal error");
+	}
 	*ret_outbound = outbound;
 	return 0;
 }
@@ -31,6 +38,8 @@ outbound_new(struct outbound **ret_outbound, struct err *err)
 void
 outbound_free(struct outbound **outbound)
 {
+	if (*outbound != NULL)
+		(void)ssh_finalize();
 	free(*outbound);
 	*outbound = NULL;
 }

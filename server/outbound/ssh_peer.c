@@ -164,12 +164,16 @@ note(int level, const char *function, const char *text, void *ctx)
 	static const char packet_max[] = "maxpacket : ";
 	struct ssh_peer *peer = ctx;
 	const char *found = strstr(text, packet_max);
+	unsigned long size;
 
 	(void)level;
 	(void)function;
-	if (found != NULL)
-		peer->packet_max =
-			strtoul(found + strlen(packet_max), NULL, 10);
+	if (found != NULL) {
+		size = strtoul(found + strlen(packet_max), NULL, 10);
+		/* Words of theirs that look alike can only make it smaller. */
+		if (size < peer->packet_max)
+			peer->packet_max = size;
+	}
 	if (peer->has_no_match || strstr(text, no_match) == NULL)
 		return;
 	peer->has_no_match = true;
@@ -239,8 +243,7 @@ set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (ssh_options_set(peer->session, options[i].name,
 			    options[i].value) != SSH_OK) {
-			if (i == 0)
-				(void)close(fd);
+			(void)close(fd);
 			return false;
 		}
 	return true;

@@ -23,7 +23,7 @@ struct ssh_peer {
 	struct ssh_counter_struct received;
 	bool has_begun;            /* event has the session */
 	bool has_no_match;         /* no algorithm in common; why names them */
-	unsigned long packet_max;  /* of the last channel; ULONG_MAX: unknown */
+	unsigned long packet_max;  /* least of all; ULONG_MAX: unknown */
 	char why[ERR_MESSAGE_MAX]; /* of the last end that was no success */
 };
 
