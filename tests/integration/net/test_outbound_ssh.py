@@ -197,7 +197,7 @@ def test_output_past_the_bound_is_cut_and_the_status_still_comes(host):
     assert (result['output'], result['error'], result['is_cut']) == ('a' * 65536, 'b' * 10, True)
 
 
-def test_nothing_of_the_callers_environment_or_home_takes_part(host):
+def test_nothing_of_the_callers_environment_takes_part(host):
     assert host.run({'exec': 'echo "$SSH_AUTH_SOCK$DISPLAY$SSH_TTY"'})[0]['output'] == '\n'
 
 
