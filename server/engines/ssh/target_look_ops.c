@@ -69,17 +69,24 @@ split(struct arena *arena, const char *names)
 	return list;
 }
 
-/* What a key is to the pins: one of them, another one, or one more. */
+/* What a scan found: the pins, and those that no key fits any more. */
+struct scan {
+	const struct outbound_ssh_offer *offer;
+	const struct str_list *pins;
+	struct str_list missing;
+};
+
+/* One of the pins; in the place of one that is missing; or one more. */
 static const char *
-key_state(const struct str_list *pins, const char *line, struct arena *arena)
+key_state(const struct scan *scan, const char *line, struct arena *arena)
 {
-	if (pins_have(pins, line, arena))
+	if (pins_have(scan->pins, line, arena))
 		return "pinned";
-	return pins_have_type_of(pins, line) ? "changed" : "new";
+	return pins_have_type_of(&scan->missing, line) ? "changed" : "new";
 }
 
 static struct value *
-key_value(struct arena *arena, const struct str_list *pins, const char *line)
+key_value(struct arena *arena, const struct scan *scan, const char *line)
 {
 	struct value *key = value_object(arena);
 	const struct span type = span_of(line, strcspn(line, " "));
@@ -89,45 +96,42 @@ key_value(struct arena *arena, const struct str_list *pins, const char *line)
 				pins_fingerprint(line, arena)) &&
 			value_set_str(arena, key, "public_key", line) &&
 			value_set_str(arena, key, "state",
-				key_state(pins, line, arena))
+				key_state(scan, line, arena))
 		? key
 		: NULL;
 }
 
 static struct value *
-key_values(struct arena *arena, const struct str_list *pins,
-	const struct outbound_ssh_offer *offer)
+key_values(struct arena *arena, const struct scan *scan)
 {
 	struct value *keys = value_list(arena);
 
-	for (size_t i = 0; i < offer->n_host_keys; i++) {
-		if (!value_add(
-			    keys, key_value(arena, pins, offer->host_keys[i])))
+	for (size_t i = 0; i < scan->offer->n_host_keys; i++) {
+		if (!value_add(keys,
+			    key_value(arena, scan, scan->offer->host_keys[i])))
 			return NULL;
 	}
 	return keys;
 }
 
-/* Pins that no key fits which it has now. */
-static struct value *
-missing_pins(struct arena *arena, const struct str_list *pins,
-	const struct outbound_ssh_offer *offer)
+/* False: no memory. */
+static bool
+find_missing(struct scan *scan, struct arena *arena)
 {
-	struct value *missing = value_list(arena);
+	const struct outbound_ssh_offer *offer = scan->offer;
 
-	for (size_t i = 0; i < pins->n; i++) {
-		const struct str_list one = { .items = &pins->items[i],
+	for (size_t i = 0; i < scan->pins->n; i++) {
+		const struct str_list one = { .items = &scan->pins->items[i],
 			.n = 1 };
 		bool found = false;
 
 		for (size_t k = 0; !found && k < offer->n_host_keys; k++)
 			found = pins_have(&one, offer->host_keys[k], arena);
 		if (!found &&
-			!value_add(
-				missing, value_string(arena, pins->items[i])))
-			return NULL;
+			!str_list_add(arena, &scan->missing, one.items[0]))
+			return false;
 	}
-	return missing;
+	return true;
 }
 
 /* One that fits is enough to log in. */
@@ -148,8 +152,8 @@ static int
 scan_target(struct req *req, struct reply *reply, struct err *err)
 {
 	struct outbound_ssh_offer offer;
+	struct scan scan = { .offer = &offer };
 	struct arena *arena = req->arena;
-	const struct str_list *pins;
 	struct target_call call;
 	int rc = target_call_begin(req, 1, &call, err);
 
@@ -157,12 +161,14 @@ scan_target(struct req *req, struct reply *reply, struct err *err)
 		rc = target_call_scan(&call, &offer, err);
 	if (rc != 0)
 		return rc;
-	pins = &call.target->host_keys;
+	scan.pins = &call.target->host_keys;
+	if (!find_missing(&scan, arena))
+		return err_set_memory(err);
 	show_place(reply, &call);
 	reply_str(reply, "banner", offer.banner);
-	reply_str(reply, "state", offer_state(pins, &offer, arena));
-	reply_value(reply, "host_keys", key_values(arena, pins, &offer));
-	reply_value(reply, "missing", missing_pins(arena, pins, &offer));
+	reply_str(reply, "state", offer_state(scan.pins, &offer, arena));
+	reply_value(reply, "host_keys", key_values(arena, &scan));
+	reply_value(reply, "missing", value_of_list(arena, &scan.missing));
 	reply_value(reply, "kex", split(arena, offer.kex));
 	reply_value(
 		reply, "host_key_types", split(arena, offer.host_key_types));
@@ -347,7 +353,7 @@ const struct op ssh_target_look_ops[] = {
 		.handler = scan_target,
 		.summary = "Ask a target for its host keys and algorithms.",
 		.text = "Nobody logs in, and nothing is pinned. Each key is pinned, changed\n"
-			"(another one of its type is pinned) or new; missing are pins that no key\n"
+			"(it may stand for one of missing) or new; missing are pins that no key\n"
 			"fits. state is ok where one fits, else host_key_unknown or\n"
 			"host_key_changed.",
 		.errors = { LOOK_ERRORS,

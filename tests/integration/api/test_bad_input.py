@@ -12,7 +12,7 @@ import pytest
 
 from support import audit
 from support.figures import figure
-from support.good import World, fresh, prepare
+from support.good import TARGET, World, fresh, prepare
 from support.raw import Line, RawAnswer, exchange
 from support.routes import all_routes
 from support.server import Server
@@ -486,6 +486,16 @@ ROWS = {
         ({'serial_number': 'abc', 'key_id': 'a'}, 'give one of serial_number'), ({'public_key': MARK}, 'failed to parse public_key'),
         ({'key_id': 'a', 'issuer_ref': MARK}, 'unable to find issuer'), ({'key_id': 'a', 'role': 'a'}, 'role goes with'),
         ({'entity_id': MARK}, 'no live certificate of entity')],
+    'POST ssh/targets/{name}': [({**TARGET, **one}, text) for one, text in (
+        ({'host': ''}, 'missing host'), ({'host': 'a b'}, 'invalid host: a b'), ({'host': '-a'}, 'invalid host: '),
+        ({'host': 'a\nb'}, 'invalid host: '), ({'port': 0}, 'invalid port'), ({'port': 65536}, 'invalid port'),
+        ({'timeout': 61}, 'invalid timeout'), ({'user': 'a b'}, 'invalid user'), ({'host_key_policy': 'no'}, 'invalid host_key_policy'),
+        ({'host_keys': 'wood'}, 'invalid host key'), ({'host_keys': ['ssh-ed25519 AAAA']}, 'invalid host key'),
+        ({'source_address': 'eth0'}, 'invalid source_address'), ({'url': 'http://a'}, 'invalid url'),
+        ({'ca_cert': 'wood'}, 'invalid ca_cert'), ({'tls_pin': 'wood'}, 'invalid tls_pin'), ({'profile': 'none'}, 'invalid profile'),
+        ({'profile': 'truenas'}, 'missing url'), ({'key': MARK}, 'key "'))],
+    'POST ssh/targets/{name}/repin': [({}, 'give one of host_keys, fingerprints'), ({'host_keys': 'wood'}, 'invalid host key'),
+                                      ({'host_keys': '# nothing'}, 'no host key is given')],
     'POST ssh/targets/{name}/setup': [({'method': 'semi-automatic', 'password': 'a', 'url': one}, 'invalid url: ') for one in (
         'a', 'http://a', 'ftp://a', '//a', 'https:a', ' https://a', 'https://')] + [
         ({'method': 'manual', 'host': one, 'check': True, 'profile': 'generic', 'host_keys': ['a']}, text) for one, text in (

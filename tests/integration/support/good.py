@@ -14,6 +14,10 @@ from .tokens import Key, claims
 COUNTER = itertools.count()
 
 
+# A machine where nobody listens.
+TARGET = {'host': '127.0.0.1', 'port': 1, 'timeout': '1s'}
+
+
 def fresh(stem):
     """A name that no test has used."""
     return f'{stem}{next(COUNTER)}'
@@ -125,6 +129,11 @@ class World:
         """What a host asks about at a login: its name, and the rest."""
         told = self.enrolled()
         return {'host': told['host']}, {'host_secret': told['host_secret'], 'username': 'ubuntu'}
+
+    def target(self):
+        name = fresh('target')
+        assert self.api.post(f'{self.mount}/targets/{name}', TARGET).status == 204
+        return name
 
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
@@ -500,6 +509,13 @@ GOOD = {
     'POST {ssh}/enrol/challenge': body(lambda world: {'host': 'a.example.com'}),
     'POST {ssh}/enrol/renew': body(lambda world: world.renewal()),
     'POST {ssh}/enrol/report': body(lambda world: {k: v for k, v in world.enrolled().items() if k in ('host', 'host_secret')}),
+    'GET {ssh}/profiles/{profile}': lambda world: ({'profile': 'linux'}, None),
+    'LIST {ssh}/targets': lambda world: world.target() and ({}, None),
+    'GET {ssh}/targets/{name}': named('name', 'target'),
+    'POST {ssh}/targets/{name}': named('name', lambda world: fresh('target'), TARGET),
+    'DELETE {ssh}/targets/{name}': named('name', 'target'),
+    'POST {ssh}/targets/{name}/doctor': named('name', 'target'),
+    'POST {ssh}/targets/{name}/repin': named('name', 'target', {'host_keys': 'SHA256:' + 'A' * 43}),
     'LIST {ssh}/hosts': lambda world: world.host() and ({}, None),
     'GET {ssh}/hosts/{host}': named('host', 'host'),
     'POST {ssh}/hosts/{host}': named('host', 'host', {'accounts': {'deploy': ['ci']}}),
@@ -518,8 +534,9 @@ AT_START = {'POST sys/init', 'POST sys/unseal'}
 # A password is not renewed, a token not here (core-api 5.4, 6): a dynamic key will be. Logins by certificate want TLS, those
 # of service accounts a cluster: see auth/test_cert.py and auth/test_kubernetes.py. What wraps takes a header
 # that says so.
-# A machine that is set up: targets/test_truenas_setup.py.
-NEVER = {'POST ssh/targets/{name}/setup', 'POST auth/cert/login', 'POST auth/kubernetes/login', 'POST sys/wrapping/wrap',
+# A machine that is set up: targets/test_truenas_setup.py. One that answers: net/test_targets.py, dynamic/test_target_keys.py.
+NEVER = {*(f'POST ssh/targets/{{name}}/{one}' for one in ('test', 'scan', 'sweep', 'reconcile')),
+         'POST ssh/targets/{name}/setup', 'POST auth/cert/login', 'POST auth/kubernetes/login', 'POST sys/wrapping/wrap',
          'POST sys/leases/renew', 'POST sys/leases/renew/{lease_id}', 'POST sys/renew', 'POST sys/renew/{lease_id}'}
 
 
