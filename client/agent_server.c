@@ -168,13 +168,13 @@ add_identities(
 	struct agent_server *agent, struct agent_talk *talk, struct buf *out)
 {
 	const struct agent_identity *identity = choose_identity(agent, talk);
-	const bool listed = identity != NULL && identity->certificate.len > 0;
+	const bool listed = identity != NULL && identity->blob.len > 0;
 
 	(void)buf_add_char(out, IDENTITIES_ANSWER);
 	(void)buf_add_u32be(out, listed);
 	if (!listed)
 		return;
-	(void)sshwire_add_string(out, identity->certificate);
+	(void)sshwire_add_string(out, identity->blob);
 	(void)sshwire_add_string(out, span_str(COMMENT));
 }
 

@@ -1,8 +1,9 @@
 /*
  * An ssh-agent of our own (OpenSSH's PROTOCOL.agent) for our own user: for each
- * destination it lists one key pair in memory under its certificate, and signs
- * with it. It takes no keys and gives none away. A client that has said where
- * it logs in (client/agent_bind.h) gets a signature for that login alone.
+ * destination it lists one key pair in memory, bare or under its certificate,
+ * and signs with it. It takes no keys and gives none away. A client that has
+ * said where it logs in (client/agent_bind.h) gets a signature for that login
+ * alone.
  */
 #ifndef SALLYPORT_CLIENT_AGENT_SERVER_H
 #define SALLYPORT_CLIENT_AGENT_SERVER_H
@@ -15,10 +16,10 @@
 
 struct agent_server;
 
-/* A key pair, and the certificate (a blob) that it is listed under. */
+/* A key pair, and the blob of a key or certificate that it is listed under. */
 struct agent_identity {
 	const struct sshkeypair *pair;
-	struct span certificate; /* empty: it is not listed */
+	struct span blob; /* empty: it is not listed */
 };
 
 /* Where a client logs in, as far as it said. */

@@ -28,11 +28,11 @@
 /* ---- the connection ----------------------------------------------------- */
 
 static int
-read_timeout_s(int64_t *ret_s, struct err *err)
+read_timeout_s(int64_t more_s, int64_t *ret_s, struct err *err)
 {
 	const char *text = flags_env("CLIENT_TIMEOUT");
 
-	*ret_s = TIMEOUT_DEFAULT_S;
+	*ret_s = TIMEOUT_DEFAULT_S + more_s;
 	if (text == NULL)
 		return 0;
 	if (duration_parse_s(span_str(text), ret_s, NULL) != 0 || *ret_s < 0)
@@ -68,7 +68,7 @@ open_client(struct cli *cli, struct err *err)
 	const char *address = server_address(options);
 	int64_t timeout_s = 0;
 	int retries = 0;
-	int rc = read_timeout_s(&timeout_s, err);
+	int rc = read_timeout_s(cli->more_s, &timeout_s, err);
 
 	if (rc == 0)
 		rc = read_retries(&retries, err);

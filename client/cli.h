@@ -34,7 +34,8 @@ struct cli {
 	struct apiclient *client; /* opened at the first call */
 	struct secret_view token; /* in the arena; len 0: none */
 	bool token_read;
-	bool no_token;                  /* send none: login */
+	bool no_token;  /* send none: login */
+	int64_t more_s; /* a call may take, where nobody says how long */
 	struct apiclient_answer answer; /* of the last call */
 };
 

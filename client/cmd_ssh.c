@@ -9,13 +9,14 @@
 #include "client/flags.h"
 #include "client/home.h"
 #include "client/say.h"
-#include "client/ssh_call.h"
+#include "client/ssh_creds.h"
 
 #define IN_CA_MODE "With -mode=ca: "
+#define IN_DYNAMIC_MODE "With -mode=dynamic: "
 
 static const struct flag ssh_flags[] = {
 	TEXT_FLAG(struct ssh_options, mode, "mode",
-		.help = "Kind of credential: otp or ca."),
+		.help = "Kind of credential: otp, ca or dynamic."),
 	TEXT_FLAG(struct ssh_options, role, "role",
 		.help = "Role to ask; looked up by the host's address if left out."),
 	BOOL_FLAG(struct ssh_options, no_exec, "no-exec",
@@ -49,6 +50,12 @@ static const struct flag ssh_flags[] = {
 		.help = IN_CA_MODE "hosts that this CA is trusted for."),
 	TEXT_FLAG(struct ssh_options, valid_principals, "valid-principals",
 		.help = IN_CA_MODE "names to log in as, instead of the user."),
+	BOOL_FLAG(struct ssh_options, key_file, "key-file",
+		.help = IN_DYNAMIC_MODE
+		"hand ssh the key in a file in memory, not in an agent."),
+	BOOL_FLAG(struct ssh_options, keep_lease, "keep-lease",
+		.help = IN_DYNAMIC_MODE
+		"leave the key on the host when the session ends."),
 	FLAG_END,
 };
 
@@ -124,17 +131,12 @@ ssh_lookup(
 	return true;
 }
 
-static int
-choose_role(struct ssh_call *call)
+int
+ssh_find_role(struct ssh_call *call)
 {
 	const struct value *roles = NULL;
 	struct err err = { 0 };
 
-	if (call->options->role[0] != '\0') {
-		call->role = call->options->role;
-		return EXIT_DONE;
-	}
-	say_warning(NO_ROLE_WARNING);
 	if (!ssh_lookup(call, &roles, &err)) {
 		(void)cli_fail("Error choosing role", &err);
 		return EXIT_USAGE;
@@ -149,6 +151,21 @@ choose_role(struct ssh_call *call)
 			"Select one of them with -role.",
 			ssh_join_names(call, roles));
 	call->role = roles->first->str;
+	return EXIT_DONE;
+}
+
+static int
+choose_role(struct ssh_call *call)
+{
+	int rc;
+
+	call->role = call->options->role;
+	if (call->role[0] != '\0')
+		return EXIT_DONE;
+	say_warning(NO_ROLE_WARNING);
+	rc = ssh_find_role(call);
+	if (rc != EXIT_DONE)
+		return rc;
 	printf("Vault SSH: Role: \"%s\"\n", call->role);
 	/* Before whatever ssh prints. */
 	(void)fflush(stdout);
@@ -191,8 +208,9 @@ const struct ssh_mode *
 ssh_mode_find(const char *name)
 {
 	static const struct ssh_mode modes[] = {
-		{ "otp", "creds", ssh_otp_run, ssh_otp_ask },
+		{ "otp", "creds", ssh_otp_run, ssh_creds_explain },
 		{ "ca", "sign", ssh_ca_run, ssh_ca_ask },
+		{ "dynamic", "creds", ssh_dynamic_run, ssh_creds_explain },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
@@ -200,16 +218,6 @@ ssh_mode_find(const char *name)
 			return &modes[i];
 	}
 	return NULL;
-}
-
-int
-ssh_mode_unknown(const char *name)
-{
-	if (strcasecmp(name, "dynamic") == 0)
-		return cli_usage(
-			"SSH mode %s is not supported yet: use -mode=otp or -mode=ca",
-			name);
-	return cli_usage("Unknown SSH mode: %s", name);
 }
 
 static int
@@ -224,7 +232,8 @@ log_in(struct ssh_call *call)
 	if (rc != EXIT_DONE)
 		return rc;
 	mode = ssh_mode_find(name);
-	return mode != NULL ? mode->run(call) : ssh_mode_unknown(name);
+	return mode != NULL ? mode->run(call)
+			    : cli_usage("Unknown SSH mode: %s", name);
 }
 
 /* A certificate names no host: where the role is known, any alias will do. */
@@ -258,15 +267,17 @@ run_ssh(struct cli *cli, void *options, int argc, char **argv)
 const struct command cmd_ssh = {
 	.name = "ssh",
 	.summary =
-		"Log in to a host with a one-time password or a certificate.",
+		"Log in to a host with a one-time password, a certificate or a key.",
 	.usage = "[options] [user@]host [ssh options and command]",
 	.text = "  Options of ours come before the host; what stands from the host on is\n"
 		"  ssh's. ssh options may stand before the host behind \"--\".\n\n"
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@10.0.0.7\n"
 		"    $ sallyport ssh -mode=otp -role=otp-web deploy@[fe80::1%eth0]:2222 uptime\n"
-		"    $ sallyport ssh -mode=ca -role=ca-ops deploy@web1\n\n"
+		"    $ sallyport ssh -mode=ca -role=ca-ops deploy@web1\n"
+		"    $ sallyport ssh -mode=dynamic -role=router admin@10.0.0.1\n\n"
 		"  With -mode=ca and no key named, a key is made in memory and lives in an\n"
-		"  ssh-agent of this session alone.\n\n"
+		"  ssh-agent of this session alone. With -mode=dynamic the server makes the\n"
+		"  key and puts it on the host; it comes off when the session ends.\n\n"
 		"  Why may I not log in, or what would I get? Nothing is granted by asking:\n\n"
 		"    $ sallyport ssh -explain -mode=ca -role=ca-ops root@web1",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,

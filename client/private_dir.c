@@ -4,11 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,26 +20,58 @@
 #define WAITING_MAX 8
 #define BASE_MAX 72 /* leaves room for the names of sockets */
 
+/* The user's own directory of this session, or NULL. */
 static const char *
-base_directory(void)
+runtime_directory(void)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-	if (runtime != NULL && runtime[0] == '/' &&
-		strlen(runtime) < BASE_MAX && access(runtime, W_OK) == 0)
-		return runtime;
-	return "/tmp";
+	return runtime != NULL && runtime[0] == '/' &&
+			strlen(runtime) < BASE_MAX && access(runtime, W_OK) == 0
+		? runtime
+		: NULL;
+}
+
+static int
+make_in(const char *base, struct private_dir *dir, struct err *err)
+{
+	(void)snprintf(
+		dir->path, sizeof(dir->path), "%s/sallyport-ssh-XXXXXX", base);
+	dir->watched = 0;
+	if (mkdtemp(dir->path) != NULL)
+		return 0;
+	dir->path[0] = '\0';
+	return err_set_errno(err, "mkdtemp");
 }
 
 int
 private_dir_open(struct private_dir *dir, struct err *err)
 {
-	(void)snprintf(dir->path, sizeof(dir->path), "%s/sallyport-ssh-XXXXXX",
-		base_directory());
-	if (mkdtemp(dir->path) != NULL)
-		return 0;
-	dir->path[0] = '\0';
-	return err_set_errno(err, "mkdtemp");
+	const char *runtime = runtime_directory();
+
+	return make_in(runtime != NULL ? runtime : "/tmp", dir, err);
+}
+
+static bool
+is_memory(const char *path)
+{
+	struct statfs fs;
+
+	return path != NULL && statfs(path, &fs) == 0 &&
+		(fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+int
+private_dir_open_in_memory(struct private_dir *dir, struct err *err)
+{
+	const char *const places[] = { runtime_directory(), "/dev/shm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (is_memory(places[i]) && make_in(places[i], dir, err) == 0)
+			return 0;
+	}
+	return err_set(err, ERR_ABSENT, 0,
+		"no directory in memory: neither XDG_RUNTIME_DIR nor /dev/shm is a tmpfs of ours");
 }
 
 static void
@@ -60,6 +95,46 @@ private_dir_close(struct private_dir *dir)
 	remove_entries(dir->path);
 	(void)rmdir(dir->path);
 	dir->path[0] = '\0';
+	if (dir->watched > 0)
+		(void)close(dir->watched);
+	dir->watched = 0;
+}
+
+/* What is read is the end of whoever has the other end. */
+static void __attribute__((noreturn)) watch(struct private_dir *dir, int end)
+{
+	sigset_t all;
+	char byte;
+
+	(void)setsid();
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)dup2(end, 0);
+	closefrom(1);
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
+		;
+	private_dir_close(dir);
+	_exit(0);
+}
+
+int
+private_dir_watch(struct private_dir *dir, struct err *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return err_set_errno(err, "pipe2");
+	pid = fork();
+	if (pid == 0)
+		watch(dir, ends[0]);
+	(void)close(ends[0]);
+	if (pid > 0) {
+		dir->watched = ends[1];
+		return 0;
+	}
+	(void)close(ends[1]);
+	return err_set_errno(err, "fork");
 }
 
 static int

@@ -13,9 +13,19 @@
 
 struct private_dir {
 	char path[96]; /* "": none */
+	int watched;   /* open while it is to be kept; 0: nobody watches */
 };
 
 int private_dir_open(struct private_dir *dir, struct err *err);
+
+/* The same, and on no disk. ERR_ABSENT: the machine has no such place. */
+int private_dir_open_in_memory(struct private_dir *dir, struct err *err);
+
+/*
+ * Have a process of its own remove it should we end without a word (SIGKILL).
+ * Before a secret is in our memory, which is that process's too.
+ */
+int private_dir_watch(struct private_dir *dir, struct err *err);
 
 /* Remove it with all that is in it. */
 void private_dir_close(struct private_dir *dir);

@@ -14,11 +14,11 @@
 #include "client/output.h"
 #include "client/sign_key.h"
 #include "client/ssh_call.h"
+#include "client/ssh_session.h"
 #include "lib/clock.h"
 #include "lib/fsutil.h"
 #include "lib/sshkey.h"
 
-#define OPTIONS_MAX 8
 #define KEY_FILE_MAX 65536
 #define PUBLIC_ENDING ".pub"
 #define SSH_FAILED 255
@@ -33,12 +33,8 @@ struct ca_session {
 	const char *principals;
 	const char *signed_key;  /* the certificate's line */
 	const char *stored_path; /* where it is kept; NULL: nowhere */
-	struct private_dir dir;
-	struct agent_server *agent;
-	struct agent_identity identity;
-	const char *known_hosts;          /* of the CA of hosts; NULL: none */
-	const char *options[OPTIONS_MAX]; /* for ssh */
-	size_t n_options;
+	const char *known_hosts; /* of the CA of hosts; NULL: none */
+	struct ssh_session ssh;
 };
 
 /* ---- the key ---------------------------------------------------------- */
@@ -192,12 +188,6 @@ get_host_authority(struct ca_session *session)
 
 /* ---- the session ------------------------------------------------------ */
 
-static void
-add_option(struct ca_session *session, const char *option)
-{
-	session->options[session->n_options++] = option;
-}
-
 /* ssh gets the files of a named key. */
 static int
 show_files(struct ca_session *session, struct err *err)
@@ -208,23 +198,17 @@ show_files(struct ca_session *session, struct err *err)
 	int rc;
 
 	if (path == NULL) {
-		rc = private_dir_write(&session->dir, "id-cert.pub",
+		rc = private_dir_write(&session->ssh.dir, "id-cert.pub",
 			span_str(session->signed_key), written, err);
 		if (rc != 0)
 			return rc;
 		path = arena_strdup(arena, written);
 	}
-	add_option(session, "-i");
-	add_option(session, session->private_path);
-	add_option(session, arena_printf(arena, "-oCertificateFile=%s", path));
+	ssh_session_add(&session->ssh, "-i");
+	ssh_session_add(&session->ssh, session->private_path);
+	ssh_session_add(&session->ssh,
+		arena_printf(arena, "-oCertificateFile=%s", path));
 	return 0;
-}
-
-/* For whoever asks: ssh -A is a wish of this session. */
-static const struct agent_identity *
-only_identity(void *ctx, UNUSED const struct agent_destination *destination)
-{
-	return ctx;
 }
 
 /* ssh gets an agent that has the made key and nothing else. */
@@ -232,31 +216,24 @@ static int
 show_agent(struct ca_session *session, struct err *err)
 {
 	struct arena *arena = session->call->cli->arena;
-	char path[PRIVATE_PATH_MAX];
-	int fd;
+	struct span certificate;
 
-	session->identity.pair = session->made;
-	if (sshkey_parse_line(span_str(session->signed_key), arena,
-		    &session->identity.certificate) != 0)
+	if (sshkey_parse_line(
+		    span_str(session->signed_key), arena, &certificate) != 0)
 		return err_set(err, ERR_PEER, 0,
 			"the server's certificate cannot be read");
-	if (private_dir_listen(&session->dir, "agent", path, &fd, err) != 0 ||
-		agent_server_new(fd, only_identity, &session->identity,
-			&session->agent, err) != 0)
-		return ERR_SYSTEM;
-	add_option(session, arena_printf(arena, "-oIdentityAgent=%s", path));
-	add_option(session, "-oIdentitiesOnly=no");
-	return 0;
+	return ssh_session_add_agent(
+		&session->ssh, arena, session->made, certificate, err);
 }
 
 static int
 prepare(struct ca_session *session, struct sshrun *run, struct err *err)
 {
 	char path[PRIVATE_PATH_MAX];
-	int rc = private_dir_open(&session->dir, err);
+	int rc = private_dir_open(&session->ssh.dir, err);
 
 	if (rc == 0 && session->known_hosts != NULL) {
-		rc = private_dir_write(&session->dir, "known_hosts",
+		rc = private_dir_write(&session->ssh.dir, "known_hosts",
 			span_str(session->known_hosts), path, err);
 		run->known_hosts =
 			arena_strdup(session->call->cli->arena, path);
@@ -265,9 +242,7 @@ prepare(struct ca_session *session, struct sshrun *run, struct err *err)
 	if (rc == 0)
 		rc = session->made != NULL ? show_agent(session, err)
 					   : show_files(session, err);
-	run->options = session->options;
-	run->n_options = session->n_options;
-	run->agent = session->agent;
+	ssh_session_lend(&session->ssh, run);
 	return rc;
 }
 
@@ -345,8 +320,7 @@ ssh_ca_run(struct ssh_call *call)
 	if (rc == EXIT_DONE)
 		rc = call->options->no_exec ? print_certificate(&session)
 					    : log_in(&session);
-	agent_server_free(&session.agent);
-	private_dir_close(&session.dir);
+	ssh_session_clear(&session.ssh);
 	sshkeypair_free(&session.made);
 	return rc;
 }

@@ -8,7 +8,7 @@
 
 struct ssh_options {
 	const char *mode, *role, *mount_point;
-	bool no_exec, explain, use_sshpass;
+	bool no_exec, explain, use_sshpass, key_file, keep_lease;
 	const char *strict, *known_hosts, *executable;
 	const char *public_key_path, *private_key_path;
 	const char *host_key_mount_point, *host_key_hostnames;
@@ -33,12 +33,13 @@ struct sshrun ssh_call_sshrun(const struct ssh_call *call);
  */
 int ssh_otp_run(struct ssh_call *call);
 int ssh_ca_run(struct ssh_call *call);
+int ssh_dynamic_run(struct ssh_call *call);
 
-/*
- * Ask for it with explain, so that none is made; the answer is cli->answer.
- * EXIT_DONE; EXIT_SERVER where err says why not; EXIT_USAGE after words.
- */
-int ssh_otp_ask(struct ssh_call *call, struct err *err);
+/* What a server may take longer than for other calls, where a key is put on a
+ * host or taken off. */
+#define SSH_INSTALL_S 60
+
+/* The ask of its struct ssh_mode. */
 int ssh_ca_ask(struct ssh_call *call, struct err *err);
 
 /* A lease is worth nothing from here on. status, or EXIT_SERVER after words. */
@@ -49,11 +50,14 @@ struct ssh_mode {
 	const char *name;
 	const char *verb; /* of the path that is asked: <mount>/<verb>/<role> */
 	int (*run)(struct ssh_call *call);
+	/*
+	 * Ask for it with explain, so that none is made; the answer is
+	 * cli->answer. EXIT_DONE; EXIT_SERVER where err says why not;
+	 * EXIT_USAGE after words.
+	 */
 	int (*ask)(struct ssh_call *call, struct err *err);
 };
 const struct ssh_mode *ssh_mode_find(const char *name);
-/* Words on standard error; EXIT_USAGE. */
-int ssh_mode_unknown(const char *name);
 
 /*
  * The roles that are good for call->ip: a list, or NULL where there are none.
@@ -61,6 +65,12 @@ int ssh_mode_unknown(const char *name);
  */
 bool ssh_lookup(
 	struct ssh_call *call, const struct value **ret_roles, struct err *err);
+
+/*
+ * The one role that is good for call->ip, into call->role. EXIT_USAGE after
+ * words where there is none, or more.
+ */
+int ssh_find_role(struct ssh_call *call);
 
 /* "a, b" of a list of names, in the arena. */
 const char *ssh_join_names(struct ssh_call *call, const struct value *list);

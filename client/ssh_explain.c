@@ -140,10 +140,8 @@ find_mode(struct telling *telling)
 	if (rc != EXIT_DONE)
 		return rc;
 	telling->mode = ssh_mode_find(name);
-	if (telling->mode == NULL) {
-		(void)ssh_mode_unknown(name);
-		return EXIT_USAGE;
-	}
+	if (telling->mode == NULL)
+		return cli_usage("Unknown SSH mode: %s", name);
 	hold(telling, is_given ? "-mode names it" : "the role is of this type");
 	return EXIT_DONE;
 }
@@ -264,7 +262,7 @@ ask(struct telling *telling)
 	return EXIT_DONE;
 }
 
-/* ---- a role for one-time passwords -------------------------------------- */
+/* ---- a role for addresses ------------------------------------------------ */
 
 /* The block of a list that has the address; "": none has. */
 static const char *
@@ -298,7 +296,7 @@ show_role(struct telling *telling)
 	const struct value *role;
 	struct err err = { 0 };
 
-	if (strcmp(telling->mode->name, "otp") != 0 ||
+	if (strcmp(telling->mode->verb, "creds") != 0 ||
 		!ssh_read_role(telling->call, &err))
 		return;
 	role = value_find(telling->call->cli->answer.json, "data");

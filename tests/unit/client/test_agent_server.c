@@ -14,7 +14,7 @@
 #include "client/agent_bind.h"
 #include "lib/sshcert.h"
 
-#define CERTIFICATE identity.certificate
+#define CERTIFICATE identity.blob
 #define DATA span_str("what ssh wants signed")
 #define FAILURE 5
 #define SUCCESS 6
@@ -178,7 +178,7 @@ each_list_asks_for_the_identity(void **state)
 	assert_int_equal(count_identities(), 1);
 	assert_true(n_asked == 1 && asked.host_key.len == 0);
 	assert_false(asked.forwarded);
-	identity.certificate = SPAN_NONE;
+	identity.blob = SPAN_NONE;
 	assert_int_equal(count_identities(), 0);
 	assert_true(n_asked == 2);
 }
@@ -217,14 +217,14 @@ it_signs_by_certificate_and_by_key(void **state)
 static void
 it_signs_by_an_earlier_certificate_of_its_key(void **state)
 {
-	const struct span earlier = identity.certificate;
+	const struct span earlier = identity.blob;
 	struct buf later;
 
 	(void)state;
 	buf_init(&later, 65536);
 	(void)buf_add_span(&later, earlier);
 	later.data[later.len - 1] ^= 1;
-	identity.certificate = buf_span(&later);
+	identity.blob = buf_span(&later);
 	signs_and_is_verified(earlier, 0, "ssh-ed25519");
 	buf_clear(&later);
 }
