@@ -8,6 +8,7 @@ const struct command *const commands[] = {
 	&cmd_list,
 	&cmd_login,
 	&cmd_ssh,
+	&cmd_exec,
 	&cmd_ssh_agent,
 	&cmd_ssh_config,
 	&cmd_status,

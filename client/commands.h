@@ -24,7 +24,7 @@ extern const struct command cmd_read, cmd_write, cmd_delete, cmd_list,
 extern const struct command cmd_secrets_disable, cmd_secrets_enable,
 	cmd_secrets_list, cmd_secrets_move, cmd_secrets_tune, cmd_mount;
 extern const struct command cmd_server, cmd_status, cmd_version, cmd_path_help;
-extern const struct command cmd_ssh, cmd_ssh_agent, cmd_ssh_config;
+extern const struct command cmd_exec, cmd_ssh, cmd_ssh_agent, cmd_ssh_config;
 extern const struct command cmd_target_add, cmd_target_delete,
 	cmd_target_doctor, cmd_target_export, cmd_target_list, cmd_target_read,
 	cmd_target_reconcile, cmd_target_repin, cmd_target_scan,

@@ -1,15 +1,12 @@
 /* creds/:role: a credential for one user on one address. */
 #include <string.h>
 
+#include "server/engines/ssh/creds_rules.h"
 #include "server/engines/ssh/dynamic_key.h"
-#include "server/engines/ssh/dynamic_role.h"
-#include "server/engines/ssh/explain.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/otp_role.h"
-#include "server/engines/ssh/profile.h"
 #include "server/engines/ssh/profile_step.h"
 #include "server/engines/ssh/tables.h"
-#include "server/engines/ssh/zeroaddress.h"
 
 struct creds_in {
 	const char *ip, *username, *target;
@@ -30,118 +27,33 @@ static const struct field creds_fields[] = {
 
 /* What the answer says, in the request's arena. */
 struct creds {
+	struct creds_place place;
 	struct otp_grant grant;
-	char ip[NETADDR_TEXT_MAX];
 	int64_t port, ttl_s;
 	struct otp_issued otp;
 };
 
 /* ---- the rules (spec/ssh-engine.md 5.1) --------------------------------- */
 
+/* The last one. Clients tell a CA role by this text. */
 static int
-name_user(struct req *req, const struct ssh_role *role, struct creds *creds,
-	struct err *err)
-{
-	const struct creds_in *in = req->in;
-	const char *username =
-		in->username[0] != '\0' ? in->username : role->default_user;
-
-	if (username[0] == '\0')
-		return err_set(err, ERR_INPUT, 400,
-			"No default username registered. Use 'username' option");
-	creds->grant.username = arena_strdup(req->arena, username);
-	return creds->grant.username != NULL ? 0 : err_set_memory(err);
-}
-
-static int
-check_user(UNUSED struct req *req, const struct ssh_role *role,
-	struct creds *creds, struct err *err)
-{
-	int rc = otp_role_check_user(role, creds->grant.username, err);
-
-	/* It reaches a target, where a name may be more than a name. */
-	return rc == 0 && ssh_role_is_dynamic(role)
-		? profile_check_user(creds->grant.username, err)
-		: rc;
-}
-
-static int
-check_target(const struct ssh_role *role, const char *name, struct err *err)
-{
-	if (!ssh_role_is_dynamic(role))
-		return err_set(err, ERR_INPUT, 400,
-			"only roles of type dynamic have targets");
-	if (dynamic_role_allows_target(role, name))
-		return 0;
-	return err_set(err, ERR_INPUT, 400,
-		"target \"%.64s\" is not among the role's targets", name);
-}
-
-/* The canonical text of the asked address, which is stored and compared. */
-static int
-check_ip(struct req *req, const struct ssh_role *role, struct creds *creds,
-	struct err *err)
-{
-	const struct creds_in *in = req->in;
-	struct otp_role_ip_rule rule = { .dev = req->server->settings->dev };
-	struct str_list zero;
-	struct netaddr addr;
-	int rc;
-
-	if (in->ip[0] == '\0')
-		return check_target(role, in->target, err);
-	if (netaddr_parse(span_str(in->ip), &addr) != 0)
-		return err_set(
-			err, ERR_INPUT, 400, "Invalid IP \"%.64s\"", in->ip);
-	rc = zeroaddress_roles(req, &zero, err);
-	if (rc != 0)
-		return rc;
-	rule.zero_address = str_list_has(&zero, creds->grant.role);
-	rc = otp_role_check_ip(role, &addr, rule, err);
-	if (rc == 0)
-		netaddr_format(&addr, creds->ip);
-	return rc;
-}
-
-/* Clients tell a CA role by this text. */
-static int
-check_type(UNUSED struct req *req, const struct ssh_role *role,
-	UNUSED struct creds *creds, struct err *err)
+check_type(const struct ssh_role *role, struct err *err)
 {
 	return ssh_role_is_ca(role)
 		? err_set(err, ERR_INPUT, 500, "key type unknown")
 		: 0;
 }
 
-/* In the order in which they are asked. */
-static const struct {
-	const char *name, *text;
-	int (*ask)(struct req *req, const struct ssh_role *role,
-		struct creds *creds, struct err *err);
-} rules[] = {
-	{ "username", "a user is named, or the role has a default_user",
-		name_user },
-	{ "allowed_users",
-		"the user is the role's default_user, or in its allowed_users",
-		check_user },
-	{ "cidr_list",
-		"the address is in cidr_list, or the role good for any, and it is not in exclude_cidr_list; or the target is among targets",
-		check_ip },
-	{ "key_type", "the role is of type otp or dynamic", check_type },
-};
-
 /* *ret_n: so many held. */
 static int
 ask_rules(struct req *req, const struct ssh_role *role, struct creds *creds,
 	size_t *ret_n, struct err *err)
 {
-	int rc = 0;
+	int rc = creds_rules_ask(req, role, &creds->place, ret_n, err);
 
-	*ret_n = 0;
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rules); i++) {
-		rc = rules[i].ask(req, role, creds, err);
-		*ret_n += rc == 0;
-	}
+	if (rc == 0)
+		rc = check_type(role, err);
+	*ret_n += rc == 0;
 	return rc;
 }
 
@@ -152,15 +64,16 @@ explain_creds(const struct creds *creds, size_t n_true, int rc,
 	struct explanation explanation = {
 		.n_true = n_true, .rc = rc, .err = err
 	};
+	const char *user = creds->place.user;
 
 	if (rc != 0 && rc != ERR_INPUT)
 		return rc;
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-		explain_add(reply, &explanation, rules[i].name, rules[i].text);
+	creds_rules_explain(reply, &explanation);
+	explain_add(reply, &explanation, "key_type",
+		"the role is of type otp or dynamic");
 	explain_end(reply, &explanation);
-	reply_str(reply, "username",
-		creds->grant.username != NULL ? creds->grant.username : "");
-	reply_str(reply, "ip", creds->ip);
+	reply_str(reply, "username", user != NULL ? user : "");
+	reply_str(reply, "ip", creds->place.address);
 	reply_int(reply, "port", creds->port);
 	reply_int(reply, "ttl", creds->ttl_s);
 	err_clear(err);
@@ -229,7 +142,7 @@ issue_key(struct req *req, const struct ssh_role *role,
 	const struct dynamic_wish wish = {
 		.role_name = creds->grant.role,
 		.role = role,
-		.ip = creds->ip,
+		.ip = creds->place.address,
 		.target = in->ip[0] != '\0' ? "" : in->target,
 		.username = creds->grant.username,
 		.ttl_s = creds->ttl_s,
@@ -258,8 +171,9 @@ issue_for_role(struct req *req, const struct ssh_role *role,
 
 	if (creds == NULL)
 		return err_set_memory(err);
-	creds->grant = (struct otp_grant){ .ip = creds->ip,
-		.role = req_capture(req, "role") };
+	creds->place = (struct creds_place){
+		.ip = in->ip, .target = in->target, .username = in->username
+	};
 	creds->port = role->port;
 	creds->ttl_s = req_cut_ttl_s(req,
 		otp_role_ttl_s(role, fallback_ttl_s(req, role),
@@ -267,6 +181,9 @@ issue_for_role(struct req *req, const struct ssh_role *role,
 	rc = ask_rules(req, role, creds, &n_true, err);
 	if (in->explain)
 		return explain_creds(creds, n_true, rc, reply, err);
+	creds->grant = (struct otp_grant){ .ip = creds->place.address,
+		.username = creds->place.user,
+		.role = req_capture(req, "role") };
 	if (rc == 0)
 		rc = req_check_lease_allowed(req, err);
 	if (rc == 0 && ssh_role_is_dynamic(role))
@@ -280,24 +197,9 @@ static int
 create_creds(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct creds_in *in = req->in;
-	const char *name = req_capture(req, "role");
-	struct compiled *ref = NULL;
-	const void *role = NULL;
-	int rc;
 
-	if (in->ip[0] == '\0' && in->target[0] == '\0')
-		return err_set(err, ERR_INPUT, 400, "Missing ip");
-	rc = record_find(req->server->store, &req->mount->kv, &ssh_role_record,
-		name, &ref, &role, err);
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		return err_set(
-			err, ERR_INPUT, 400, "Role \"%.64s\" not found", name);
-	}
-	if (rc == 0)
-		rc = issue_for_role(req, role, reply, err);
-	compiled_unref(&ref);
-	return rc;
+	return creds_under_role(req, in->ip[0] != '\0' || in->target[0] != '\0',
+		issue_for_role, reply, err);
 }
 
 const struct op ssh_creds_ops[] = {

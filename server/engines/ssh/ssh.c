@@ -5,13 +5,14 @@
 #include "server/engines/ssh/tables.h"
 
 static const struct op *const ssh_tables[] = { ssh_role_ops, ssh_keys_ops,
-	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_lookup_ops,
-	ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops, ssh_public_key_ops,
-	ssh_sign_ops, ssh_issue_ops, ssh_certs_ops, ssh_revoke_ops, ssh_krl_ops,
-	ssh_enrol_token_ops, ssh_enrol_ops, ssh_renew_ops, ssh_report_ops,
-	ssh_host_ops, ssh_principals_ops, ssh_profile_ops, ssh_target_ops,
-	ssh_target_look_ops, ssh_target_doctor_ops, ssh_target_keys_ops,
-	ssh_target_export_ops, ssh_setup_ops, NULL };
+	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_exec_ops,
+	ssh_lookup_ops, ssh_verify_ops, ssh_ca_ops, ssh_issuer_ops,
+	ssh_public_key_ops, ssh_sign_ops, ssh_issue_ops, ssh_certs_ops,
+	ssh_revoke_ops, ssh_krl_ops, ssh_enrol_token_ops, ssh_enrol_ops,
+	ssh_renew_ops, ssh_report_ops, ssh_host_ops, ssh_principals_ops,
+	ssh_profile_ops, ssh_target_ops, ssh_target_look_ops,
+	ssh_target_doctor_ops, ssh_target_keys_ops, ssh_target_export_ops,
+	ssh_setup_ops, NULL };
 
 static const struct record_type *const ssh_records[] = { &ssh_role_record,
 	NULL };

@@ -10,6 +10,7 @@ extern const struct op ssh_keys_ops[];
 extern const struct op ssh_zeroaddress_ops[];
 extern const struct op ssh_options_ops[];
 extern const struct op ssh_creds_ops[];
+extern const struct op ssh_exec_ops[];
 extern const struct op ssh_lookup_ops[];
 extern const struct op ssh_verify_ops[];
 extern const struct op ssh_sign_ops[];

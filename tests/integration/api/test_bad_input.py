@@ -469,6 +469,8 @@ ROWS = {
         ({}, 'Invalid key'), ({'key': 'x', 'generate': True}, 'key must not be set'),
         ({'generate': True, 'key_type': 'wood'}, 'unknown ssh key pair algorithm'),
         ({'generate': True, 'key_type': 'rsa', 'key_bits': 1024}, 'refusing to generate weak')],
+    'POST ssh/exec/{role}': [({}, 'Missing ip'), ({'ip': '192.0.2.1', 'command': 'a'}, 'Error validating IP'),
+                             ({'ip': '10.0.0.1', 'command': 'a'}, "role key type 'otp' not allowed to run commands")],
     'POST ssh/config/ca': [({'private_key': MARK * 5, 'public_key': MARK * 5}, 'could not parse public_key provided value: '),
                            ({'private_key': MARK}, 'only one of '), ({'generate_signing_key': False}, 'missing public_key'),
                            ({'public_key': MARK, 'generate_signing_key': True}, 'public_key and private_key must not'),

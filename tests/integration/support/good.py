@@ -51,6 +51,13 @@ class World:
         self.server.write_role(name, mount=self.mount)
         return name
 
+    def exec_role(self):
+        """One that runs commands."""
+        name = fresh('runs')
+        assert self.api.post(f'{self.mount}/keys/{name}', {'key': self.ssh_key().path.read_text()}).status == 204
+        assert self.api.post(f'{self.mount}/roles/{name}', {**DYNAMIC_ROLE, 'key': name}).status == 204
+        return name
+
     def zeroaddress(self):
         """So that there is one to read."""
         assert self.api.post(f'{self.mount}/config/zeroaddress', {'roles': [self.role()]}).status == 204
@@ -262,6 +269,7 @@ class World:
 
 POLICY = {'policy': 'path "a" { capabilities = ["read"] }'}
 ROLE = {'key_type': 'otp', 'default_user': 'ubuntu', 'cidr_list': '10.0.0.0/8'}
+DYNAMIC_ROLE = {**ROLE, 'key_type': 'dynamic', 'admin_user': 'admin', 'allowed_commands': ['true']}
 ED25519 = {'key_type': 'ed25519'}
 CA_ROLE = {'key_type': 'ca', 'allow_user_certificates': True, 'allowed_users': 'ubuntu', 'default_user': 'ubuntu'}
 HOST_ROLE = {'key_type': 'ca', 'allow_host_certificates': True, 'allowed_domains': 'example.com', 'allow_subdomains': True}
@@ -522,6 +530,8 @@ GOOD = {
     'DELETE {ssh}/hosts/{host}': named('host', 'host'),
     'POST {ssh}/principals/{host}': lambda world: world.login_on_host(),
     'POST {ssh}/creds/{role}': named('role', 'role', ADDRESS),
+    # No host is behind it: what runs is shown in dynamic/test_exec.py.
+    'POST {ssh}/exec/{role}': named('role', 'exec_role', {**ADDRESS, 'command': 'true', 'explain': True}),
     'POST {ssh}/lookup': body(lambda world: ADDRESS),
     'POST {ssh}/verify': body(lambda world: {'otp': world.otp()['data']['key']}),
 }

@@ -29,11 +29,11 @@ ADMIN = 'vaultadmin'
 class LinuxHost:
     """users have homes with what they write there; the admin's key is self.key."""
 
-    def __init__(self, users=('alice', 'bob'), sudo='broad', lines=()):
+    def __init__(self, users=('alice', 'bob'), sudo='broad', lines=(), listen='127.0.0.1'):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='sallyport-linux-'))
         (self.directory / 'pam').write_text(DENY)
         (self.directory / 'none').write_text('')
-        words = ['--pam-lines', self.directory / 'pam', '--authorized', self.directory / 'none']
+        words = ['--pam-lines', self.directory / 'pam', '--authorized', self.directory / 'none', '--listen', listen]
         for line in ('AuthorizedKeysFile %h/.ssh/authorized_keys', 'LoginGraceTime 0', *lines):
             words += ['--sshd-line', line]
         for user in (ADMIN, *users):
