@@ -142,6 +142,12 @@ class World:
         assert self.api.post(f'{self.mount}/targets/{name}', TARGET).status == 204
         return name
 
+    def router(self):
+        name = fresh('target')
+        fields = {**TARGET, 'profile': 'routeros', 'user': 'sallyport', 'key': self.admin_key()}
+        assert self.api.post(f'{self.mount}/targets/{name}', fields).status == 204
+        return name
+
     def wrapping(self):
         made = self.api.post('sys/wrapping/wrap', {'a': 'b'}, headers={'X-Vault-Wrap-TTL': '1h'})
         assert made.status == 200, made
@@ -522,6 +528,7 @@ GOOD = {
     'GET {ssh}/targets/{name}': named('name', 'target'),
     'POST {ssh}/targets/{name}': named('name', lambda world: fresh('target'), TARGET),
     'DELETE {ssh}/targets/{name}': named('name', 'target'),
+    'GET {ssh}/targets/{name}/export': named('name', 'router'),
     'POST {ssh}/targets/{name}/doctor': named('name', 'target'),
     'POST {ssh}/targets/{name}/repin': named('name', 'target', {'host_keys': 'SHA256:' + 'A' * 43}),
     'LIST {ssh}/hosts': lambda world: world.host() and ({}, None),
