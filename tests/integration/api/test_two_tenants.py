@@ -38,7 +38,7 @@ IDS_OF = {'roles/{role}': {'key': 'admin_key'}, 'sys/mounts/{path}': {'path': 'm
           **{one: {'host': 'host'} for one in ('enrol/challenge', 'enrol/report', 'hosts/{host}', 'principals/{host}')}, 'revoked/{id}': {'id': 'revoked'},
           **{f'targets/{{name}}{one}': {'name': 'target'} for one in (
               '', '/setup', '/test', '/scan', '/repin', '/doctor', '/sweep', '/reconcile', '/export')},
-          'creds/{role}': {'target': 'target'}, 'roles/{role}': {'targets': 'target'},
+          'creds/{role}': {'target': 'target'}, 'exec/{role}': {'target': 'target'}, 'roles/{role}': {'targets': 'target'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
