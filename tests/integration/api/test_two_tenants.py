@@ -60,7 +60,7 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'perfstandbyok', 'key_type', 'default_user', 'cidr_list', 'exclude_cidr_list', 'port', 'allowed_users', 'admin_user',
          'max_ttl', 'token_type', 'token_ttl', 'token_max_ttl', 'token_bound_cidrs', 'token_explicit_max_ttl', 'token_no_default_policy',
          'token_num_uses', 'token_period', 'lookup_filter_by_policy', 'bind_secret_id', 'secret_id_num_uses', 'secret_id_ttl', 'secret_id_bound_cidrs', 'bound_cidr_list',
-         'local_secret_ids', 'metadata', 'zeroaddress_requires_sudo', 'ip', 'username', 'host',
+         'local_secret_ids', 'metadata', 'zeroaddress_requires_sudo', 'ip', 'username', 'host', 'command', 'encoding',
          'allowed_policies', 'allowed_policies_glob', 'disallowed_policies', 'disallowed_policies_glob', 'allowed_entity_aliases',
          'orphan', 'path_suffix', 'jwt', 'jwt_validation_pubkeys', 'jwks_url', 'jwks_ca_pem', 'oidc_discovery_url',
          'oidc_discovery_ca_pem', 'oidc_client_id', 'bound_issuer', 'jwt_supported_algs', 'role_type', 'user_claim', 'groups_claim',
