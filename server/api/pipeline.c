@@ -242,13 +242,15 @@ prepare(struct run *run)
 {
 	struct req *req = run->req;
 	bool bare = req->op != NULL && (req->op->flags & OP_BARE) != 0;
+	/* What no row is about is refused as such, whatever its body. */
+	bool strict = bare && req->route == ROUTE_FOUND;
 	size_t len = strlen(req->path);
 	int rc;
 
 	if (req->verb == OP_UPDATE && len > 0 && req->path[len - 1] == '/')
 		return err_set(&run->err, ERR_INPUT, 400,
 			"cannot write to a path ending in '/'");
-	rc = input_scan(req, bare, &run->err);
+	rc = input_scan(req, strict, &run->err);
 	if (rc != 0)
 		return rc;
 	rc = authenticate(run);
@@ -257,7 +259,7 @@ prepare(struct run *run)
 		return rc;
 	}
 	run->stage = STAGE_INPUT;
-	rc = input_read(req, bare, &run->err);
+	rc = input_read(req, strict, &run->err);
 	if (rc != 0 || admit_is_open(req) || req->is_help)
 		return rc;
 	run->stage = STAGE_POLICY;

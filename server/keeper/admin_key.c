@@ -47,17 +47,23 @@ admin_key_give_out(struct secret_view root, const struct sshkeypair *pair,
 }
 
 int
-admin_key_make(
-	struct ipc_message *in, struct sshkeypair **ret_pair, struct err *err)
+admin_key_read_wish(struct ipc_message *in, struct admin_key_wish *ret_wish,
+	struct err *err)
 {
-	char type[IPC_NAME_MAX];
-	uint32_t bits;
-	int rc;
+	ipc_take_name(in, ret_wish->type);
+	ret_wish->bits = ipc_take_u32(in);
+	return ipc_end(in, err);
+}
 
-	ipc_take_name(in, type);
-	bits = ipc_take_u32(in);
-	rc = ipc_end(in, err);
-	return rc != 0 ? rc : sshkeypair_generate(type, bits, ret_pair, err);
+/* The end of a message, and R to answer it with. */
+static int
+end_message(struct secret_view root, struct ipc_message *in, struct err *err)
+{
+	int rc = ipc_end(in, err);
+
+	return rc == 0 && root.len == 0
+		? err_set(err, ERR_SEALED, 503, "Vault is sealed")
+		: rc;
 }
 
 int
@@ -66,7 +72,7 @@ admin_key_import(struct secret_view root, struct ipc_message *in,
 {
 	const struct span text = ipc_take_field(in, SSHKEYPAIR_TEXT_MAX);
 	struct sshkeypair *pair = NULL;
-	int rc = ipc_end(in, err);
+	int rc = end_message(root, in, err);
 
 	if (rc == 0)
 		rc = sshkeypair_parse(
@@ -92,7 +98,7 @@ admin_key_open(struct secret_view root, struct ipc_message *in, struct buf *out,
 	const struct span sealed = ipc_take_field(in, KEEPER_MESSAGE_MAX);
 	const size_t len = wrap_plain_len(sealed);
 	struct secret *key = NULL, *plain = NULL;
-	int rc = ipc_end(in, err);
+	int rc = end_message(root, in, err);
 
 	if (rc != 0)
 		return rc;

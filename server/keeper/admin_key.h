@@ -12,15 +12,20 @@
 
 struct sshkeypair;
 
-/* Messages of keeper_op.h. */
+/* Messages of keeper_op.h; an empty root: ERR_SEALED behind bad fields. */
 int admin_key_import(struct secret_view root, struct ipc_message *in,
 	struct buf *out, struct err *err);
 int admin_key_open(struct secret_view root, struct ipc_message *in,
 	struct buf *out, struct err *err);
 
-/* KEEPER_ADMIN_GENERATE in two parts, for only the second one needs R. */
-int admin_key_make(
-	struct ipc_message *in, struct sshkeypair **ret_pair, struct err *err);
+/* KEEPER_ADMIN_GENERATE: its fields, and the end, which alone needs R. */
+struct admin_key_wish {
+	char type[IPC_NAME_MAX];
+	uint32_t bits;
+};
+
+int admin_key_read_wish(struct ipc_message *in, struct admin_key_wish *ret_wish,
+	struct err *err);
 int admin_key_give_out(struct secret_view root, const struct sshkeypair *pair,
 	struct buf *out, struct err *err);
 

@@ -453,25 +453,26 @@ safe_seal(struct safe *safe)
 	lock_give(&safe->lock, &safe_guard);
 }
 
+/* R, or nothing while it is not there. */
+static struct secret_view
+root_of(const struct safe *safe) REQUIRES(safe_guard)
+{
+	return safe->root != NULL ? secret_open(safe->root)
+				  : secret_view_of(NULL, 0);
+}
+
 static int
 run_admin_import(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct err *err) REQUIRES(safe_guard)
 {
-	const int rc = check_open(safe, err);
-
-	return rc != 0
-		? rc
-		: admin_key_import(secret_open(safe->root), in, out, err);
+	return admin_key_import(root_of(safe), in, out, err);
 }
 
 static int
 run_admin_open(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct err *err) REQUIRES(safe_guard)
 {
-	const int rc = check_open(safe, err);
-
-	return rc != 0 ? rc
-		       : admin_key_open(secret_open(safe->root), in, out, err);
+	return admin_key_open(root_of(safe), in, out, err);
 }
 
 /* What needs R itself: one at a time. */
@@ -529,13 +530,15 @@ run_admin_generate(struct safe *safe, struct ipc_message *in, struct buf *out,
 	struct err *err)
 {
 	struct sshkeypair *pair = NULL;
-	int rc;
+	struct admin_key_wish wish;
+	int rc = admin_key_read_wish(in, &wish, err);
 
 	lock_take(&safe->lock, &safe_guard);
-	rc = check_open(safe, err);
+	if (rc == 0)
+		rc = check_open(safe, err);
 	lock_give(&safe->lock, &safe_guard);
 	if (rc == 0)
-		rc = admin_key_make(in, &pair, err);
+		rc = sshkeypair_generate(wish.type, wish.bits, &pair, err);
 	lock_take(&safe->lock, &safe_guard);
 	if (rc == 0)
 		rc = check_open(safe, err);

@@ -391,14 +391,14 @@ tidy_leases(UNUSED struct req *req, struct reply *reply, UNUSED struct err *err)
 			"Revoke a lease: what it stands for works no more.",   \
 			.flags = OP_REST, __VA_ARGS__)
 
-#define REVOKE_BELOW_OPS(op_prefix, ...)                                       \
-	LEASE_OP(op_prefix "revoke-prefix/:prefix", sync_fields,               \
-		revoke_prefix, "Revoke every lease below a path.",             \
-		.flags = OP_SUDO | OP_REST, __VA_ARGS__),                      \
-		LEASE_OP(op_prefix "revoke-force/:prefix", sync_fields,        \
-			revoke_force,                                          \
-			"Revoke every lease below a path, whatever fails.",    \
-			.flags = OP_SUDO | OP_REST, __VA_ARGS__)
+#define REVOKE_PREFIX_OP(op_path, ...)                                         \
+	LEASE_OP(op_path, sync_fields, revoke_prefix,                          \
+		"Revoke every lease below a path.",                            \
+		.flags = OP_SUDO | OP_REST, __VA_ARGS__)
+#define REVOKE_FORCE_OP(op_path, ...)                                          \
+	LEASE_OP(op_path, sync_fields, revoke_force,                           \
+		"Revoke every lease below a path, whatever fails.",            \
+		.flags = OP_SUDO | OP_REST, __VA_ARGS__)
 
 const struct op sys_leases_ops[] = {
 	LEASE_OP("leases/lookup", lookup_fields, lookup_lease,
@@ -419,7 +419,8 @@ const struct op sys_leases_ops[] = {
 	},
 	RENEW_OPS("leases/renew", .text = NULL),
 	REVOKE_OPS("leases/revoke", .text = NULL),
-	REVOKE_BELOW_OPS("leases/", .text = NULL),
+	REVOKE_PREFIX_OP("leases/revoke-prefix/:prefix", .text = NULL),
+	REVOKE_FORCE_OP("leases/revoke-force/:prefix", .text = NULL),
 	{
 		.path = "leases/tidy",
 		.verb = OP_UPDATE,
@@ -429,6 +430,9 @@ const struct op sys_leases_ops[] = {
 	},
 	RENEW_OPS("renew", .alias_of = "leases/renew"),
 	REVOKE_OPS("revoke", .alias_of = "leases/revoke"),
-	REVOKE_BELOW_OPS("", .alias_of = "leases/revoke-prefix/:prefix"),
+	REVOKE_PREFIX_OP("revoke-prefix/:prefix",
+		.alias_of = "leases/revoke-prefix/:prefix"),
+	REVOKE_FORCE_OP("revoke-force/:prefix",
+		.alias_of = "leases/revoke-force/:prefix"),
 	OP_END,
 };

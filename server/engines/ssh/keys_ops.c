@@ -205,7 +205,7 @@ put_key(struct store_tx *tx, void *ctx, struct err *err)
 			req->arena, &info, err);
 		if (rc == 0)
 			return err_set(err, ERR_INPUT, 400,
-				"key \"%.255s\" is there already",
+				"key \"%.64s\" is there already",
 				putting->name);
 		if (rc != ERR_ABSENT)
 			return rc;

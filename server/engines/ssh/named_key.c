@@ -78,7 +78,7 @@ static int
 refuse_absent(const char *name, struct err *err)
 {
 	err_clear(err);
-	return err_set(err, ERR_ABSENT, 500, "key \"%.255s\" not found", name);
+	return err_set(err, ERR_ABSENT, 500, "key \"%.64s\" not found", name);
 }
 
 static int

@@ -418,7 +418,7 @@ setup_check_new(struct store_tx *tx, void *ctx, struct err *err)
 
 	if (rc == 0)
 		return err_set(err, ERR_EXISTS, 400,
-			"target \"%.128s\" is there already", setup->name);
+			"target \"%.64s\" is there already", setup->name);
 	if (rc != ERR_ABSENT)
 		*err = why;
 	return rc == ERR_ABSENT ? 0 : rc;

@@ -20,7 +20,7 @@ target_get(struct store_tx *tx, const struct kv *kv, const char *name,
 
 	if (rc == ERR_ABSENT)
 		return err_set(err, ERR_ABSENT, 404,
-			"target \"%.128s\" not found", name);
+			"target \"%.64s\" not found", name);
 	if (rc != 0) {
 		*err = why;
 		return rc;
@@ -100,7 +100,7 @@ find_at(struct store_tx *tx, void *ctx, struct err *err)
 		take_name, finding, err);
 	if (rc == 0 && finding->name[0] == '\0')
 		return err_set(err, ERR_ABSENT, 404,
-			"no target has the address %.128s port %" PRId64,
+			"no target has the address %.64s port %" PRId64,
 			finding->host, finding->port);
 	return rc != 0 ? rc
 		       : target_get(tx, finding->kv, finding->name,

@@ -70,7 +70,7 @@ target_call_begin(struct req *req, int64_t n_calls,
 	call.profile = profile_find(call.target->profile);
 	if (call.profile == NULL)
 		return err_set(err, ERR_INPUT, 400,
-			"target \"%.128s\" has a profile that is not known: %.64s",
+			"target \"%.64s\" has a profile that is not known: %.64s",
 			call.name, call.target->profile);
 	all_s = n_calls * call.target->timeout;
 	call.end_ns = clock_boot_ns(req->server->clock) +
@@ -88,7 +88,7 @@ target_call_login(struct target_call *call, struct err *err)
 		return 0;
 	if (target->user[0] == '\0' || target->key[0] == '\0')
 		return err_set(err, ERR_INPUT, 400,
-			"target \"%.128s\" has no %s of its own to log in with",
+			"target \"%.64s\" has no %s of its own to log in with",
 			call->name, target->user[0] == '\0' ? "user" : "key");
 	return named_key_open(call->req->server, &call->req->mount->kv,
 		target->key, 0, call->req->arena, &call->job.admin_key, err);

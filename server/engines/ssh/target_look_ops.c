@@ -31,7 +31,7 @@ test_target(struct req *req, struct reply *reply, struct err *err)
 		rc = target_call_login(&call, err);
 	if (rc == 0 && call.job.admin_key.len == 0)
 		rc = err_set(err, ERR_INPUT, 400,
-			"target \"%.128s\" has no key of its own to log in with: its doctor looks at its API",
+			"target \"%.64s\" has no key of its own to log in with: its doctor looks at its API",
 			call.name);
 	if (rc == 0)
 		rc = target_call_test(&call, &end, err);
@@ -221,7 +221,7 @@ find_expected(struct target_call *call, const struct str_list *expected,
 		}
 		if (line == NULL)
 			return err_set(err, ERR_INPUT, 400,
-				"target \"%.128s\" shows no host key %s: nothing was pinned",
+				"target \"%.64s\" shows no host key %s: nothing was pinned",
 				call->name, expected->items[i]);
 		if (!str_list_add(arena, &pins, line))
 			return err_set_memory(err);

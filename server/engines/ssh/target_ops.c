@@ -405,7 +405,7 @@ delete_target(struct req *req, struct reply *reply, struct err *err)
 
 	if (rc == 0 && counting.n > 0)
 		rc = err_set(err, ERR_INPUT, 400,
-			"%lld leases have their keys on target \"%.128s\": revoke them, or say force=true",
+			"%lld leases have their keys on target \"%.64s\": revoke them, or say force=true",
 			(long long)counting.n, counting.name);
 	return rc != 0 ? rc : record_delete(req, reply, err);
 }
