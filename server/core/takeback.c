@@ -266,7 +266,7 @@ copy_why(char out[LEASE_ERROR_MAX + 1], const struct err *err)
 		err->message[0] != '\0' ? err->message : "internal error";
 	size_t i;
 
-	for (i = 0; text[i] != '\0' && i < LEASE_ERROR_MAX; i++)
+	for (i = 0; i < LEASE_ERROR_MAX && text[i] != '\0'; i++)
 		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	out[i] = '\0';
 }
