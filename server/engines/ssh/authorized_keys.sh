@@ -42,7 +42,7 @@ check_job() {
 	[ "$version" = "sallyport-keys 1" ] ||
 		fail "this script and the server are not of one version"
 	case $user in
-	*[!A-Za-z0-9_.$-]* | -*) fail "no name of a user: $user" ;;
+	*[!A-Za-z0-9_.\$-]* | -*) fail "no name of a user: $user" ;;
 	'') [ "$action" = list ] || fail "no user is named" ;;
 	esac
 	[ "$action" != list ] || return 0
@@ -63,7 +63,9 @@ check_job() {
 
 find_user() {
 	entry=$(getent passwd "$1" 2>/dev/null) ||
-		entry=$(grep "^$1:" /etc/passwd) || return 1
+		entry=$(awk -F: -v user="$1" '$1 == user' /etc/passwd) ||
+		return 1
+	[ -n "$entry" ] || return 1
 	uid=$(printf '%s\n' "$entry" | cut -d: -f3)
 	gid=$(printf '%s\n' "$entry" | cut -d: -f4)
 	home=$(printf '%s\n' "$entry" | cut -d: -f6)
@@ -258,8 +260,8 @@ settle() {
 
 prepare() {
 	seen=$(look)
-	why=$({ write_new || echo "it came out wrong"; } 2>&1)
-	[ -z "$why" ] || fail "cannot write in $home/.ssh: $why"
+	why=$(write_new 2>&1) && return
+	fail "cannot write in $home/.ssh: ${why:-it came out wrong}"
 }
 
 # Wait for the word, but not for ever where the network swallows the end.

@@ -67,6 +67,15 @@ def test_on_and_off_leaves_no_trace(run, home):
         assert path.stat().st_uid == 23456 and path.stat().st_mode & 0o777 == mode
 
 
+def test_every_name_that_a_user_may_have_is_taken(run, home):
+    for name in ('web-01', 'a.b_c-', 'machine$'):
+        done = run('remove', name)
+        assert done.returncode == 0, done
+    for name in ('-f', 'a b', 'a;b', 'a*', '$(id)', '../x'):
+        done = run('remove', name)
+        assert done.returncode == 65 and b'no name of a user' in done.stderr, done
+
+
 def test_a_key_is_found_wherever_it_was_moved(run, home):
     path = home / '.ssh' / 'authorized_keys'
     assert run('install', 'bob').returncode == 0

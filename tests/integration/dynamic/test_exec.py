@@ -283,7 +283,8 @@ def test_a_target_in_the_place_of_a_host(server, host):
 def session(server, tmp_path, *options):
     runtime = tmp_path / 'run'
     runtime.mkdir(mode=0o700)
-    env = {**os.environ, 'VAULT_ADDR': server.address, 'VAULT_TOKEN': server.token, 'XDG_RUNTIME_DIR': str(runtime), 'HOME': str(tmp_path)}
+    env = {**os.environ, 'VAULT_ADDR': server.address, 'VAULT_TOKEN': server.token, 'HOME': str(tmp_path),
+           'XDG_RUNTIME_DIR': str(runtime), 'TMPDIR': str(runtime)}
     words = [str(CLI), 'ssh', '-mode=dynamic', '-role=dyn', '-user-known-hosts-file=/dev/null', '-strict-host-key-checking=no', *options, '--',
              '-F', '/dev/null', 'alice@127.0.0.1', 'echo started; cat']
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env) as process:

@@ -1,4 +1,5 @@
 """Homes that are not as they should be: a key is put there whole or not at all, and the server knows which."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -121,13 +122,9 @@ def test_full_and_read_only_disks_change_nothing(dynamic, host, home):
     path.parent.mkdir()
     before = b'# line\n' * 1000
     path.write_bytes(before)
-    with open(inside / 'ballast', 'wb') as file:
-        try:
-            while True:
-                file.write(b'x' * 4096)
-                file.flush()
-        except OSError:
-            pass
+    with open(inside / 'ballast', 'wb', buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b'x' * 4096)
     for one in (inside, path.parent, path):
         os.chown(one, *ids)
     refused(dynamic, 'No space left on device')

@@ -133,8 +133,8 @@ def test_shell_that_does_otherwise_is_found_out(brief, host, text, why):
 
 
 def test_shell_that_hangs_is_given_up(brief, host):
-    place = host.dir / 'held'
-    place.mkdir(exist_ok=True)
+    place = host.dir / 'deaf'
+    place.mkdir()
     place.chmod(0o777)
     host.change_user('vaultadmin', shell=host.shell(DEAF.replace('@DIR@', str(place))))
     answer = ask(brief)

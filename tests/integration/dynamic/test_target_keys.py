@@ -55,7 +55,7 @@ def test_a_key_without_a_lease_is_found_and_taken_off_alone(api, dynamic, host, 
     assert states == [[('bob', tag, state)] for state in ('unknown', 'unknown', 'removed')]
     assert host.ours('bob') == [] and len(host.ours('alice')) == 1 and host.lets_in('alice', got['data']['key'])
     assert host.authorized('alice').read_bytes().endswith(MINE)
-    assert do(api, target, 'reconcile') == {'target': target, 'keys': 1, 'leases': 1, 'pending': 0, 'unknown': [], 'missing': []}
+    assert do(api, target, 'reconcile') == {'target': target, 'keys': 1, 'leases': 1, 'pending': 0, 'unknown': [], 'missing': [], 'foreign': []}
 
 
 def test_a_lease_whose_key_is_gone_is_named_and_can_be_revoked(api, dynamic, host, target):
