@@ -250,7 +250,7 @@ const struct command cmd_exec = {
 		"  and takes the key off again. The role says which commands, users and hosts\n"
 		"  are allowed, and for how long. No terminal, and nothing on standard input.\n\n"
 		"    $ sallyport exec -role=ops deploy@10.0.0.7 systemctl is-active web\n"
-		"    $ sallyport exec -format=json -role=routers -target=edge1 /system/resource/print\n\n"
+		"    $ sallyport exec -format=json -role=ros -target=edge1 /ip/address/print\n\n"
 		"  The exit status is the command's; 128 and the signal's number where one\n"
 		"  ended it; 2 where the server could not run it or lost sight of it.",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,
