@@ -16,4 +16,4 @@ def figure(row, tries, failures, of):
     path = os.environ.get('SALLYPORT_FIGURES')
     if path:
         with open(path, 'a', encoding='utf-8') as file:
-            file.write(f'{row}\t{tries}\t{failures}\t{of}\n')
+            file.write(f'{row}\t{tries}\t{int(failures)}\t{of}\n')
