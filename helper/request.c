@@ -61,26 +61,6 @@ open_client(const struct helper_settings *settings,
 	return apiclient_new(&client, ret_client, err);
 }
 
-static int
-write_body(const struct value *body, struct arena *arena, struct span *ret_text,
-	struct err *err)
-{
-	struct span copy = SPAN_NONE;
-	struct buf text;
-	int rc;
-
-	buf_init(&text, REQUEST_BODY_MAX);
-	jsonw_value(&text, body, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0) {
-		copy = arena_dup(arena, buf_span(&text));
-		rc = copy.data != NULL ? 0 : err_set_memory(err);
-	}
-	buf_clear(&text);
-	*ret_text = copy;
-	return rc;
-}
-
 int
 request_send(const struct helper_settings *settings,
 	const struct request *request, struct arena *arena,
@@ -107,7 +87,8 @@ request_send(const struct helper_settings *settings,
 	if (asked.path == NULL || match == NULL)
 		return err_set_memory(err);
 	if (request->body != NULL)
-		rc = write_body(request->body, arena, &asked.body, err);
+		rc = jsonw_bytes(request->body, REQUEST_BODY_MAX, arena,
+			&asked.body, err);
 	if (rc == 0)
 		rc = open_client(settings, request, arena, &client, err);
 	if (rc == 0)

@@ -171,3 +171,24 @@ jsonw_value(struct buf *buf, const struct value *value, int indent)
 {
 	add_value(buf, value, indent, 0);
 }
+
+int
+jsonw_bytes(const struct value *value, size_t len_max, struct arena *arena,
+	struct span *ret_bytes, struct err *err)
+{
+	struct span bytes = SPAN_NONE;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, len_max);
+	jsonw_value(&text, value, 0);
+	rc = buf_check(&text, err);
+	if (rc == 0) {
+		bytes = arena_dup(arena, buf_span(&text));
+		rc = bytes.data != NULL ? 0 : err_set_memory(err);
+	}
+	buf_clear(&text);
+	if (rc == 0)
+		*ret_bytes = bytes;
+	return rc;
+}

@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_LIB_JSONW_H
 #define SALLYPORT_LIB_JSONW_H
 
+#include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/value.h"
 
@@ -11,6 +12,10 @@
  * blanks. Failure shows in buf_check.
  */
 void jsonw_value(struct buf *buf, const struct value *value, int indent);
+
+/* The same on one line as bytes in arena. ERR_LIMIT past len_max. */
+int jsonw_bytes(const struct value *value, size_t len_max, struct arena *arena,
+	struct span *ret_bytes, struct err *err);
 
 /* One JSON string with its quotes. */
 void jsonw_string(struct buf *buf, struct span text);

@@ -105,24 +105,11 @@ int
 record_pack(const struct field *fields, const void *record, size_t len_max,
 	struct arena *arena, struct span *ret_bytes, struct err *err)
 {
-	struct value *value = record_encode(fields, record, arena);
-	struct span bytes = SPAN_NONE;
-	struct buf text;
-	int rc;
+	const struct value *value = record_encode(fields, record, arena);
 
-	if (value == NULL)
-		return err_set_memory(err);
-	buf_init(&text, len_max);
-	jsonw_value(&text, value, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0)
-		bytes = arena_dup(arena, buf_span(&text));
-	if (rc == 0 && bytes.data == NULL)
-		rc = err_set_memory(err);
-	buf_clear(&text);
-	if (rc == 0)
-		*ret_bytes = bytes;
-	return rc;
+	return value == NULL
+		? err_set_memory(err)
+		: jsonw_bytes(value, len_max, arena, ret_bytes, err);
 }
 
 /* ---- stored records as structs --------------------------------------- */

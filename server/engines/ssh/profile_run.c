@@ -476,7 +476,6 @@ build_body(struct profile_run *run, struct span *ret_json, struct err *err)
 {
 	const struct profile_member *member = run->step->members;
 	struct value *object = value_object(run->arena);
-	struct buf text;
 	int rc = 0;
 
 	for (; rc == 0 && member->name != NULL; member++) {
@@ -497,15 +496,7 @@ build_body(struct profile_run *run, struct span *ret_json, struct err *err)
 	}
 	if (rc != 0)
 		return rc;
-	buf_init(&text, BODY_MAX);
-	jsonw_value(&text, object, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0) {
-		*ret_json = arena_dup(run->arena, buf_span(&text));
-		rc = ret_json->data != NULL ? 0 : err_set_memory(err);
-	}
-	buf_clear(&text);
-	return rc;
+	return jsonw_bytes(object, BODY_MAX, run->arena, ret_json, err);
 }
 
 static const char *

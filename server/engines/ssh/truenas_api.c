@@ -57,26 +57,6 @@ refuse(const struct outbound_answer *answer, const struct value *body,
 		message[0] != '\0' ? ": " : "", message);
 }
 
-static int
-add_body(const struct truenas *nas, const struct value *sent,
-	struct outbound_request *request, struct err *err)
-{
-	struct buf text;
-	int rc;
-
-	if (sent == NULL)
-		return 0;
-	buf_init(&text, BODY_MAX);
-	jsonw_value(&text, sent, 0);
-	rc = buf_check(&text, err);
-	if (rc == 0) {
-		request->json = arena_dup(nas->arena, buf_span(&text));
-		rc = request->json.data != NULL ? 0 : err_set_memory(err);
-	}
-	buf_clear(&text);
-	return rc;
-}
-
 /* path has a NULL where memory ran out; sent: an object, or NULL. */
 static int
 call(const struct truenas *nas, const char *method, const char *path,
@@ -105,7 +85,9 @@ call(const struct truenas *nas, const char *method, const char *path,
 	} else {
 		request.bearer = nas->secret;
 	}
-	rc = add_body(nas, sent, &request, err);
+	rc = sent == NULL
+		? 0
+		: jsonw_bytes(sent, BODY_MAX, nas->arena, &request.json, err);
 	if (rc == 0)
 		rc = outbound_https(
 			nas->outbound, &request, nas->arena, &answer, err);
