@@ -31,16 +31,6 @@ is_fingerprint(struct span text)
 /* ---- reading ------------------------------------------------------------ */
 
 static struct span
-trim(struct span text)
-{
-	while (text.len > 0 && strchr(BLANKS, text.data[0]) != NULL)
-		text = span_skip(text, 1);
-	while (text.len > 0 && strchr(BLANKS, text.data[text.len - 1]) != NULL)
-		text.len--;
-	return text;
-}
-
-static struct span
 first_word(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -64,7 +54,7 @@ static struct span
 skip_hosts(struct span line)
 {
 	const struct span word = first_word(line);
-	const struct span rest = trim(span_skip(line, word.len));
+	const struct span rest = span_trim(span_skip(line, word.len));
 
 	return !is_type(word) && is_type(first_word(rest)) ? rest : line;
 }
@@ -107,7 +97,7 @@ settle_item(const char *item, struct arena *arena, struct str_list *pins,
 
 	while (rc == 0 && *item != '\0') {
 		const size_t len = strcspn(item, "\n");
-		const struct span line = trim(span_of(item, len));
+		const struct span line = span_trim(span_of(item, len));
 		const char *pin = NULL;
 
 		item += len + (item[len] == '\n');
@@ -166,6 +156,17 @@ pins_have(const struct str_list *pins, const char *line, struct arena *arena)
 			return true;
 	}
 	return false;
+}
+
+const char *
+pins_text(const struct str_list *pins, struct arena *arena)
+{
+	const char *text = "";
+
+	for (size_t i = 0; text != NULL && i < pins->n; i++)
+		text = arena_printf(arena, "%s%s%s", text, i > 0 ? ", " : "",
+			pins_fingerprint(pins->items[i], arena));
+	return text;
 }
 
 bool

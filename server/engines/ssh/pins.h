@@ -27,6 +27,9 @@ bool pins_have(
 /* SHA256:… of a pin of either form, in arena; "": it is no key, no memory. */
 const char *pins_fingerprint(const char *pin, struct arena *arena);
 
+/* The fingerprints of all, "a, b", in arena; NULL: no memory. */
+const char *pins_text(const struct str_list *pins, struct arena *arena);
+
 /*
  * Where any of them is of the type of line: then line is that of a key that
  * changed; else of one more. Fingerprints have no type, and count as any.

@@ -319,31 +319,21 @@ left_ms(const struct profile_run *run)
 	return run->end_ms > now_ms ? run->end_ms - now_ms : 1;
 }
 
-/* The pins, for people: fingerprints with commas between. */
-static const char *
-pinned_text(const struct profile_run *run)
-{
-	const struct str_list *pins = &run->job->host_keys;
-	const char *text = "";
-
-	for (size_t i = 0; text != NULL && i < pins->n; i++)
-		text = arena_printf(run->arena, "%s%s%s", text,
-			i > 0 ? ", " : "",
-			pins_fingerprint(pins->items[i], run->arena));
-	return text != NULL ? text : "";
-}
-
 static int
 refuse_host_key(const struct profile_run *run,
 	const struct outbound_ssh_answer *answer, struct err *err)
 {
+	const char *pins = pins_text(&run->job->host_keys, run->arena);
+
+	if (pins == NULL)
+		return err_set_memory(err);
 	if (run->job->host_keys.n == 0)
 		return err_set(err, ERR_PEER, 500,
 			"host key %s of %s is not known: none is pinned",
 			answer->fingerprint, run->job->host);
 	return err_set(err, ERR_PEER, 500,
 		"host key %s of %s is not the pinned %s", answer->fingerprint,
-		run->job->host, pinned_text(run));
+		run->job->host, pins);
 }
 
 /* A connection that did not come to its end. */

@@ -265,18 +265,6 @@ uninstall_line(struct setup *setup, bool *ret_did, struct err *err)
 
 /* ---- the machine's host keys --------------------------------------------- */
 
-/* Fingerprints with commas between, in arena. */
-static const char *
-fingerprints(const struct str_list *pins, struct arena *arena)
-{
-	const char *text = "";
-
-	for (size_t i = 0; text != NULL && i < pins->n; i++)
-		text = arena_printf(arena, "%s%s%s", text, i > 0 ? ", " : "",
-			pins_fingerprint(pins->items[i], arena));
-	return text;
-}
-
 /*
  * The machine says it itself, over the TLS that the credential was sent by:
  * what answers at the SSH port is then held against that.
@@ -293,7 +281,7 @@ ask_host_keys(struct setup *setup, const char **ret_detail, struct err *err)
 		rc = err_set(err, ERR_PEER, 500, "it names no host key");
 	if (rc != 0)
 		return rc;
-	return set_detail(ret_detail, fingerprints(pins, arena_of(setup)), err);
+	return set_detail(ret_detail, pins_text(pins, arena_of(setup)), err);
 }
 
 /* What the port shows to us: for somebody to compare, not to be believed. */
@@ -318,8 +306,7 @@ scan_host_keys(struct setup *setup, const char **ret_detail, struct err *err)
 	return rc != 0
 		? rc
 		: set_detail(ret_detail,
-			  fingerprints(&target->host_keys, arena_of(setup)),
-			  err);
+			  pins_text(&target->host_keys, arena_of(setup)), err);
 }
 
 /* ---- the login ----------------------------------------------------------- */
@@ -334,7 +321,7 @@ refuse_login(const struct setup *setup,
 		return err_set(err, ERR_PEER, 500,
 			"host key %s of %s is not among %s",
 			answer->fingerprint, target->host,
-			fingerprints(&target->host_keys, arena_of(setup)));
+			pins_text(&target->host_keys, arena_of(setup)));
 	if (answer->end == OUTBOUND_SSH_REFUSED)
 		return err_set(err, ERR_PEER, 500,
 			"%s does not let %s in with the key", target->host,

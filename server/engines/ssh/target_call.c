@@ -164,18 +164,6 @@ target_state(
 	return states[end->end];
 }
 
-/* The fingerprints of pins, "a, b"; NULL: no memory. */
-static const char *
-show_pins(const struct str_list *pins, struct arena *arena)
-{
-	const char *text = "";
-
-	for (size_t i = 0; text != NULL && i < pins->n; i++)
-		text = arena_printf(arena, "%s%s%s", text, i > 0 ? ", " : "",
-			pins_fingerprint(pins->items[i], arena));
-	return text;
-}
-
 const char *
 target_why(const struct ssh_target *target,
 	const struct outbound_ssh_answer *end, struct arena *arena)
@@ -186,7 +174,7 @@ target_why(const struct ssh_target *target,
 		return end->why;
 	if (target->host_keys.n == 0)
 		return "no host key is pinned: see targets/:name/scan and repin";
-	pinned = show_pins(&target->host_keys, arena);
+	pinned = pins_text(&target->host_keys, arena);
 	why = pinned == NULL
 		? NULL
 		: arena_printf(arena,
