@@ -538,6 +538,24 @@ check_halves(const struct sshkeypair *pair, struct err *err)
 	return rc == 0 ? 0 : refuse(err, TEXT_OTHER_HALF);
 }
 
+/*
+ * What a reader made, its halves held against each other, or why it (rc) made
+ * none. OpenSSL's own words are for nobody.
+ */
+static int
+settle(int rc, struct sshkeypair *pair, struct sshkeypair **ret_pair,
+	struct err *err)
+{
+	if (rc == 0)
+		rc = check_halves(pair, err);
+	if (rc == 0)
+		*ret_pair = pair;
+	else
+		sshkeypair_free(&pair);
+	ERR_clear_error();
+	return rc;
+}
+
 static int
 read_block(const struct form *form, struct span joined,
 	struct sshkeypair **ret_pair, struct err *err)
@@ -552,14 +570,7 @@ read_block(const struct form *form, struct span joined,
 	else
 		rc = form->read(buf_span(&bytes), &pair, err);
 	buf_clear(&bytes);
-	if (rc == 0)
-		rc = check_halves(pair, err);
-	if (rc == 0)
-		*ret_pair = pair;
-	else
-		sshkeypair_free(&pair);
-	ERR_clear_error();
-	return rc;
+	return settle(rc, pair, ret_pair, err);
 }
 
 int
@@ -644,12 +655,5 @@ sshkeypair_parse_encrypted(struct secret_view text,
 		? refuse(err,
 			  "passphrase is wrong, or the private key is damaged")
 		: take_decoded(key, &pair, err);
-	if (rc == 0)
-		rc = check_halves(pair, err);
-	if (rc == 0)
-		*ret_pair = pair;
-	else
-		sshkeypair_free(&pair);
-	ERR_clear_error();
-	return rc;
+	return settle(rc, pair, ret_pair, err);
 }
