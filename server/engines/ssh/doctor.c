@@ -51,32 +51,21 @@ int
 doctor_ask(struct doctor *doctor, const char *command, int *ret_status,
 	const char **ret_text, struct err *err)
 {
-	const struct profile_job *job = doctor->job;
 	const struct outbound_ssh_step step = {
 		.kind = OUTBOUND_SSH_EXEC,
 		.command = command,
 		.may_fail = true,
 	};
-	const struct outbound_ssh call = {
-		.host = job->host,
-		.port = job->port,
-		.source = job->source,
-		.user = job->admin_user,
-		.key = job->admin_key,
-		.host_keys = job->host_keys.items,
-		.n_host_keys = job->host_keys.n,
-		.policy = job->policy,
-		.legacy_crypto = job->legacy_crypto,
-		.deadline_ms = doctor_left_ms(doctor),
-		.steps = &step,
-		.n_steps = 1,
-	};
+	struct outbound_ssh call =
+		profile_ssh_call(doctor->job, doctor_left_ms(doctor));
 	struct outbound_ssh_answer end;
 	const char *text;
 	int rc;
 
 	if (call.deadline_ms == 0)
 		return err_set(err, ERR_TIMEOUT, 500, "no time was left");
+	call.steps = &step;
+	call.n_steps = 1;
 	rc = outbound_ssh(doctor->outbound, &call, doctor->arena, &end, err);
 	if (rc != 0)
 		return rc;

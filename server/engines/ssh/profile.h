@@ -92,6 +92,13 @@ extern const struct profile *const profiles[];
 int profile_check_user(const char *username, struct err *err);
 
 /*
+ * The call that logs in at a job's machine; steps are for the caller to add.
+ * What it points to is the job's.
+ */
+struct outbound_ssh profile_ssh_call(
+	const struct profile_job *job, int64_t deadline_ms);
+
+/*
  * Make the steps of an action. Blocks until the job's deadline: on workers and
  * take-back threads. ERR_PEER or ERR_TIMEOUT (500) whose message says which
  * step failed and why, or another code where nothing was sent; *ret_result is

@@ -405,11 +405,10 @@ judge_group(struct profile_run *run, const struct group *group,
 	return rc;
 }
 
-static int
-send_group(struct profile_run *run, const struct group *group, struct err *err)
+struct outbound_ssh
+profile_ssh_call(const struct profile_job *job, int64_t deadline_ms)
 {
-	const struct profile_job *job = run->job;
-	const struct outbound_ssh call = {
+	return (struct outbound_ssh){
 		.host = job->host,
 		.port = job->port,
 		.source = job->source,
@@ -419,13 +418,20 @@ send_group(struct profile_run *run, const struct group *group, struct err *err)
 		.n_host_keys = job->host_keys.n,
 		.policy = job->policy,
 		.legacy_crypto = job->legacy_crypto,
-		.deadline_ms = left_ms(run),
-		.steps = group->steps,
-		.n_steps = group->n,
+		.deadline_ms = deadline_ms,
 	};
-	struct outbound_ssh_answer answer = { 0 };
-	int rc = outbound_ssh(run->outbound, &call, run->arena, &answer, err);
+}
 
+static int
+send_group(struct profile_run *run, const struct group *group, struct err *err)
+{
+	struct outbound_ssh call = profile_ssh_call(run->job, left_ms(run));
+	struct outbound_ssh_answer answer = { 0 };
+	int rc;
+
+	call.steps = group->steps;
+	call.n_steps = group->n;
+	rc = outbound_ssh(run->outbound, &call, run->arena, &answer, err);
 	if (rc != 0)
 		return rc;
 	run->result->host_key = answer.host_key;

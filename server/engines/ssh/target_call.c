@@ -113,19 +113,8 @@ int
 target_call_test(struct target_call *call,
 	struct outbound_ssh_answer *ret_answer, struct err *err)
 {
-	const struct profile_job *job = &call->job;
-	const struct outbound_ssh login = {
-		.host = job->host,
-		.port = job->port,
-		.source = job->source,
-		.user = job->admin_user,
-		.key = job->admin_key,
-		.host_keys = job->host_keys.items,
-		.n_host_keys = job->host_keys.n,
-		.policy = job->policy,
-		.legacy_crypto = job->legacy_crypto,
-		.deadline_ms = target_call_left_ms(call),
-	};
+	const struct outbound_ssh login =
+		profile_ssh_call(&call->job, target_call_left_ms(call));
 
 	return outbound_ssh(call->req->server->outbound, &login,
 		call->req->arena, ret_answer, err);
