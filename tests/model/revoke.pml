@@ -15,7 +15,7 @@
  *   M_TWO       two calls to one machine at a time
  *
  * Where it stands in the code: Maker is dynamic_key_issue() of
- * server/engines/ssh/dynamic_key.c and lease_end_install() of
+ * server/engines/ssh/dynamic/dynamic_key.c and lease_end_install() of
  * storage/lease_queue.c; end_row() is lease_mark_revoking() of storage/lease.c;
  * Taker is try_row() of server/core/takeback.c, the second one takeback_now();
  * Time is server/core/expire.c and what next_try_s says. It is taken for granted

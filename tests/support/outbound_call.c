@@ -7,7 +7,7 @@
 
 #include "lib/json.h"
 #include "lib/jsonw.h"
-#include "server/engines/ssh/profile.h"
+#include "server/engines/ssh/profiles/profile.h"
 #include "server/outbound/outbound.h"
 
 #define TEXT_MAX ((size_t)16 * 1024 * 1024)

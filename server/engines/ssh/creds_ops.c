@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "server/engines/ssh/creds_rules.h"
-#include "server/engines/ssh/dynamic_key.h"
+#include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/otp_role.h"
-#include "server/engines/ssh/profile_step.h"
+#include "server/engines/ssh/profiles/profile_step.h"
 #include "server/engines/ssh/tables.h"
 
 struct creds_in {

@@ -1,9 +1,9 @@
 /* A user, an address or target, and the role that is asked about them. */
 #include "server/engines/ssh/creds_rules.h"
 
-#include "server/engines/ssh/dynamic_role.h"
+#include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/otp_role.h"
-#include "server/engines/ssh/profile.h"
+#include "server/engines/ssh/profiles/profile.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 

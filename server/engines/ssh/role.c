@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "lib/netaddr.h"
-#include "server/engines/ssh/ca_role.h"
-#include "server/engines/ssh/dynamic_role.h"
+#include "server/engines/ssh/ca/ca_role.h"
+#include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/otp_role.h"
 
 static const struct {

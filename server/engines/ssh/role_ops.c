@@ -1,9 +1,9 @@
 /* roles/:role: the record, what a read shows, what deleting one does. */
 #include <string.h>
 
-#include "server/engines/ssh/ca_role.h"
-#include "server/engines/ssh/dynamic_role.h"
-#include "server/engines/ssh/named_key.h"
+#include "server/engines/ssh/ca/ca_role.h"
+#include "server/engines/ssh/dynamic/dynamic_role.h"
+#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 

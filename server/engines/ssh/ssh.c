@@ -1,7 +1,7 @@
 /* The engine's entry: its tables in the order that help shows them. */
 #include "server/engines/ssh/ssh.h"
 
-#include "server/engines/ssh/dynamic_key.h"
+#include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/tables.h"
 
 static const struct op *const ssh_tables[] = { ssh_role_ops, ssh_keys_ops,

@@ -8,7 +8,7 @@ import pytest
 from support.build import ROOT
 from support.patience import PATIENCE_S
 
-SCRIPT = (ROOT / 'server/engines/ssh/authorized_keys.sh').read_bytes()
+SCRIPT = (ROOT / 'server/engines/ssh/profiles/authorized_keys.sh').read_bytes()
 RUN = f'script=$(dd bs=1 count={len(SCRIPT)} 2>/dev/null); eval "$script"'
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI' + 'B' * 43
 TAG = 'sallyport:' + 'a1' * 12

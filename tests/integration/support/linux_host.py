@@ -119,7 +119,7 @@ class LinuxHost:
                 (own / path.name).mkdir()
                 self.inside('mount', '--bind', path, own / path.name).check_returncode()
         script = own / 'sallyport' / 'authorized-keys'
-        shutil.copy(ROOT / 'server/engines/ssh/authorized_keys.sh', script)
+        shutil.copy(ROOT / 'server/engines/ssh/profiles/authorized_keys.sh', script)
         script.chmod(0o755)
         self.inside('mount', '--rbind', own, '/usr/libexec').check_returncode()
         return '/usr/libexec'

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/json.h"
-#include "server/engines/ssh/cert_issue.h"
+#include "server/engines/ssh/ca/cert_issue.h"
 #include "server/engines/ssh/tables.h"
 #include "tests/unit/core/identity_fixture.h"
 

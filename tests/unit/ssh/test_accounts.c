@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/accounts.h"
+#include "server/engines/ssh/hosts/accounts.h"
 #include "tests/support/in_arena.h"
 
 static const struct value *

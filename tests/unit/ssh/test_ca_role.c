@@ -1,7 +1,7 @@
 /* Roles of type ca: what may be stored, and what is told of them. */
 #include "tests/unit/ssh/cert_fixture.h"
 
-#include "server/engines/ssh/ca_role.h"
+#include "server/engines/ssh/ca/ca_role.h"
 
 static struct arena *arena;
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/dynamic_role.h"
+#include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "tests/support/in_arena.h"
 
 static struct ssh_role

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/host.h"
+#include "server/engines/ssh/hosts/host.h"
 #include "tests/support/in_arena.h"
 
 #define NOW_S 1000000

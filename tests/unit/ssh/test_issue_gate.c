@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 #include "lib/sshkeypair.h"
-#include "server/engines/ssh/cert_gate.h"
+#include "server/engines/ssh/ca/cert_gate.h"
 #include "tests/support/figures.h"
 
 #define ROLE                                                                   \

@@ -1,7 +1,7 @@
 /* Issuers: what a reference leads to, and what happens to them in time. */
 #include "tests/unit/ssh/ssh_fixture.h"
 
-#include "server/engines/ssh/issuer_change.h"
+#include "server/engines/ssh/ca/issuer_change.h"
 
 #define GENERATE "{\"key_type\":\"ed25519\"}"
 #define DAY_S INT64_C(86400)

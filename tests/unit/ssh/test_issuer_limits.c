@@ -1,7 +1,7 @@
 /* What an issuer's limits make of certificates, each with a case. */
 #include "tests/unit/ssh/cert_fixture.h"
 
-#include "server/engines/ssh/issuer_limits.h"
+#include "server/engines/ssh/ca/issuer_limits.h"
 
 #define ROLE                                                                   \
 	USER_ROLE ",\"allowed_users\":\"ops\",\"default_user\":\"ops\","       \

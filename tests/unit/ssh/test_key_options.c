@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/key_options.h"
+#include "server/engines/ssh/dynamic/key_options.h"
 
 static void
 options_as_sshd_reads_them_are_taken(void **state)

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/pins.h"
+#include "server/engines/ssh/profiles/pins.h"
 #include "tests/support/in_arena.h"
 
 #define ED25519_BASE64                                                         \

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/profile_template.h"
+#include "server/engines/ssh/profiles/profile_template.h"
 #include "tests/support/in_arena.h"
 
 /* What callers may try to be more than a name with. */

@@ -2,7 +2,7 @@
 #include "tests/unit/ssh/ssh_fixture.h"
 
 #include "lib/sshkrl.h"
-#include "server/engines/ssh/krl.h"
+#include "server/engines/ssh/ca/krl.h"
 #include "tests/support/figures.h"
 
 #define SIGNS                                                                  \

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
-#include "server/engines/ssh/routeros.h"
-#include "server/engines/ssh/routeros_checks.h"
-#include "server/engines/ssh/routeros_export.h"
+#include "server/engines/ssh/profiles/routeros.h"
+#include "server/engines/ssh/profiles/routeros_checks.h"
+#include "server/engines/ssh/profiles/routeros_export.h"
 #include "tests/support/in_arena.h"
 
 #define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3VMB7I9qGvBHlBNsLgmzTNB3yP"

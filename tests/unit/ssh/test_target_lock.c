@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
-#include "server/engines/ssh/target_lock.h"
+#include "server/engines/ssh/profiles/target_lock.h"
 
 #define THREADS 8
 #define TURNS 200
