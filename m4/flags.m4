@@ -53,7 +53,7 @@ AC_DEFUN([SALLYPORT_COMPILER_FLAGS], [
   SAN=${SAN#,}
   AS_IF([test -n "$SAN"], [
     HARDEN_CPPFLAGS='-U_FORTIFY_SOURCE'
-    HARDEN_CFLAGS="-fsanitize=$SAN -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g"
+    HARDEN_CFLAGS="-fsanitize=$SAN -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
     HARDEN_LDFLAGS="-fsanitize=$SAN"
     MODULE_LDFLAGS=
     AC_DEFINE([SALLYPORT_SANITIZED], [1], [Built with a sanitizer.])
