@@ -251,6 +251,22 @@ def test_install_script_gets_its_three_arguments(dynamic, host):
     wait_for(lambda: leases(dynamic, 'script') == [], 'it is asked to uninstall what may lie there')
 
 
+def test_install_script_is_for_the_user_who_was_named(dynamic, host):
+    write_role(dynamic, host, 'script', install_script='#!/bin/sh\necho "for $3"\nexit 7\n')
+    answer = ask(dynamic, 'script', username='al.ce')
+    assert answer.status == 500 and 'there is no user al.ce' in answer.errors[0], answer
+    assert leases(dynamic, 'script') == []
+
+
+def test_install_script_that_is_cut_short_may_have_done_it(dynamic, host):
+    host.write_authorized('alice', '# first\n')
+    write_role(dynamic, host, 'script', install_script=SCRIPT.replace('@LOG@', '/dev/null') + '[ "$1" != install ] || kill -TERM $PPID\n')
+    answer = ask(dynamic, 'script')
+    assert answer.status == 500 and 'status 66' in answer.errors[0], answer
+    wait_for(lambda: leases(dynamic, 'script') == [], 'it is asked to uninstall what may lie there')
+    assert host.authorized('alice').read_text() == '# first\n'
+
+
 def test_lease_knows_no_private_half(dynamic, host):
     got = issue(dynamic)
     looked = dynamic.api().put('sys/leases/lookup', {'lease_id': got['lease_id']})

@@ -2,7 +2,8 @@
 # install or uninstall, the user, the key's line, the length of the script,
 # the script; then "commit", without which nothing is run. The script gets
 # three arguments: the first of these, a file with the line, and the path of
-# the user's authorized_keys. Its own status is the end.
+# the user's authorized_keys. Status 65 says that it was not run, 66 that it
+# did not end well.
 set -fu
 mask=$(umask)
 umask 077
@@ -13,9 +14,10 @@ fail() {
 
 IFS= read -r action && IFS= read -r user && IFS= read -r line &&
 	IFS= read -r size || fail "standard input ended too early"
-home=$(getent passwd "$user" 2>/dev/null || grep "^$user:" /etc/passwd) ||
-	fail "there is no user $user"
-home=$(printf '%s\n' "$home" | cut -d: -f6)
+entry=$(getent passwd "$user" 2>/dev/null) ||
+	entry=$(awk -F: -v user="$user" '$1 == user' /etc/passwd)
+[ -n "$entry" ] || fail "there is no user $user"
+home=$(printf '%s\n' "$entry" | cut -d: -f6)
 place=$(mktemp -d "$HOME/.sallyport.XXXXXX" 2>/dev/null || mktemp -d) ||
 	fail "no place for the script"
 trap 'rm -rf "$place"' EXIT
@@ -28,6 +30,7 @@ printf '\nsallyport: ready\n'
 word=$(dd bs=1 count=7 2>/dev/null)
 [ "$word" = commit ] || fail "no commit came: nothing was run"
 umask "$mask"
+trap 'exit 66' HUP INT PIPE TERM
 "$place/script" "$action" "$place/key" "$home/.ssh/authorized_keys" </dev/null
 status=$?
 [ "$status" = 0 ] || {
