@@ -25,7 +25,8 @@ def run(request):
     def one(action, user='root', options='', end=END, commit=b'commit\n', key=KEY, tag=TAG):
         job = '\n'.join(['sallyport-keys 1', action, user, tag, key, options, *end]) + '\n'
         words = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
-                 f'mount --bind {one.passwd} /etc/passwd && exec "$@"', 'sh', *request.param, '-c', RUN, 'sallyport']
+                 ' && '.join(f'mount --bind {at} {place}' for place, at in one.binds.items()) + ' && exec "$@"', 'sh',
+                 *request.param, '-c', RUN, 'sallyport']
         return subprocess.run(words, input=SCRIPT + job.encode() + commit, capture_output=True, timeout=PATIENCE_S)
     return one
 
@@ -37,8 +38,9 @@ def home(run, public_path):
     path = pathlib.Path(public_path) / 'bob'
     path.mkdir()
     os.chown(path, 23456, 23456)
-    run.passwd = pathlib.Path(public_path) / 'passwd'
-    run.passwd.write_text(f'root:x:0:0:root:/root:/bin/sh\nbob:x:23456:23456::{path}:/bin/sh\n')
+    passwd = pathlib.Path(public_path) / 'passwd'
+    passwd.write_text(f'root:x:0:0:root:/root:/bin/sh\nbob:x:23456:23456::{path}:/bin/sh\n')
+    run.binds = {'/etc/passwd': passwd}
     return path
 
 
@@ -83,6 +85,34 @@ def test_a_key_is_found_wherever_it_was_moved(run, home):
     path.write_bytes(b'first\n' + b'from="x" ' + ours + b'last ' + ours[:-1])
     os.chown(path, 23456, 23456)
     assert run('remove', 'bob').returncode == 0 and path.read_bytes() == b'first\n'
+
+
+def test_signal_behind_the_rename_is_no_refusal(run, home, public_path):
+    """As when the machine shuts down while the disk is waited for: who reads "65" believes that nothing was changed."""
+    place = pathlib.Path(public_path)
+    shutil.copy2(shutil.which('sync'), place / 'real')
+    (place / 'sync').write_text(f'#!/bin/sh\n[ "$1" != . ] || kill -TERM $PPID\nexec {place}/real "$@"\n')
+    (place / 'sync').chmod(0o755)
+    run.binds['/usr/bin/sync'] = place / 'sync'
+    done = run('install', 'bob')
+    assert done.returncode == 0 and done.stdout.endswith(b'sallyport: done\n'), done
+    assert KEY in (home / '.ssh' / 'authorized_keys').read_text()
+
+
+def test_attributes_of_the_file_stay(run, home):
+    """As a label of SELinux does, which is one of them."""
+    path = home / '.ssh' / 'authorized_keys'
+    path.parent.mkdir()
+    path.write_text('# mine\n')
+    for one in (path.parent, path):
+        os.chown(one, 23456, 23456)
+    try:
+        os.setxattr(path, 'user.label', b'kept')
+    except OSError:
+        pytest.skip('no attributes on this disk')
+    for action in ('install', 'remove'):
+        assert run(action, 'bob').returncode == 0
+        assert os.getxattr(path, 'user.label') == b'kept', action
 
 
 EVIL = ['bob;id', '$(id)', 'bob\tx', '../bob', '-bob', 'b|ob', "b'ob", '*', '']

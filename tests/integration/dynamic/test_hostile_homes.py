@@ -154,9 +154,12 @@ def test_a_key_that_is_shut_in_waits_until_it_can_go(dynamic, host, home):
 
 def test_another_writer_is_waited_for(dynamic, host, home):
     path = host.write_authorized('alice', '')
+    theirs = path.parent / '.authorized_keys.sallyport'
+    theirs.write_text('of whoever has the lock')
     holder = subprocess.Popen(['flock', str(path.parent), 'sh', '-c', 'echo; read x'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     holder.stdout.readline()
     refused(dynamic, 'is locked by another')
+    assert theirs.exists(), 'who waits for the lock takes nothing away'
     holder.communicate(b'\n')
     works(dynamic, host, b'')
 

@@ -166,7 +166,7 @@ check_file() {
 lock() {
 	tries=0
 	exec 9<.
-	until flock -n 9 2>/dev/null; do
+	until flock -n 9 2>/dev/null && locked=yes; do
 		if [ $? != 1 ] && lock_by_directory; then
 			break
 		fi
@@ -180,12 +180,13 @@ lock() {
 lock_by_directory() {
 	find .authorized_keys.lock -prune -mmin +2 -exec rmdir {} \; \
 		2>/dev/null
-	mkdir .authorized_keys.lock 2>/dev/null && locked=yes
+	mkdir .authorized_keys.lock 2>/dev/null && locked=by-directory
 }
 
+# Before the lock is ours, what lies there is another's.
 unlock() {
-	rm -f "$new"
-	[ "$locked" = no ] || rmdir .authorized_keys.lock
+	[ "$locked" = no ] || rm -f "$new"
+	[ "$locked" != by-directory ] || rmdir .authorized_keys.lock
 }
 
 # Inode, size and times: whether somebody else wrote meanwhile.
@@ -297,6 +298,8 @@ edit_here() {
 		check_file
 		prepare
 	done
+	# From here on a signal could no longer say that nothing was changed.
+	trap '' HUP INT PIPE TERM
 	why=$(mv -f "$new" authorized_keys 2>&1) || fail "$why"
 	settle .
 	finish
