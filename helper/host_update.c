@@ -10,6 +10,7 @@
 #include "helper/file_set.h"
 #include "helper/host_files.h"
 #include "helper/sshd.h"
+#include "helper/sshd_login.h"
 #include "helper/user.h"
 #include "lib/fsutil.h"
 #include "lib/log.h"
@@ -180,6 +181,18 @@ check_in_force(
 	return 0;
 }
 
+static int
+try_login(const struct host *host, const struct sshd_view *view,
+	struct span cert, struct err *err)
+{
+	const char *known_hosts = arena_printf(
+		host->arena, "%s.known_hosts", host->paths.journal);
+
+	if (known_hosts == NULL)
+		return err_set_memory(err);
+	return sshd_try_login(view, cert, known_hosts, host->arena, err);
+}
+
 /* *ret_reloaded is set as soon as the running sshd may have the new files. */
 static int
 load(const struct host *host, struct span cert, bool *ret_reloaded,
@@ -196,7 +209,9 @@ load(const struct host *host, struct span cert, bool *ret_reloaded,
 		return rc;
 	*ret_reloaded = true;
 	rc = sshd_reload(host->settings, err);
-	return rc != 0 ? rc : sshd_wait_for_cert(&view, cert, host->arena, err);
+	if (rc == 0)
+		rc = sshd_wait_for_cert(&view, cert, host->arena, err);
+	return rc != 0 ? rc : try_login(host, &view, cert, err);
 }
 
 /* The one that is in its place now. */

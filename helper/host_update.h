@@ -24,9 +24,9 @@ struct host_update {
 /*
  * Put the files in place that are not as they should be, and the record with
  * them; with a certificate, our part of sshd_config, too. sshd is reloaded,
- * and must show the certificate, only where one of those two has changed: it
- * reads keys and lists at each login. host->record is update->record
- * afterwards; on failure all is as it was.
+ * must show the certificate and let ssh begin a login by it, only where one of
+ * those two has changed: it reads keys and lists at each login. host->record is
+ * update->record afterwards; on failure all is as it was.
  */
 int host_update_install(
 	struct host *host, const struct host_update *update, struct err *err);

@@ -13,6 +13,7 @@
 
 #define NOT_STARTED 127
 #define NS_PER_MS 1000000
+#define WORDS_SHOWN 400
 
 static void __attribute__((noreturn))
 become(const char *const *words, int output)
@@ -110,4 +111,15 @@ program_run(const char *const *words, int64_t timeout_ms, struct buf *out,
 			words[0]);
 	*ret_status = status;
 	return 0;
+}
+
+int
+program_complain(struct err *err, const char *what, struct buf *out)
+{
+	for (size_t i = 0; i < out->len; i++) {
+		if (out->data[i] < ' ')
+			out->data[i] = ' ';
+	}
+	return err_set(err, ERR_INPUT, 400, "%s: %.*s", what, WORDS_SHOWN,
+		buf_str(out));
 }

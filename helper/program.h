@@ -14,4 +14,7 @@
 int program_run(const char *const *words, int64_t timeout_ms, struct buf *out,
 	int *ret_status, struct err *err);
 
+/* ERR_INPUT: what, and what a program printed, on one line and cut. */
+int program_complain(struct err *err, const char *what, struct buf *out);
+
 #endif

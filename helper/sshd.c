@@ -16,7 +16,6 @@
 
 #define RUN_MS 30000
 #define OUTPUT_MAX (256 * 1024)
-#define WORDS_SHOWN 400
 #define CERT_WAIT_S 20
 #define CERT_PAUSE_NS 200000000
 #define PID_MAX_TEXT 32
@@ -26,18 +25,6 @@
 
 /* ---- its configuration ------------------------------------------------- */
 
-/* Its words on one line, as far as a message holds them. */
-static int
-complain(struct err *err, const char *what, struct buf *out)
-{
-	for (size_t i = 0; i < out->len; i++) {
-		if (out->data[i] < ' ')
-			out->data[i] = ' ';
-	}
-	return err_set(err, ERR_INPUT, 400, "%s: %.*s", what, WORDS_SHOWN,
-		buf_str(out));
-}
-
 /* sshd for its words alone. ERR_INPUT, with what and them, where it fails. */
 static int
 run_sshd(const char *const *words, const char *what, struct buf *out,
@@ -46,7 +33,7 @@ run_sshd(const char *const *words, const char *what, struct buf *out,
 	int status = 0;
 	int rc = program_run(words, RUN_MS, out, &status, err);
 
-	return rc == 0 && status != 0 ? complain(err, what, out) : rc;
+	return rc == 0 && status != 0 ? program_complain(err, what, out) : rc;
 }
 
 int
@@ -177,7 +164,8 @@ reload_unit(struct err *err)
 		rc = program_run(words, RUN_MS, &out, &status, err);
 	}
 	if (rc == 0 && status != 0)
-		rc = complain(err, "systemctl cannot reload sshd", &out);
+		rc = program_complain(
+			err, "systemctl cannot reload sshd", &out);
 	buf_clear(&out);
 	return rc;
 }
@@ -215,9 +203,8 @@ find_listener(const struct sshd_view *view, struct span *ret_listener)
 	return found;
 }
 
-/* "[::]:22" and "0.0.0.0:22" are reached as loopback. */
-static int
-find_address(const struct sshd_view *view, struct arena *arena,
+int
+sshd_address(const struct sshd_view *view, struct arena *arena,
 	const char **ret_host, const char **ret_port, struct err *err)
 {
 	struct span listener;
@@ -312,7 +299,7 @@ sshd_wait_for_cert(const struct sshd_view *view, struct span cert,
 
 	if (sshcert_parse(cert, &parsed) != 0)
 		return err_set(err, ERR_INPUT, 400, "no certificate");
-	rc = find_address(view, arena, &host, &port, err);
+	rc = sshd_address(view, arena, &host, &port, err);
 	if (rc != 0)
 		return rc;
 	buf_init(&text, 2 * SSHCERT_BLOB_MAX);

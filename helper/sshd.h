@@ -29,6 +29,13 @@ const char *sshd_value(
 bool sshd_has(
 	const struct sshd_view *view, const char *name, const char *value);
 
+/*
+ * Host and port, in arena, at which it is reached from here: that of its first
+ * listener, "[::]:22" and "0.0.0.0:22" as loopback. ERR_INPUT: it has none.
+ */
+int sshd_address(const struct sshd_view *view, struct arena *arena,
+	const char **ret_host, const char **ret_port, struct err *err);
+
 /* Tell the running one to read its configuration again. */
 int sshd_reload(const struct helper_settings *settings, struct err *err);
 

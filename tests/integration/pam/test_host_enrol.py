@@ -84,6 +84,18 @@ def test_what_sshd_refuses_is_rolled_back(target, authority, public_path, fault)
     assert target.lets_in(*user, trusted=authority.ca.public)
 
 
+def test_an_sshd_that_lets_nobody_begin_a_login_is_rolled_back(target, authority):
+    """Its configuration is good, and it shows the certificate."""
+    before = target.files()
+    other = target.conf.parent / '10-admin.conf'
+    other.write_text('MaxAuthTries 0\n')
+    done = target.enrol('good')
+    other.unlink()
+    assert done.returncode == 1 and 'Too many authentication failures' in done.stderr, done
+    assert target.files() == before
+    assert not list(target.directory.rglob('*known_hosts'))
+
+
 BAD_ANSWERS = {
     'no object': 'text', 'a list': ['x'], 'no certificate': {'signed_key': ''}, 'not a text': {'signed_key': 7},
     'no secret': {'host_secret': ''}, 'a secret of two lines': {'host_secret': 'a\nb'}, 'a control byte in the name': {'host': 'a\x1b[31m'},
