@@ -45,6 +45,7 @@ struct lease_takeback {
 	 * try. */
 	int64_t next_try_s;
 	bool is_installing; /* REVOKING: it may be, until next_try_s */
+	bool is_claimed;    /* a try goes on, or its server died over it */
 	uint32_t attempts;  /* tries that failed */
 	struct span why;    /* the last one did; text, or empty */
 };
@@ -274,6 +275,13 @@ struct lease_claim {
 
 int lease_queue_claim(struct store *store, struct lease_claim *claim,
 	struct arena *arena, struct err *err);
+
+/*
+ * Before the first claim of a process, which has the store alone: those that
+ * stand are of tries that died with the process before it, and their rows are
+ * due now. What was put off or may be being installed waits on.
+ */
+int lease_queue_release(struct store *store, struct err *err);
 
 /* It was removed: the row goes, if it is still queued. */
 int lease_queue_done(struct store *store, struct rowref ref, struct err *err);

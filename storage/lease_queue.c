@@ -155,6 +155,7 @@ claim_row(struct store_tx *tx, void *ctx, struct err *err)
 	claimed = claim->ret_lease;
 	claimed.takeback.next_try_s = now_s + claim->claim_s;
 	claimed.takeback.is_installing = false;
+	claimed.takeback.is_claimed = true;
 	claim->ret_claimed = true;
 	return lease_update(tx, &claim->ret_lease, &claimed, err);
 }
@@ -190,6 +191,7 @@ put_off(struct store_tx *tx, const struct outcome *outcome, struct rowref ref,
 	if (rc != 0 || !found || must_wait(&old, true, tx_now_s(tx)))
 		return rc;
 	changed = old;
+	changed.takeback.is_claimed = false;
 	changed.takeback.next_try_s = failure->next_try_s;
 	if (failure->why != NULL)
 		changed.takeback.why = span_str(failure->why);
@@ -206,6 +208,28 @@ put_off_some(struct store_tx *tx, void *ctx, struct err *err)
 
 	for (size_t i = 0; rc == 0 && i < outcome->n; i++)
 		rc = put_off(tx, outcome, outcome->refs[i], err);
+	return rc;
+}
+
+static int
+release_some(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct outcome *outcome = ctx;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < outcome->n; i++) {
+		struct lease old, changed;
+		bool found = false;
+
+		rc = probe_queued(tx, outcome->refs[i], outcome->arena, &found,
+			&old, err);
+		if (rc != 0 || !found || !old.takeback.is_claimed)
+			continue;
+		changed = old;
+		changed.takeback.is_claimed = false;
+		changed.takeback.next_try_s = tx_now_s(tx);
+		rc = lease_update(tx, &old, &changed, err);
+	}
 	return rc;
 }
 
@@ -273,6 +297,7 @@ lease_force(struct store *store, struct rowref ref, struct err *err)
 struct walk {
 	const char *mount;   /* uuid; NULL: all */
 	const char *prefix;  /* of its paths */
+	bool claimed_only;   /* not what waits for its time */
 	struct arena *arena; /* new for each page */
 	struct store_tx *tx;
 	struct lease_queue_page page;
@@ -299,6 +324,8 @@ note_queued(void *ctx, const struct lease *lease, struct err *err)
 	struct walk *walk = ctx;
 	const char *mount = NULL, *path = NULL;
 
+	if (walk->claimed_only && !lease->takeback.is_claimed)
+		return 0;
 	if (walk->mount != NULL) {
 		int rc = lease_path_of(walk->tx, lease->ref.path, walk->arena,
 			&mount, &path, err);
@@ -329,6 +356,7 @@ begin_walk(struct walk *walk, const char *mount, const char *prefix)
 {
 	walk->mount = mount;
 	walk->prefix = prefix;
+	walk->claimed_only = false;
 	walk->page = (struct lease_queue_page){
 		.until_s = INT64_MAX, .limit = PAGE, .ret_more = true
 	};
@@ -346,6 +374,24 @@ walk_on(struct store *store, struct walk *walk, struct err *err)
 	rc = store_read(store, read_page, walk, err);
 	arena_free(&walk->arena);
 	walk->page.after = walk->page.ret_end;
+	return rc;
+}
+
+/* Rows that move to the front are behind the walk, or no more claimed. */
+int
+lease_queue_release(struct store *store, struct err *err)
+{
+	struct walk walk;
+	int rc = 0;
+
+	begin_walk(&walk, NULL, "");
+	walk.claimed_only = true;
+	while (rc == 0 && walk.page.ret_more) {
+		rc = walk_on(store, &walk, err);
+		if (rc == 0)
+			rc = in_pages(store, release_some, walk.refs,
+				walk.size.n_pending, NULL, err);
+	}
 	return rc;
 }
 

@@ -11,6 +11,8 @@
 
 enum lease_flag { FLAG_RENEWABLE = 1, FLAG_CHOSEN = 2, FLAG_COUNTED = 4 };
 
+enum takeback_flag { TAKEBACK_INSTALLING = 1, TAKEBACK_CLAIMED = 2 };
+
 /* ---- keys --------------------------------------------------------------- */
 
 static void
@@ -145,9 +147,11 @@ pack_takeback(struct buf *out, const struct lease_takeback *takeback)
 {
 	size_t len = takeback->why.len < LEASE_ERROR_MAX ? takeback->why.len
 							 : LEASE_ERROR_MAX;
+	int flags = (takeback->is_installing ? TAKEBACK_INSTALLING : 0) |
+		(takeback->is_claimed ? TAKEBACK_CLAIMED : 0);
 
 	pack_i64(out, takeback->next_try_s);
-	pack_u8(out, takeback->is_installing);
+	pack_u8(out, (uint8_t)flags);
 	pack_u32(out, takeback->attempts);
 	pack_u32(out, (uint32_t)len);
 	(void)buf_add(out, takeback->why.data, len);
@@ -156,10 +160,13 @@ pack_takeback(struct buf *out, const struct lease_takeback *takeback)
 static void
 unpack_takeback(struct unpack *in, struct lease_takeback *takeback)
 {
+	uint8_t flags;
 	size_t len;
 
 	takeback->next_try_s = unpack_i64(in);
-	takeback->is_installing = unpack_u8(in) != 0;
+	flags = unpack_u8(in);
+	takeback->is_installing = (flags & TAKEBACK_INSTALLING) != 0;
+	takeback->is_claimed = (flags & TAKEBACK_CLAIMED) != 0;
 	takeback->attempts = unpack_u32(in);
 	len = unpack_u32(in);
 	if (len > in->rest.len)

@@ -662,7 +662,10 @@ takeback_start(struct takeback *takeback, struct err *err)
 {
 	sigset_t all, old;
 	int errnum = 0;
+	int rc = lease_queue_release(takeback->server->store, err);
 
+	if (rc != 0)
+		return rc;
 	lock_take(&takeback->mutex, &takeback_guard);
 	if (takeback->n_threads == 0) {
 		takeback->stopping = false;

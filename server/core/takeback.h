@@ -21,8 +21,10 @@ int takeback_new(
 void takeback_free(struct takeback **takeback);
 
 /*
- * Runs between unseal and seal. start fails where there are no threads to be
- * had; stop returns once they have ended, behind the calls under way.
+ * Runs between unseal and seal. start makes those rows due whose try died with
+ * another process, and fails where that cannot be written or there are no
+ * threads to be had; stop returns once they have ended, behind the calls under
+ * way.
  */
 int takeback_start(struct takeback *takeback, struct err *err);
 void takeback_stop(struct takeback *takeback);

@@ -13,12 +13,14 @@
  *   M_NOBACK    an install whose row was forced away does not put it back
  *   M_NODUE     a row is not due before it is LIVE
  *   M_TWO       two calls to one machine at a time
+ *   M_RELEASE   a new server makes due what may still be being installed
  *
  * Where it stands in the code: Maker is dynamic_key_issue() of
  * server/engines/ssh/dynamic/dynamic_key.c and lease_end_install() of
  * storage/lease_queue.c; end_row() is lease_mark_revoking() of storage/lease.c;
  * Taker is try_row() of server/core/takeback.c, the second one takeback_now();
- * Time is server/core/expire.c and what next_try_s says. It is taken for granted
+ * Time is server/core/expire.c and what next_try_s says; the end of Crash() is
+ * lease_queue_release() of storage/lease_queue.c. It is taken for granted
  * that an install which lives ends within its deadline and that a claim outlives
  * its call: storage/lease.h and server/core/takeback.h say so.
  */
@@ -209,6 +211,10 @@ proctype Crash() {
 	:: crashes < CRASHES -> atomic {
 		crashes++; life++;
 		busy = false; calls = 0; making = false;
+#ifdef M_RELEASE
+		fresh = false;
+#endif
+		due = due || (row == REVOKING && !fresh);
 		excused = excused || (forced && row == ABSENT) }
 	:: break
 	od

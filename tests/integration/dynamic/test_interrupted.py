@@ -11,7 +11,7 @@ ROUNDS = count('DYNAMIC_CUTS', 1, 5)
 # Where a program of the host is held up: before anything is ready, before the rename, behind it.
 POINTS = {'before': ('/usr/bin/cp', ''), 'rename': ('/usr/bin/mv', ''), 'behind': ('/usr/bin/sync', '[ "$1" = . ] || exec $real "$@"\n')}
 HOLD = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexec $real "$@"\n'
-# What a crash leaves is due when the longest call would be over, which takes its time: one point of it is enough by day.
+# What an install leaves at a crash is due when it would be over, which takes its time: one point of it is enough by day.
 CASES = [(how, point) for how in ('hang', 'cut', 'crash') for point in POINTS if how != 'crash' or point == 'rename' or ROUNDS > 1]
 # A shell of the admin that never comes as far as to our commands.
 DEAF = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexit 3\n'

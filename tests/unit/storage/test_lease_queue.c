@@ -321,6 +321,65 @@ one_claim_wins_and_is_over_in_time(void **state)
 	assert_queued(rows, 1);
 }
 
+/* What was claimed when its server ended is due; all else stays as it was. */
+static void
+claims_of_a_dead_server_are_released(void **state)
+{
+	struct rows *rows = *state;
+	struct lease fresh =
+		new_dynamic(rows, "creds/web", no_owner, LEASE_INSTALLING);
+	const struct rowref claimed = add_dynamic(rows, "creds/web", no_owner);
+	const struct rowref failed = add_dynamic(rows, "creds/web", no_owner);
+	struct lease lease;
+
+	assert_int_equal(rows_insert(rows, &fresh), 0);
+	end_by_prefix(rows, claimed, no_owner);
+	put_off(rows, claimed, "no route to host", 0);
+	put_off(rows, failed, "no route to host", 0);
+	assert_true(claim(rows, claimed, false, &lease));
+	assert_true(claim(rows, failed, false, &lease));
+	put_off(rows, failed, "no route to host", 500);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			lease_queue_release(rows->store, rows_err(rows)), 0);
+		lease = get(rows, claimed);
+		assert_int_equal(lease.takeback.next_try_s, rows_now_s(rows));
+		assert_int_equal(lease.takeback.attempts, 1);
+		assert_false(lease.takeback.is_claimed);
+		lease = get(rows, failed);
+		assert_int_equal(
+			lease.takeback.next_try_s, rows_now_s(rows) + 500);
+		assert_int_equal(lease.takeback.attempts, 2);
+		lease = get(rows, fresh.ref);
+		assert_true(lease.takeback.is_installing);
+		assert_int_equal(lease.takeback.next_try_s,
+			rows_now_s(rows) + INSTALL_S);
+	}
+	assert_true(claim(rows, claimed, false, &lease));
+	assert_false(claim(rows, failed, false, &lease));
+	assert_false(claim(rows, fresh.ref, true, &lease));
+	assert_queued(rows, 3);
+}
+
+/* More of them than a page holds, all of the same second. */
+static void
+claims_are_released_however_many_there_are(void **state)
+{
+	enum { N = 1100 };
+	struct rows *rows = *state;
+	struct rowref refs[N];
+	struct lease lease;
+
+	for (int i = 0; i < N; i++) {
+		refs[i] = add_dynamic(rows, "creds/web", no_owner);
+		end_by_mark(rows, refs[i], no_owner);
+		assert_true(claim(rows, refs[i], false, &lease));
+	}
+	assert_int_equal(lease_queue_release(rows->store, rows_err(rows)), 0);
+	for (int i = 0; i < N; i++)
+		assert_true(claim(rows, refs[i], false, &lease));
+}
+
 static void
 a_failure_is_kept_with_its_cause(void **state)
 {
@@ -547,6 +606,8 @@ main(void)
 		EACH(a_row_is_live_once_its_install_ended_well),
 		EACH(an_install_that_failed_or_came_late_is_queued_for_now),
 		EACH(one_claim_wins_and_is_over_in_time),
+		EACH(claims_of_a_dead_server_are_released),
+		EACH(claims_are_released_however_many_there_are),
 		EACH(a_failure_is_kept_with_its_cause),
 		EACH(the_queue_is_read_in_order_of_time_page_by_page),
 		EACH(rows_of_many_failures_are_irrevocable_too),
