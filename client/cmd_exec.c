@@ -17,6 +17,7 @@
 struct exec_options {
 	const char *role, *mount_point, *target, *user, *source;
 	int64_t timeout;
+	bool explain;
 };
 
 static const struct flag exec_flags[] = {
@@ -30,6 +31,8 @@ static const struct flag exec_flags[] = {
 		.help = "How long the command may take; the role's if left out."),
 	TEXT_FLAG(struct exec_options, source, "b",
 		.help = "Address of the server to connect from, IPv4 or IPv6."),
+	BOOL_FLAG(struct exec_options, explain, "explain",
+		.help = "Say which rules hold and which is the first that does not; run nothing."),
 	TEXT_FLAG(struct exec_options, mount_point, "mount-point",
 		.initial = "ssh/", .help = "Where the engine is mounted."),
 	FLAG_END,
@@ -87,20 +90,10 @@ read_host(struct exec_call *call, char *word)
 }
 
 static int
-find_role(struct exec_call *call)
-{
-	call->ssh.role = call->options->role;
-	if (call->ssh.role[0] != '\0')
-		return EXIT_DONE;
-	if (call->options->target[0] != '\0')
-		return cli_usage("With -target, say which role with -role");
-	return ssh_find_role(&call->ssh);
-}
-
-static int
 read_words(struct exec_call *call, int argc, char **argv)
 {
-	const bool by_target = call->options->target[0] != '\0';
+	const struct exec_options *options = call->options;
+	const bool by_target = options->target[0] != '\0';
 	const int used = by_target ? 0 : 1;
 	int rc = EXIT_DONE;
 
@@ -108,11 +101,16 @@ read_words(struct exec_call *call, int argc, char **argv)
 		return cli_usage(
 			"Not enough arguments (expected at least %d, got %d)",
 			used + 1, argc);
-	if (!by_target)
+	if (by_target && options->role[0] == '\0')
+		return cli_usage("With -target, say which role with -role");
+	if (by_target)
+		call->ssh.target = options->target;
+	else
 		rc = read_host(call, argv[0]);
-	if (rc == EXIT_DONE)
-		rc = join_words(call, argc - used, argv + used);
-	return rc == EXIT_DONE ? find_role(call) : rc;
+	if (options->user[0] != '\0')
+		call->ssh.args.user = options->user;
+	return rc == EXIT_DONE ? join_words(call, argc - used, argv + used)
+			       : rc;
 }
 
 /* ---- asking ------------------------------------------------------------- */
@@ -128,9 +126,7 @@ body_of(const struct exec_call *call, bool exact)
 	} members[] = {
 		{ "ip", call->ssh.ip },
 		{ "target", options->target },
-		{ "username",
-			options->user[0] != '\0' ? options->user
-						 : call->ssh.args.user },
+		{ "username", call->ssh.args.user },
 		{ "command", call->command },
 		{ "source_address", options->source },
 		{ "encoding", exact ? "base64" : "" },
@@ -145,22 +141,42 @@ body_of(const struct exec_call *call, bool exact)
 	}
 	if (options->timeout != 0)
 		(void)value_set_int(arena, body, "timeout", options->timeout);
+	if (options->explain)
+		(void)value_set_bool(arena, body, "explain", true);
 	return body;
 }
 
-static int
-ask(struct exec_call *call, bool exact)
+static bool
+call_server(const struct exec_call *call, bool exact, struct err *err)
 {
 	struct cli *cli = call->ssh.cli;
-	struct err err = { 0 };
 
-	if (cli_call(cli, "PUT",
-		    arena_printf(cli->arena, "%s/exec/%s", call->ssh.mount,
-			    call->ssh.role),
-		    body_of(call, exact), &err) &&
-		cli->answer.json != NULL)
-		return EXIT_DONE;
-	return cli_fail("Error running the command", &err);
+	return cli_call(cli, "PUT",
+		arena_printf(cli->arena, "%s/exec/%s", call->ssh.mount,
+			call->ssh.role),
+		body_of(call, exact), err);
+}
+
+static int
+ask_explain(struct ssh_call *ssh, struct err *err)
+{
+	return call_server(ssh->wish, false, err) ? EXIT_DONE : EXIT_SERVER;
+}
+
+static int
+explain(struct exec_call *call)
+{
+	static const struct ssh_mode mode = {
+		.name = "exec",
+		.verb = "exec",
+		.ask = ask_explain,
+		.allowed =
+			"runs the command where the machine lets the server in: it was not asked. Nothing was run now.",
+		.refused = "does not run the command.",
+	};
+
+	call->ssh.wish = call;
+	return ssh_explain(&call->ssh, &mode);
 }
 
 /* ---- what came back ----------------------------------------------------- */
@@ -226,20 +242,37 @@ print(struct exec_call *call, bool plain)
 }
 
 static int
-run_exec(struct cli *cli, void *options, int argc, char **argv)
+run_command(struct exec_call *call)
 {
-	struct exec_call call = { .ssh = { .cli = cli, .args = { .user = "" } },
-		.options = options };
+	struct cli *cli = call->ssh.cli;
 	const bool plain =
 		cli->format == FORMAT_TABLE && cli->options.field[0] == '\0';
+	struct err err = { 0 };
+	int rc = call->ssh.role[0] != '\0' ? EXIT_DONE
+					   : ssh_find_role(&call->ssh);
+
+	if (rc != EXIT_DONE)
+		return rc;
+	if (call_server(call, plain, &err) && cli->answer.json != NULL)
+		return print(call, plain);
+	return cli_fail("Error running the command", &err);
+}
+
+static int
+run_exec(struct cli *cli, void *options, int argc, char **argv)
+{
+	struct exec_call call = { .ssh = { .cli = cli,
+					  .args = { .user = "", .host = "" } },
+		.options = options };
 	int rc;
 
 	call.ssh.mount = cli_clean_path(cli, call.options->mount_point);
+	call.ssh.role = call.options->role;
 	cli->more_s = SSH_INSTALL_S + call.options->timeout;
 	rc = read_words(&call, argc, argv);
-	if (rc == EXIT_DONE)
-		rc = ask(&call, plain);
-	return rc == EXIT_DONE ? print(&call, plain) : rc;
+	if (rc != EXIT_DONE)
+		return rc;
+	return call.options->explain ? explain(&call) : run_command(&call);
 }
 
 const struct command cmd_exec = {
@@ -251,6 +284,8 @@ const struct command cmd_exec = {
 		"  are allowed, and for how long. No terminal, and nothing on standard input.\n\n"
 		"    $ sallyport exec -role=ops deploy@10.0.0.7 systemctl is-active web\n"
 		"    $ sallyport exec -format=json -role=ros -target=edge1 /ip/address/print\n\n"
+		"  Why may I not, or where would it go? Nothing is run by asking:\n\n"
+		"    $ sallyport exec -explain -role=ops deploy@10.0.0.7 systemctl stop web\n\n"
 		"  The exit status is the command's; 128 and the signal's number where one\n"
 		"  ended it; 2 where the server could not run it or lost sight of it.",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD | COMMAND_TAIL,

@@ -13,6 +13,10 @@
 
 #define IN_CA_MODE "With -mode=ca: "
 #define IN_DYNAMIC_MODE "With -mode=dynamic: "
+#define GETS_ONE "gets a credential. Nothing was granted now."
+#define GETS_ONE_THERE                                                         \
+	"gets a credential where the machine lets the server in: it was not asked. Nothing was granted now."
+#define GETS_NONE "gets none."
 
 static const struct flag ssh_flags[] = {
 	TEXT_FLAG(struct ssh_options, mode, "mode",
@@ -159,7 +163,6 @@ choose_role(struct ssh_call *call)
 {
 	int rc;
 
-	call->role = call->options->role;
 	if (call->role[0] != '\0')
 		return EXIT_DONE;
 	say_warning(NO_ROLE_WARNING);
@@ -208,9 +211,11 @@ const struct ssh_mode *
 ssh_mode_find(const char *name)
 {
 	static const struct ssh_mode modes[] = {
-		{ "otp", "creds", ssh_otp_run, ssh_creds_explain },
-		{ "ca", "sign", ssh_ca_run, ssh_ca_ask },
-		{ "dynamic", "creds", ssh_dynamic_run, ssh_creds_explain },
+		{ "otp", "creds", ssh_otp_run, ssh_creds_explain, GETS_ONE,
+			GETS_NONE },
+		{ "ca", "sign", ssh_ca_run, ssh_ca_ask, GETS_ONE, GETS_NONE },
+		{ "dynamic", "creds", ssh_dynamic_run, ssh_creds_explain,
+			GETS_ONE_THERE, GETS_NONE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
@@ -261,7 +266,8 @@ run_ssh(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("Error resolving the ssh hostname: \"%s\"",
 			err.message);
 	call.mount = cli_clean_path(cli, call.options->mount_point);
-	return call.options->explain ? ssh_explain(&call) : log_in(&call);
+	call.role = call.options->role;
+	return call.options->explain ? ssh_explain(&call, NULL) : log_in(&call);
 }
 
 const struct command cmd_ssh = {

@@ -22,6 +22,8 @@ struct ssh_call {
 	char ip[NETADDR_TEXT_MAX];
 	const char *mount; /* without slashes */
 	const char *role;
+	const char *target; /* exec: in the place of a host; or NULL */
+	const void *wish;   /* exec: what its ask asks for */
 };
 
 /* What ssh is to be run with, by the options and the user's words alone. */
@@ -45,9 +47,9 @@ int ssh_ca_ask(struct ssh_call *call, struct err *err);
 /* A lease is worth nothing from here on. status, or EXIT_SERVER after words. */
 int ssh_revoke_lease(struct ssh_call *call, const char *lease_id, int status);
 
-/* -mode by its name, in any case; NULL: none of ours. */
+/* What a role can be asked for: the modes of ssh, and exec. */
 struct ssh_mode {
-	const char *name;
+	const char *name; /* of -mode */
 	const char *verb; /* of the path that is asked: <mount>/<verb>/<role> */
 	int (*run)(struct ssh_call *call);
 	/*
@@ -56,7 +58,10 @@ struct ssh_mode {
 	 * EXIT_USAGE after words.
 	 */
 	int (*ask)(struct ssh_call *call, struct err *err);
+	/* "Allowed: alice@web1 …", "Refused: alice@web1 …" */
+	const char *allowed, *refused;
 };
+/* -mode by its name, in any case; NULL: none of ours. */
 const struct ssh_mode *ssh_mode_find(const char *name);
 
 /*
@@ -78,7 +83,10 @@ const char *ssh_join_names(struct ssh_call *call, const struct value *list);
 /* Read call->role; false: err. Its fields are in cli->answer. */
 bool ssh_read_role(struct ssh_call *call, struct err *err);
 
-/* ssh -explain: say which rules hold. EXIT_DONE where all do. */
-int ssh_explain(struct ssh_call *call);
+/*
+ * -explain: say which rules hold. EXIT_DONE where all do. mode NULL: it is
+ * looked for, as -mode or by the role's type.
+ */
+int ssh_explain(struct ssh_call *call, const struct ssh_mode *mode);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * ssh -explain: what would happen, rule by rule, and nothing else. The rules of
- * a role are told by the server, which asks them as it always does; before them
- * stand those of this side: which role, which mode, may the token ask at all?
+ * -explain of ssh and exec: what would happen, rule by rule, and nothing else.
+ * The rules of a role are told by the server, which asks them as it always
+ * does; before them stand those of this side: which role, which mode, may the
+ * token ask at all?
  */
 #include <string.h>
 
@@ -13,14 +14,16 @@
 #define NAME_WIDTH 19   /* of a column of names */
 #define RESULT_WIDTH 13 /* "not reached" and a gap */
 
-/* Ours, in the order in which they are asked. */
-static const char *const own_rules[] = { "lookup", "mode", "policy", "role" };
+/* Ours, in the order in which they are asked; exec has one mode alone. */
+static const char *const ssh_rules[] = { "lookup", "mode", "policy", "role",
+	NULL };
+static const char *const exec_rules[] = { "lookup", "policy", "role", NULL };
 
 struct telling {
 	struct ssh_call *call;
 	struct value *told; /* the whole, as programs get it */
 	struct value *rules;
-	size_t n_own; /* of own_rules that are told */
+	const char *const *own; /* the next rule of ours */
 	const struct ssh_mode *mode;
 	const char *first_false; /* "": none */
 	const char *why;         /* its text */
@@ -35,13 +38,25 @@ set_str(struct telling *telling, const char *name, const char *text)
 		telling->call->cli->arena, telling->told, name, text);
 }
 
+/* Of an answer; what is said already stays. */
+static void
+copy_member(struct telling *telling, const struct value *member)
+{
+	struct arena *arena = telling->call->cli->arena;
+
+	if (member != NULL &&
+		value_find_str(telling->told, member->key, "")[0] == '\0')
+		(void)value_set(arena, telling->told, member->key,
+			value_copy(arena, member));
+}
+
 static void
 add_rule(struct telling *telling, const char *result, const char *text)
 {
 	struct arena *arena = telling->call->cli->arena;
 	struct value *rule = value_object(arena);
 
-	(void)value_set_str(arena, rule, "rule", own_rules[telling->n_own++]);
+	(void)value_set_str(arena, rule, "rule", *telling->own++);
 	(void)value_set_str(arena, rule, "result", result);
 	(void)value_set_str(arena, rule, "text", text != NULL ? text : "");
 	(void)value_add(telling->rules, rule);
@@ -58,10 +73,10 @@ hold(struct telling *telling, const char *text)
 static int
 fail(struct telling *telling, const char *text)
 {
-	telling->first_false = own_rules[telling->n_own];
+	telling->first_false = *telling->own;
 	telling->why = text != NULL ? text : "";
 	add_rule(telling, "false", text);
-	while (telling->n_own < ARRAY_LEN(own_rules))
+	while (*telling->own != NULL)
 		add_rule(telling, "not reached", "");
 	return EXIT_SERVER;
 }
@@ -76,7 +91,6 @@ find_role(struct telling *telling)
 	const struct value *roles = NULL;
 	struct err err = { 0 };
 
-	call->role = call->options->role;
 	if (call->role[0] != '\0') {
 		hold(telling, "-role names the role");
 		return EXIT_DONE;
@@ -230,8 +244,7 @@ take_answer(struct telling *telling, const struct value *data)
 			strcmp(member->key, taken[i]) != 0)
 			i++;
 		if (i == ARRAY_LEN(taken))
-			(void)value_set(arena, telling->told, member->key,
-				value_copy(arena, member));
+			copy_member(telling, member);
 	}
 }
 
@@ -296,7 +309,7 @@ show_role(struct telling *telling)
 	const struct value *role;
 	struct err err = { 0 };
 
-	if (strcmp(telling->mode->verb, "creds") != 0 ||
+	if (strcmp(telling->mode->verb, "sign") == 0 ||
 		!ssh_read_role(telling->call, &err))
 		return;
 	role = value_find(telling->call->cli->answer.json, "data");
@@ -307,6 +320,10 @@ show_role(struct telling *telling)
 		if (shown[i].match != NULL)
 			set_str(telling, shown[i].match,
 				find_block(telling, text));
+	}
+	if (telling->call->wish != NULL) {
+		copy_member(telling, value_find(role, "targets"));
+		copy_member(telling, value_find(role, "allowed_commands"));
 	}
 }
 
@@ -366,16 +383,24 @@ print_rules(const struct telling *telling)
 static void
 print_verdict(struct telling *telling)
 {
-	const struct sshargs *args = &telling->call->args;
-	const char *who = arena_printf(
-		telling->call->cli->arena, "%s@%s", args->user, args->host);
+	const struct ssh_call *call = telling->call;
+	const char *user = value_find_str(telling->told, "username", "");
+	const char *const end =
+		telling->mode == NULL ? "gets none." : telling->mode->refused;
+	const char *who = arena_printf(call->cli->arena, "%s%s%s",
+		call->args.user[0] != '\0' ? call->args.user : user,
+		call->args.user[0] != '\0' || user[0] != '\0' ? "@" : "",
+		call->target != NULL ? call->target : call->args.host);
 
-	say_text(stdout,
-		arena_printf(telling->call->cli->arena,
-			telling->first_false[0] == '\0'
-				? "Allowed: %s gets a credential. Nothing was granted now.%s%s"
-				: "Refused: %s gets none. The first rule that is not true: %s: %s",
-			who, telling->first_false, telling->why));
+	if (telling->first_false[0] == '\0')
+		say_text(stdout,
+			arena_printf(call->cli->arena, "Allowed: %s %s", who,
+				telling->mode->allowed));
+	else
+		say_text(stdout,
+			arena_printf(call->cli->arena,
+				"Refused: %s %s The first rule that is not true: %s: %s",
+				who, end, telling->first_false, telling->why));
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -414,6 +439,7 @@ describe_call(struct telling *telling)
 	set_str(telling, "mount", call->mount);
 	set_str(telling, "role", call->role);
 	set_str(telling, "user", call->args.user);
+	set_str(telling, "target", call->target != NULL ? call->target : "");
 	set_str(telling, "host", call->args.host);
 	set_str(telling, "address", call->ip);
 }
@@ -443,17 +469,19 @@ tell_answer(struct telling *telling)
 }
 
 int
-ssh_explain(struct ssh_call *call)
+ssh_explain(struct ssh_call *call, const struct ssh_mode *mode)
 {
 	struct arena *arena = call->cli->arena;
 	struct telling telling = { .call = call,
 		.told = value_object(arena),
 		.rules = value_list(arena),
+		.own = mode != NULL ? exec_rules : ssh_rules,
+		.mode = mode,
 		.first_false = "",
 		.why = "" };
 	int rc = find_role(&telling);
 
-	if (rc == EXIT_DONE)
+	if (rc == EXIT_DONE && mode == NULL)
 		rc = find_mode(&telling);
 	if (rc == EXIT_DONE)
 		rc = ask(&telling);

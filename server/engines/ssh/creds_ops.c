@@ -3,6 +3,7 @@
 
 #include "server/engines/ssh/creds_rules.h"
 #include "server/engines/ssh/dynamic/dynamic_key.h"
+#include "server/engines/ssh/dynamic/dynamic_way.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/otp_role.h"
 #include "server/engines/ssh/profiles/profile_step.h"
@@ -31,6 +32,7 @@ struct creds {
 	struct otp_grant grant;
 	int64_t port, ttl_s;
 	struct otp_issued otp;
+	struct dynamic_way way; /* with explain */
 };
 
 /* ---- the rules (spec/ssh-engine.md 5.1) --------------------------------- */
@@ -57,25 +59,48 @@ ask_rules(struct req *req, const struct ssh_role *role, struct creds *creds,
 	return rc;
 }
 
-static int
-explain_creds(const struct creds *creds, size_t n_true, int rc,
-	struct reply *reply, struct err *err)
+static struct dynamic_wish
+wish_of(struct req *req, const struct ssh_role *role, const struct creds *creds)
 {
+	const struct creds_in *in = req->in;
+	const int64_t max_s = mount_max_ttl_s(req->server, req->mount);
+
+	return (struct dynamic_wish){
+		.role_name = req_capture(req, "role"),
+		.role = role,
+		.ip = creds->place.address,
+		.target = in->ip[0] != '\0' ? "" : in->target,
+		.username = creds->place.user,
+		.ttl_s = creds->ttl_s,
+		.max_ttl_s = role->max_ttl != 0 && role->max_ttl < max_s
+			? role->max_ttl
+			: max_s,
+	};
+}
+
+static int
+explain_creds(struct req *req, const struct ssh_role *role, struct creds *creds,
+	size_t n_true, int rc, struct reply *reply, struct err *err)
+{
+	const struct dynamic_wish wish = wish_of(req, role, creds);
+	const bool is_dynamic = ssh_role_is_dynamic(role);
+
+	if (rc == 0 && is_dynamic)
+		rc = dynamic_way_ask(req, &wish, &creds->way, &n_true, err);
+	if (rc != 0 && rc != ERR_INPUT)
+		return rc;
 	struct explanation explanation = {
 		.n_true = n_true, .rc = rc, .err = err
 	};
-	const char *user = creds->place.user;
-
-	if (rc != 0 && rc != ERR_INPUT)
-		return rc;
 	creds_rules_explain(reply, &explanation);
 	explain_add(reply, &explanation, "key_type",
 		"the role is of type otp or dynamic");
+	if (is_dynamic)
+		dynamic_way_explain(reply, &explanation);
 	explain_end(reply, &explanation);
-	reply_str(reply, "username", user != NULL ? user : "");
-	reply_str(reply, "ip", creds->place.address);
-	reply_int(reply, "port", creds->port);
+	creds_place_show(reply, &creds->place);
 	reply_int(reply, "ttl", creds->ttl_s);
+	dynamic_way_show(reply, &creds->way, creds->port);
 	err_clear(err);
 	return 0;
 }
@@ -137,19 +162,7 @@ static int
 issue_key(struct req *req, const struct ssh_role *role,
 	const struct creds *creds, struct reply *reply, struct err *err)
 {
-	const struct creds_in *in = req->in;
-	const int64_t max_s = mount_max_ttl_s(req->server, req->mount);
-	const struct dynamic_wish wish = {
-		.role_name = creds->grant.role,
-		.role = role,
-		.ip = creds->place.address,
-		.target = in->ip[0] != '\0' ? "" : in->target,
-		.username = creds->grant.username,
-		.ttl_s = creds->ttl_s,
-		.max_ttl_s = role->max_ttl != 0 && role->max_ttl < max_s
-			? role->max_ttl
-			: max_s,
-	};
+	const struct dynamic_wish wish = wish_of(req, role, creds);
 	struct dynamic_issued *issued =
 		ARENA_NEW(req->arena, struct dynamic_issued);
 	int rc = issued != NULL ? dynamic_key_issue(req, &wish, issued, err)
@@ -180,7 +193,7 @@ issue_for_role(struct req *req, const struct ssh_role *role,
 			mount_max_ttl_s(req->server, req->mount)));
 	rc = ask_rules(req, role, creds, &n_true, err);
 	if (in->explain)
-		return explain_creds(creds, n_true, rc, reply, err);
+		return explain_creds(req, role, creds, n_true, rc, reply, err);
 	creds->grant = (struct otp_grant){ .ip = creds->place.address,
 		.username = creds->place.user,
 		.role = req_capture(req, "role") };
@@ -220,11 +233,11 @@ const struct op ssh_creds_ops[] = {
 			{ "key", FIELD_TYPE_SECRET,
 				"The password; or the private key, as PEM." },
 			{ "target", FIELD_TYPE_STR,
-				"As asked for, where it was." },
+				"As asked for, where it was; with explain also that of the address." },
 			{ "username", FIELD_TYPE_STR, "User it is good for." },
 			{ "ip", FIELD_TYPE_STR, "Address it is good for." },
 			{ "port", FIELD_TYPE_INT, "The role's port." },
-			EXPLAIN_OUT,
+			EXPLAIN_OUT, DYNAMIC_WAY_OUT,
 			{ "ttl", FIELD_TYPE_INT, "With explain: its life, s." },
 			{ NULL, FIELD_TYPE_STR, NULL } },
 		.errors = { { 400, "no such role, user or address not allowed" },

@@ -107,6 +107,13 @@ creds_rules_explain(struct reply *reply, struct explanation *explanation)
 		explain_add(reply, explanation, rules[i].name, rules[i].text);
 }
 
+void
+creds_place_show(struct reply *reply, const struct creds_place *place)
+{
+	reply_str(reply, "username", place->user != NULL ? place->user : "");
+	reply_str(reply, "ip", place->address);
+}
+
 int
 creds_under_role(struct req *req, bool is_placed, creds_role_fn *fn,
 	struct reply *reply, struct err *err)

@@ -19,6 +19,9 @@ int creds_rules_ask(struct req *req, const struct ssh_role *role,
 	struct creds_place *place, size_t *ret_n, struct err *err);
 void creds_rules_explain(struct reply *reply, struct explanation *explanation);
 
+/* username and ip, as far as the rules came. */
+void creds_place_show(struct reply *reply, const struct creds_place *place);
+
 typedef int creds_role_fn(struct req *req, const struct ssh_role *role,
 	struct reply *reply, struct err *err);
 

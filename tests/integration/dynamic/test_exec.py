@@ -159,7 +159,8 @@ def test_explain_runs_nothing(server, host):
     data = run(server, 'uptime', role='told', explain=True).data
     assert data['allowed'] and data['first_false'] == '' and data['username'] == 'alice' and data['timeout'] == 30
     assert [rule['rule'] for rule in data['rules']] == [
-        'username', 'allowed_users', 'cidr_list', 'key_type', 'allowed_commands', 'source_address', 'exec_timeout', 'encoding']
+        'username', 'allowed_users', 'cidr_list', 'key_type', 'allowed_commands', 'source_address', 'exec_timeout', 'encoding',
+        'target', 'key', 'host_keys']
     data = run(server, 'id', role='told', explain=True).data
     assert (data['allowed'], data['first_false']) == (False, 'allowed_commands')
     assert host.log.read_bytes() == before

@@ -20,10 +20,14 @@ refusal(const char *pattern, const char *command)
 	static struct err err;
 	const char *items[] = { "uptime", pattern };
 	const struct str_list allowed = { items, pattern != NULL ? 2 : 0 };
+	const char *found = NULL;
 
 	err = (struct err){ 0 };
-	if (exec_rules_check_command(&allowed, command, &err) == 0)
+	if (exec_rules_check_command(&allowed, command, &found, &err) == 0) {
+		assert_ptr_equal(found, items[strcmp(command, items[0]) != 0]);
 		return "";
+	}
+	assert_null(found);
 	assert_int_equal(err.code, ERR_INPUT);
 	assert_int_equal(err.status, 400);
 	return err.message;

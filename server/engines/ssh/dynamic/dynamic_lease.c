@@ -302,11 +302,10 @@ add_api(struct server *server, const struct mount *mount,
 }
 
 int
-dynamic_lease_job(struct server *server, const struct mount *mount,
-	const struct dynamic_lease *plan, int64_t key_version, int64_t expire_s,
-	struct arena *arena, struct profile_job *ret_job, struct err *err)
+dynamic_lease_machine(struct server *server, const struct mount *mount,
+	const struct dynamic_lease *plan, struct arena *arena,
+	struct profile_job *ret_job, struct err *err)
 {
-	const struct profile *profile = profile_find(plan->profile);
 	struct profile_job job = {
 		.host = plan->host,
 		.port = plan->port,
@@ -319,10 +318,9 @@ dynamic_lease_job(struct server *server, const struct mount *mount,
 		.tag = plan->tag,
 		.public_key = plan->public_key,
 		.options = plan->options,
-		.expire_s = plan->expiry_time ? expire_s : 0,
 		.install_script = plan->install_script,
 	};
-	int rc = profile != NULL
+	int rc = profile_find(plan->profile) != NULL
 		? pins_policy(plan->host_key_policy, &job.policy, err)
 		: err_set(err, ERR_INPUT, 500, "unknown profile \"%.64s\"",
 			  plan->profile);
@@ -332,10 +330,25 @@ dynamic_lease_job(struct server *server, const struct mount *mount,
 			server, mount, plan, arena, &job.host_keys, err);
 	if (rc == 0)
 		rc = add_api(server, mount, plan, arena, &job, err);
-	if (rc == 0 && !profile->speaks_rest)
-		rc = named_key_open(server, &mount->kv, plan->key, key_version,
-			arena, &job.admin_key, err);
 	if (rc == 0)
 		*ret_job = job;
 	return rc;
+}
+
+int
+dynamic_lease_job(struct server *server, const struct mount *mount,
+	const struct dynamic_lease *plan, int64_t key_version, int64_t expire_s,
+	struct arena *arena, struct profile_job *ret_job, struct err *err)
+{
+	struct profile_job job;
+	int rc = dynamic_lease_machine(server, mount, plan, arena, &job, err);
+
+	if (rc == 0 && !profile_find(plan->profile)->speaks_rest)
+		rc = named_key_open(server, &mount->kv, plan->key, key_version,
+			arena, &job.admin_key, err);
+	if (rc != 0)
+		return rc;
+	job.expire_s = plan->expiry_time ? expire_s : 0;
+	*ret_job = job;
+	return 0;
 }

@@ -42,6 +42,14 @@ int dynamic_lease_unpack(struct span data, struct arena *arena,
 	struct dynamic_lease **ret_plan, struct err *err);
 
 /*
+ * The machine and the key's place on it, all in arena, without what logs in:
+ * admin_key and expire_s stay empty. Not inside a store function.
+ */
+int dynamic_lease_machine(struct server *server, const struct mount *mount,
+	const struct dynamic_lease *plan, struct arena *arena,
+	struct profile_job *ret_job, struct err *err);
+
+/*
  * The job of an action, all in arena, with the admin key's private half. key
  * version 0: the current one. Not inside a store function.
  */

@@ -8,8 +8,8 @@
 
 #include "lib/codec.h"
 #include "server/engines/ssh/creds_rules.h"
-#include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
+#include "server/engines/ssh/dynamic/dynamic_way.h"
 #include "server/engines/ssh/dynamic/exec_rules.h"
 #include "server/engines/ssh/dynamic/exec_status.h"
 #include "server/engines/ssh/tables.h"
@@ -52,7 +52,9 @@ struct exec {
 	char source[NETADDR_TEXT_MAX];
 	int64_t timeout_s;
 	bool as_base64;
+	const char *pattern; /* of allowed_commands, that has the command */
 	struct dynamic_issued issued;
+	struct dynamic_way way; /* with explain */
 };
 
 /* ---- the rules ----------------------------------------------------------- */
@@ -70,8 +72,8 @@ check_type(UNUSED const struct exec_in *in, struct exec *exec, struct err *err)
 static int
 check_command(const struct exec_in *in, struct exec *exec, struct err *err)
 {
-	return exec_rules_check_command(
-		&exec->role->allowed_commands, in->command, err);
+	return exec_rules_check_command(&exec->role->allowed_commands,
+		in->command, &exec->pattern, err);
 }
 
 static int
@@ -129,24 +131,47 @@ ask_rules(struct req *req, struct exec *exec, size_t *ret_n, struct err *err)
 	return rc;
 }
 
+/* The key outlives the command, but not for long. */
+static struct dynamic_wish
+wish_of(struct req *req, const struct exec *exec)
+{
+	const int64_t ttl_s = exec->timeout_s + LEASE_MARGIN_S;
+
+	return (struct dynamic_wish){
+		.role_name = req_capture(req, "role"),
+		.role = exec->role,
+		.ip = exec->place.address,
+		.target = exec->place.ip[0] != '\0' ? "" : exec->place.target,
+		.username = exec->place.user,
+		.ttl_s = ttl_s,
+		.max_ttl_s = ttl_s,
+		.own_source = exec->source,
+	};
+}
+
 static int
-explain_exec(const struct exec *exec, size_t n_true, int rc,
+explain_exec(struct req *req, struct exec *exec, size_t n_true, int rc,
 	struct reply *reply, struct err *err)
 {
+	const struct dynamic_wish wish = wish_of(req, exec);
+
+	if (rc == 0)
+		rc = dynamic_way_ask(req, &wish, &exec->way, &n_true, err);
+	if (rc != 0 && rc != ERR_INPUT)
+		return rc;
 	struct explanation explanation = {
 		.n_true = n_true, .rc = rc, .err = err
 	};
-	const char *user = exec->place.user;
-
-	if (rc != 0 && rc != ERR_INPUT)
-		return rc;
 	creds_rules_explain(reply, &explanation);
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		explain_add(reply, &explanation, rules[i].name, rules[i].text);
+	dynamic_way_explain(reply, &explanation);
 	explain_end(reply, &explanation);
-	reply_str(reply, "username", user != NULL ? user : "");
-	reply_str(reply, "ip", exec->place.address);
+	creds_place_show(reply, &exec->place);
 	reply_int(reply, "timeout", exec->timeout_s);
+	if (exec->pattern != NULL)
+		reply_str(reply, "command_match", exec->pattern);
+	dynamic_way_show(reply, &exec->way, exec->role->port);
 	err_clear(err);
 	return 0;
 }
@@ -265,17 +290,7 @@ use_key(struct req *req, const struct exec *exec, struct reply *reply,
 static int
 make_key(struct req *req, struct exec *exec, struct err *err)
 {
-	const int64_t ttl_s = exec->timeout_s + LEASE_MARGIN_S;
-	const struct dynamic_wish wish = {
-		.role_name = req_capture(req, "role"),
-		.role = exec->role,
-		.ip = exec->place.address,
-		.target = exec->place.ip[0] != '\0' ? "" : exec->place.target,
-		.username = exec->place.user,
-		.ttl_s = ttl_s,
-		.max_ttl_s = ttl_s,
-		.own_source = exec->source,
-	};
+	const struct dynamic_wish wish = wish_of(req, exec);
 
 	return dynamic_key_issue(req, &wish, &exec->issued, err);
 }
@@ -297,7 +312,7 @@ exec_for_role(struct req *req, const struct ssh_role *role, struct reply *reply,
 	};
 	rc = ask_rules(req, exec, &n_true, err);
 	if (in->explain)
-		return explain_exec(exec, n_true, rc, reply, err);
+		return explain_exec(req, exec, n_true, rc, reply, err);
 	if (rc == 0)
 		rc = req_check_lease_allowed(req, err);
 	if (rc == 0)
@@ -347,7 +362,12 @@ const struct op ssh_exec_ops[] = {
 			{ "username", FIELD_TYPE_STR, "With explain." },
 			{ "ip", FIELD_TYPE_STR, "With explain." },
 			{ "timeout", FIELD_TYPE_INT, "With explain: s." },
-			{ NULL, FIELD_TYPE_STR, NULL } },
+			{ "command_match", FIELD_TYPE_STR,
+				"With explain: the one of allowed_commands that has the command." },
+			{ "target", FIELD_TYPE_STR,
+				"With explain: the target that was named, or found by its address." },
+			{ "port", FIELD_TYPE_INT, "With explain." },
+			DYNAMIC_WAY_OUT, { NULL, FIELD_TYPE_STR, NULL } },
 		.errors = { { 400, "no such role; user, host or command not allowed" },
 			{ 500, "the key could not be put on the host, or no login was made with it" } },
 	},

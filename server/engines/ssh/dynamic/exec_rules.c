@@ -31,8 +31,8 @@ allows(const char *pattern, const char *command)
 }
 
 int
-exec_rules_check_command(
-	const struct str_list *allowed, const char *command, struct err *err)
+exec_rules_check_command(const struct str_list *allowed, const char *command,
+	const char **ret_pattern, struct err *err)
 {
 	if (command[0] == '\0')
 		return err_set(err, ERR_INPUT, 400, "missing command");
@@ -43,8 +43,10 @@ exec_rules_check_command(
 		return err_set(err, ERR_INPUT, 400,
 			"role is not configured to allow any commands");
 	for (size_t i = 0; i < allowed->n; i++) {
-		if (allows(allowed->items[i], command))
+		if (allows(allowed->items[i], command)) {
+			*ret_pattern = allowed->items[i];
 			return 0;
+		}
 	}
 	return err_set(err, ERR_INPUT, 400, "command is not allowed by role");
 }

@@ -15,11 +15,12 @@
  * One line, and matched as a whole by one of the role's allowed_commands. A
  * '*' of theirs stands for any text but what a command line is taken apart by
  * (EXEC_SPECIAL), so that "systemctl restart *" allows no second command; the
- * pattern "*" alone allows everything. ERR_INPUT, 400.
+ * pattern "*" alone allows everything. *ret_pattern: the first that has it, of
+ * the list. ERR_INPUT, 400.
  */
 #define EXEC_SPECIAL ";&|<>()$`\\\"'#[]{}"
-int exec_rules_check_command(
-	const struct str_list *allowed, const char *command, struct err *err);
+int exec_rules_check_command(const struct str_list *allowed,
+	const char *command, const char **ret_pattern, struct err *err);
 
 /*
  * How long it may take: what was asked, which the role's time bounds; 0: the
