@@ -18,18 +18,29 @@ static const struct flag sweep_flags[] = {
 	FLAG_END,
 };
 
-static void
-print_keys(struct cli *cli, const struct value *keys, const char *last)
+static bool
+is_empty(const struct value *list)
 {
+	return list == NULL || list->n == 0;
+}
+
+static void
+print_keys(struct cli *cli, const struct value *data)
+{
+	const struct value *unknown = value_find(data, "unknown");
+	const struct value *others = value_find(data, "others");
 	struct table table = { .arena = cli->arena, .n_columns = 3 };
 
-	if (keys == NULL || keys->n == 0)
+	if (is_empty(unknown) && is_empty(others))
 		return;
-	TABLE_ADD(&table, "User", "Key", last);
-	VALUE_EACH (key, keys)
+	TABLE_ADD(&table, "User", "Key", "State");
+	VALUE_EACH (key, unknown)
 		TABLE_ADD(&table, value_find_str(key, "username", ""),
 			value_find_str(key, "tag", ""),
 			value_find_str(key, "state", ""));
+	VALUE_EACH (key, others)
+		TABLE_ADD(&table, value_find_str(key, "username", ""),
+			value_find_str(key, "tag", ""), "of another server");
 	table_print(&table);
 }
 
@@ -66,8 +77,8 @@ run_sweep(struct cli *cli, void *options, int argc, char **argv)
 	if (cli->format != FORMAT_TABLE) {
 		output_value(cli, cli->answer.json);
 	} else {
-		print_keys(cli, unknown, "State");
-		if (unknown == NULL || unknown->n == 0)
+		print_keys(cli, data);
+		if (is_empty(unknown))
 			printf("No key of ours is there without a lease.\n");
 	}
 	return is_left(unknown) ? EXIT_SERVER : EXIT_DONE;
@@ -78,8 +89,7 @@ const struct command cmd_target_sweep = {
 	.summary =
 		"Find keys of ours that no lease knows; -remove takes them off.",
 	.usage = "[options] NAME",
-	.text = "  A key that another Sallyport put there has no lease here either: look\n"
-		"  before you remove.\n\n"
+	.text = "  Keys that another Sallyport server put there are shown, and stay.\n\n"
 		"    $ sallyport target sweep web1\n"
 		"    $ sallyport target sweep -remove web1",
 	.flags = COMMAND_FORMAT,
@@ -100,7 +110,7 @@ print_missing(struct cli *cli, const struct value *leases)
 {
 	struct table table = { .arena = cli->arena, .n_columns = 3 };
 
-	if (leases == NULL || leases->n == 0)
+	if (is_empty(leases))
 		return;
 	TABLE_ADD(&table, "User", "Lease", "State");
 	VALUE_EACH (lease, leases)
@@ -126,12 +136,11 @@ run_reconcile(struct cli *cli, void *options, int argc, char **argv)
 	data = value_find(cli->answer.json, "data");
 	unknown = value_find(data, "unknown");
 	missing = value_find(data, "missing");
-	drifts = (unknown != NULL && unknown->n > 0) ||
-		(missing != NULL && missing->n > 0);
+	drifts = !is_empty(unknown) || !is_empty(missing);
 	if (cli->format != FORMAT_TABLE) {
 		output_value(cli, cli->answer.json);
 	} else {
-		print_keys(cli, unknown, "State");
+		print_keys(cli, data);
 		print_missing(cli, missing);
 		if (!drifts)
 			printf("Every lease has its key there, and every key its lease.\n");

@@ -9,7 +9,9 @@
 #define KEY                                                                    \
 	"ssh-ed25519 "                                                         \
 	"AAAAC3NzaC1lZDI1NTE5AAAAIJJxtJeGsp9WmVmSaFVnrgI4tjQ5KV/vTY2bf6pBDzgl"
-#define LINE "expiry-time=\"203001010000Z\" " KEY " sallyport:0123456789abcdef"
+#define LINE                                                                   \
+	"expiry-time=\"203001010000Z\" " KEY                                   \
+	" sallyport:01234567:0123456789abcdef"
 #define ROOM 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -154,8 +154,8 @@ answer_key(struct req *req, const struct creds *creds,
 	reply_str(reply, "username", creds->grant.username);
 	reply_lease(reply, issued->lease_id, true, issued->ttl_s);
 	req_warn(req,
-		"whether and how often this key is used is not known here: sshd logs its fingerprint, and its line in authorized_keys ends in %s%s",
-		PROFILE_TAG, strrchr(issued->lease_id, '/') + 1);
+		"whether and how often this key is used is not known here: sshd logs its fingerprint, and its line in authorized_keys ends in %s",
+		issued->tag);
 }
 
 static int

@@ -12,7 +12,7 @@ from support.patience import PATIENCE_S
 from support.routeros_standin import RouterOS
 from support.server import wait_for
 
-TAG = re.compile(r'sallyport:[0-9A-Za-z]{24}')
+TAG = re.compile(r'sallyport:[0-9a-f]{8}:[0-9A-Za-z]{24}')
 
 
 @pytest.fixture(scope='module')
@@ -93,7 +93,7 @@ def test_the_export_makes_a_device_ready_and_may_run_again(site, router, kind):
 def test_a_lease_is_a_key_on_the_device_until_it_is_revoked(site, ready, name):
     made = lease(site, name)
     (user, comment), = ready.keys('bob')
-    assert TAG.fullmatch(comment) and made['lease_id'].endswith(comment.removeprefix('sallyport:'))
+    assert TAG.fullmatch(comment) and made['lease_id'].endswith(comment.rpartition(':')[2])
     assert logs_in(ready, site.place, made['data']['key'])
     assert site.api().put('sys/leases/revoke', {'lease_id': made['lease_id'], 'sync': True}).status == 204
     assert ready.keys('bob') == [] and not logs_in(ready, site.place, made['data']['key'])

@@ -8,8 +8,8 @@ from support.outbound import call
 from support.patience import PATIENCE_S
 from support.routeros_standin import WEAK, RestError, RouterOS, session_closed
 
-TAG = 'sallyport:' + 'aB3' * 8
-OTHER = 'sallyport:' + 'zY9' * 8
+TAG = 'sallyport:0123abcd:' + 'aB3' * 8
+OTHER = 'sallyport:4567cdef:' + 'zY9' * 8
 SECRET = 'rest-secret'
 
 

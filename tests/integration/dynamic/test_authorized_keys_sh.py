@@ -11,7 +11,7 @@ from support.patience import PATIENCE_S
 SCRIPT = (ROOT / 'server/engines/ssh/profiles/authorized_keys.sh').read_bytes()
 RUN = f'script=$(dd bs=1 count={len(SCRIPT)} 2>/dev/null); eval "$script"'
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI' + 'B' * 43
-TAG = 'sallyport:' + 'a1' * 12
+TAG = 'sallyport:0a1b2c3d:' + 'a1' * 12
 END = ('1793000000', '202610261234Z')
 SHELLS = [['dash'], ['bash', '--posix'], ['bash'], ['busybox', 'sh']]
 ODD = b'\n\n# a\r\nssh-rsa AAAA b\r\n\x00\xff\n' + b' \t\n' * 3 + KEY.encode()[:-1] + b'C mine\nno end\x00'
@@ -124,7 +124,7 @@ def test_what_is_no_value_is_refused(run, home):
     for key in ('', 'ssh-rsa', 'ssh-rsa AAAA', KEY + '|d', KEY + ' x', f'ssh-|e id {KEY[12:]}', 'ecdsa-sha2-nistp256 ' + KEY[12:],
                 KEY + '$(id)', KEY + '*'):
         assert run('install', 'bob', key=key).returncode == 65
-    for tag in ('', 'sallyport:', 'sallyport:a b', 'sallyport:`id`'):
+    for tag in ('', 'sallyport:', 'sallyport:0a1b2c3d:', TAG[10:], TAG + ' b', TAG + '`id`', 'sallyport:' + 'a1' * 12):
         assert run('install', 'bob', tag=tag).returncode == 65
     assert run('install', 'bob', end=('now', '')).returncode == 65
     assert run('format', 'bob').returncode == 65

@@ -25,7 +25,8 @@ def test_key_logs_in_until_it_is_revoked(dynamic, host):
     assert data['key_type'] == 'dynamic' and data['username'] == 'alice' and data['ip'] == '127.0.0.1'
     assert data['port'] == host.port and got['renewable'] and got['lease_duration'] == 2764800
     assert re.fullmatch('ssh/creds/dyn/[0-9A-Za-z]{24}', got['lease_id'])
-    tag = 'sallyport:' + got['lease_id'].rpartition('/')[2]
+    cluster = dynamic.api().get('sys/health').json['cluster_id']
+    tag = f'sallyport:{cluster[:8]}:' + got['lease_id'].rpartition('/')[2]
     assert tag in got['warnings'][0]
     assert host.lets_in('alice', data['key'])
     line = host.ours('alice')[0]

@@ -36,9 +36,9 @@ def do(api, target, what, **fields):
     return answer.data
 
 
-def plant(host, user, tmp_path):
+def plant(api, host, user, tmp_path):
     """A key of ours that no lease knows; its tag."""
-    tag = 'sallyport:' + 'aB3' * 8
+    tag = 'sallyport:' + api.get('sys/health').json['cluster_id'][:8] + ':' + 'aB3' * 8
     line = ' '.join(SshKey(tmp_path, 'planted').public.split()[:2])
     path = host.authorized(user)
     before = path.read_bytes() + b'\n' if path.exists() else b''
@@ -49,13 +49,13 @@ def plant(host, user, tmp_path):
 def test_a_key_without_a_lease_is_found_and_taken_off_alone(api, dynamic, host, target, tmp_path):
     got = issue(dynamic)
     assert do(api, target, 'sweep')['unknown'] == []
-    tag = plant(host, 'bob', tmp_path)
+    tag = plant(api, host, 'bob', tmp_path)
     found = [do(api, target, 'sweep'), do(api, target, 'reconcile'), do(api, target, 'sweep', remove=True)]
     states = [[(key['username'], key['tag'], key['state']) for key in one['unknown']] for one in found]
     assert states == [[('bob', tag, state)] for state in ('unknown', 'unknown', 'removed')]
     assert host.ours('bob') == [] and len(host.ours('alice')) == 1 and host.lets_in('alice', got['data']['key'])
     assert host.authorized('alice').read_bytes().endswith(MINE)
-    assert do(api, target, 'reconcile') == {'target': target, 'keys': 1, 'leases': 1, 'pending': 0, 'unknown': [], 'missing': [], 'foreign': []}
+    assert do(api, target, 'reconcile') == {'target': target, 'keys': 1, 'leases': 1, 'pending': 0, 'unknown': [], 'missing': [], 'others': [], 'foreign': []}
 
 
 def test_a_lease_whose_key_is_gone_is_named_and_can_be_revoked(api, dynamic, host, target):

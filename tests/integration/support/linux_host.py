@@ -141,7 +141,7 @@ class LinuxHost:
     def ours(self, user):
         """The lines of Sallyport's keys."""
         path = self.authorized(user)
-        return [line for line in path.read_text(errors='replace').splitlines() if re.search(' sallyport:[0-9A-Za-z]{24}$', line)] if path.exists() else []
+        return [line for line in path.read_text(errors='replace').splitlines() if re.search(' sallyport:[0-9A-Za-z]{8}:[0-9A-Za-z]{24}$', line)] if path.exists() else []
 
     # ---- logging in -----------------------------------------------------------
 

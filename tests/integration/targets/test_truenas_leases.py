@@ -63,6 +63,10 @@ def issue(server, tmp_path, **more):
     return got.json['lease_id'], path
 
 
+def mark(server):
+    return 'sallyport:' + server.api().get('sys/health').json['cluster_id'][:8] + ':'
+
+
 def revoke(server, lease_id, **more):
     return server.api().put('sys/leases/revoke', {'lease_id': lease_id, **more})
 
@@ -80,7 +84,7 @@ def takes_off(server, nas, lease_id, left):
 
 def test_a_key_logs_in_until_it_is_revoked(server, nas, theirs, tmp_path):
     lease_id, key = issue(server, tmp_path)
-    tag = 'sallyport:' + lease_id.rpartition('/')[2]
+    tag = mark(server) + lease_id.rpartition('/')[2]
     text = nas.user('replicator')['sshpubkey']
     assert text.startswith(theirs + '\n') and text.endswith(' ' + tag) and text.count('\n') == theirs.count('\n') + 1
     assert nas.login(key, 'replicator') and not nas.login(key, 'root')
@@ -168,7 +172,7 @@ def test_keys_of_others_are_shown_as_foreign_and_swept_never(server, nas, theirs
     """T-3: also those that a replication task brought; one of ours that no lease knows goes."""
     api = server.api()
     lease_id, _ = issue(server, tmp_path)
-    stray = SshKey(tmp_path, 'stray').public.rsplit(' ', 1)[0] + ' sallyport:' + 24 * 'A'
+    stray = SshKey(tmp_path, 'stray').public.rsplit(' ', 1)[0] + ' ' + mark(server) + 24 * 'A'
     with_stray = nas.user('replicator')['sshpubkey'] + '\n' + stray
     nas.set_sshpubkey(with_stray, 'replicator')
     found = api.post('ssh/targets/nas/reconcile').data
@@ -176,7 +180,7 @@ def test_keys_of_others_are_shown_as_foreign_and_swept_never(server, nas, theirs
     assert sorted(foreign) == [('replicator', 'theirs backup task'), ('root', 'theirs backup task')]
     assert all(one['fingerprint'].startswith('SHA256:') for one in found['foreign'])
     assert [(one['username'], one['tag'], one['state']) for one in found['unknown']] == [
-        ('replicator', 'sallyport:' + 24 * 'A', 'unknown')]
+        ('replicator', mark(server) + 24 * 'A', 'unknown')]
     swept = api.post('ssh/targets/nas/sweep', {'remove': True}).data
     assert [one['state'] for one in swept['unknown']] == ['removed']
     assert nas.user('replicator')['sshpubkey'] == with_stray.removesuffix('\n' + stray)

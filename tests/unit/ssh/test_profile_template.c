@@ -121,7 +121,8 @@ names_of_users_are_plain(void **state)
 	}
 }
 
-#define TAG "sallyport:abcdefABCDEF0123456789xy"
+#define LEASE "abcdefABCDEF0123456789xy"
+#define TAG "sallyport:0123abcd:" LEASE
 
 static void
 tags_are_found_at_their_whole_length(void **state)
@@ -135,6 +136,12 @@ tags_are_found_at_their_whole_length(void **state)
 		{ "comment=\"" TAG "\"", TAG },
 		{ TAG "z", "" },
 		{ "sallyport:abc", "" },
+		{ "sallyport:" LEASE, "" },
+		{ "sallyport:0123abc:" LEASE, "" },
+		{ "sallyport:0123abcde:" LEASE, "" },
+		{ "sallyport:0123abcd:short", "" },
+		{ "sallyport:0123abcd:", "" },
+		{ "sallyport:0123abc", "" },
 		{ "", "" },
 	};
 

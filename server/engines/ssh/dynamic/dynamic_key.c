@@ -35,13 +35,32 @@ struct issue {
 	bool is_live;
 };
 
-/* The row's number, its lease id and the tag that is the end of that. */
+int
+dynamic_key_mark(struct server *server, struct arena *arena,
+	const char **ret_mark, struct err *err)
+{
+	struct seal_status status;
+	const char *mark;
+
+	seal_get_status(server->seal, &status);
+	if (strlen(status.cluster_id) < PROFILE_TAG_SERVER_DIGITS)
+		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	mark = arena_printf(arena, "%s%.*s:", PROFILE_TAG,
+		PROFILE_TAG_SERVER_DIGITS, status.cluster_id);
+	if (mark == NULL)
+		return err_set_memory(err);
+	*ret_mark = mark;
+	return 0;
+}
+
+/* The row's number, its lease id, and the tag that ends as that does. */
 static int
 name_row(struct issue *issue, struct barrier *barrier, const char *path,
 	struct err *err)
 {
 	struct req *req = issue->req;
 	const struct mount *mount = req->mount;
+	const char *mark = NULL;
 	uint32_t number = 0;
 	int rc = lease_path_number(
 		req->server->store, mount->uuid, path, &number, err);
@@ -52,9 +71,11 @@ name_row(struct issue *issue, struct barrier *barrier, const char *path,
 	if (rc == 0)
 		rc = lease_id_format(barrier, mount->uuid, mount->path, path,
 			&issue->lease, issue->issued->lease_id, err);
+	if (rc == 0)
+		rc = dynamic_key_mark(req->server, req->arena, &mark, err);
 	if (rc != 0)
 		return rc;
-	issue->plan.tag = arena_printf(req->arena, "%s%s", PROFILE_TAG,
+	issue->plan.tag = arena_printf(req->arena, "%s%s", mark,
 		strrchr(issue->issued->lease_id, '/') + 1);
 	return issue->plan.tag != NULL ? 0 : err_set_memory(err);
 }
@@ -307,6 +328,7 @@ dynamic_key_issue(struct req *req, const struct dynamic_wish *wish,
 	ret_issued->host = issue->plan.host;
 	ret_issued->port = issue->plan.port;
 	ret_issued->profile = issue->plan.profile;
+	ret_issued->tag = issue->plan.tag;
 	ret_issued->private_key = issue->pair.text;
 	return 0;
 }

@@ -33,6 +33,7 @@ struct dynamic_issued {
 	const char *host; /* dialled: ip, or the target's host */
 	int64_t port;
 	const char *profile;
+	const char *tag;                /* which the key has there */
 	struct secret_view private_key; /* text, in the request's arena */
 	/*
 	 * For a login by ourselves. host_keys: the one that was shown at
@@ -63,7 +64,7 @@ struct dynamic_place {
 	const char *profile, *username;
 	const char *key;        /* of keys/ */
 	int64_t key_version;    /* which it logs in with (named_key.h) */
-	const char *tag;        /* "sallyport:<24 base62>" */
+	const char *tag;        /* "sallyport:<server>:<lease>" */
 	const char *public_key; /* "type base64" */
 };
 
@@ -77,6 +78,13 @@ typedef int dynamic_key_fn(void *ctx, const struct lease *lease,
 	const struct dynamic_place *place, struct err *err);
 int dynamic_key_each(struct server *server, const struct mount *mount,
 	dynamic_key_fn *fn, void *ctx, struct err *err);
+
+/*
+ * What the tags of this server's keys begin with, and nobody else's:
+ * "sallyport:<8 of the cluster id>:", in arena. ERR_SEALED.
+ */
+int dynamic_key_mark(struct server *server, struct arena *arena,
+	const char **ret_mark, struct err *err);
 
 extern const struct lease_hooks ssh_lease_hooks; /* server/core/mount.h */
 

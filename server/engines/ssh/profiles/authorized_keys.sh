@@ -47,8 +47,10 @@ check_job() {
 	esac
 	[ "$action" != list ] || return 0
 	case $action in install | remove) ;; *) fail "unknown action" ;; esac
-	case ${tag#sallyport:} in
-	'' | *[!0-9A-Za-z]*) fail "no tag: $tag" ;;
+	case $tag in
+	*[!0-9A-Za-z:]*) fail "no tag: $tag" ;;
+	sallyport:????????:?*) ;;
+	*) fail "no tag: $tag" ;;
 	esac
 	case $key in
 	"ssh-rsa AAAA"* | "ssh-ed25519 AAAA"*) blob=${key#* } ;;
@@ -308,7 +310,7 @@ edit_here() {
 # ---- listing --------------------------------------------------------------
 
 list_here() {
-	[ ! -e authorized_keys ] || sed -n "s/^.*\(ssh-[a-z0-9-]* AAAA[A-Za-z0-9+\/=]* sallyport:[A-Za-z0-9]*\)[[:space:]]*\$/sallyport: key $user \1/p" \
+	[ ! -e authorized_keys ] || sed -n "s/^.*\(ssh-[a-z0-9-]* AAAA[A-Za-z0-9+\/=]* sallyport:[A-Za-z0-9:]*\)[[:space:]]*\$/sallyport: key $user \1/p" \
 		authorized_keys
 	exit 0
 }

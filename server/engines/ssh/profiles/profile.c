@@ -49,18 +49,31 @@ is_digit(uint8_t c)
 		(c >= 'A' && c <= 'Z');
 }
 
+/* How many digits of base62 text begins with. */
+static size_t
+count_digits(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.len && is_digit(text.data[n]))
+		n++;
+	return n;
+}
+
 /* A tag that begins at text; len 0: none does. */
 static struct span
 tag_at(struct span text)
 {
-	const size_t prefix = strlen(PROFILE_TAG);
-	size_t len = prefix;
+	const size_t server = strlen(PROFILE_TAG);
+	const size_t lease = server + PROFILE_TAG_SERVER_DIGITS + 1;
+	const size_t len = lease + PROFILE_TAG_LEASE_DIGITS;
 
-	if (!span_has_prefix(text, span_str(PROFILE_TAG)))
-		return SPAN_NONE;
-	while (len < text.len && is_digit(text.data[len]))
-		len++;
-	if (len != prefix + PROFILE_TAG_DIGITS ||
+	if (!span_has_prefix(text, span_str(PROFILE_TAG)) || text.len < len ||
+		count_digits(span_skip(text, server)) !=
+			PROFILE_TAG_SERVER_DIGITS ||
+		text.data[lease - 1] != ':' ||
+		count_digits(span_skip(text, lease)) !=
+			PROFILE_TAG_LEASE_DIGITS ||
 		(len < text.len && strchr(" \t\r\n\"", text.data[len]) == NULL))
 		return SPAN_NONE;
 	return span_of(text.data, len);

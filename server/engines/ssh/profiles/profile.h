@@ -12,7 +12,7 @@
 enum profile_action {
 	PROFILE_INSTALL, /* also again, with another end */
 	PROFILE_REMOVE,  /* 0 where there was nothing */
-	PROFILE_LIST,    /* tags of keys of ours that the target has */
+	PROFILE_LIST,    /* keys with a tag, of this server or another */
 	PROFILE_ACTIONS
 };
 
@@ -32,12 +32,12 @@ struct profile_job {
 	int64_t deadline_ms;
 
 	/* the key */
-	const char *username;         /* passed profile_check_user */
-	const char *tag;              /* "sallyport:<24 base62>"; LIST: "" */
-	const char *public_key;       /* "type base64" */
-	const char *options;          /* of authorized_keys, or "" */
-	int64_t expire_s;             /* 0: none */
-	const char *install_script;   /* custom, or "" */
+	const char *username;       /* passed profile_check_user */
+	const char *tag;            /* "sallyport:<server>:<lease>"; LIST: "" */
+	const char *public_key;     /* "type base64" */
+	const char *options;        /* of authorized_keys, or "" */
+	int64_t expire_s;           /* 0: none */
+	const char *install_script; /* custom, or "" */
 	bool accept_password_lockout; /* routeros: R-3 */
 };
 
@@ -55,7 +55,7 @@ struct profile_result {
 	struct profile_key *keys; /* LIST */
 	size_t n_keys;
 	/*
-	 * LIST: keys that are not ours, with what they are called in place of
+	 * LIST: keys without a tag, with what they are called in place of
 	 * a tag: to be shown, never to be touched. Not every profile has them.
 	 */
 	struct profile_key *foreign;

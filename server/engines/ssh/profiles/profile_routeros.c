@@ -41,7 +41,7 @@ static int
 name_file(struct profile_run *run, struct err *err)
 {
 	const char *name = arena_printf(run->arena, "sallyport-%s.pub",
-		run->job->tag + strlen(PROFILE_TAG));
+		strrchr(run->job->tag, ':') + 1);
 
 	if (name == NULL)
 		return err_set_memory(err);

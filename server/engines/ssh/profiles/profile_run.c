@@ -611,10 +611,10 @@ set_values(struct profile_run *run, struct err *err)
 {
 	const struct profile_job *job = run->job;
 	struct arena *arena = run->arena;
-	char file[PROFILE_TAG_DIGITS + 1];
+	char file[PROFILE_TAG_LEASE_DIGITS + 1];
 	int rc = 0;
 
-	random_base62(file, PROFILE_TAG_DIGITS);
+	random_base62(file, PROFILE_TAG_LEASE_DIGITS);
 	const char *const values[][2] = {
 		{ "username", job->username },
 		{ "tag", job->tag },

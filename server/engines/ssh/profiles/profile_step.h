@@ -148,12 +148,17 @@ int profile_add_foreign(struct profile_run *run, const struct profile_key *key,
 int profile_fail(struct profile_run *run, struct err *err, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
+/*
+ * What a key of ours is called on a machine: whose it is, the first digits of
+ * the server's cluster id, and which of its leases.
+ */
 #define PROFILE_TAG "sallyport:"
-#define PROFILE_TAG_DIGITS 24
+#define PROFILE_TAG_SERVER_DIGITS 8
+#define PROFILE_TAG_LEASE_DIGITS 24
 
 /*
- * The tag in a comment or line, with base62 digits, that ends it or stands
- * before a blank or quote; len 0: none. Of several the last.
+ * The tag in a comment or line, any server's, that ends it or stands before a
+ * blank or quote; len 0: none. Of several the last.
  */
 struct span profile_find_tag(struct span text);
 

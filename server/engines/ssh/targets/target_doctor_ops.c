@@ -211,7 +211,7 @@ look_at_list(struct visit *visit)
 		    doctor->arena, &result, &err) == 0)
 		doctor_say(doctor, "profile", DOCTOR_OK,
 			arena_printf(doctor->arena,
-				"%s works; %zu keys of ours are there",
+				"%s works; %zu keys of Sallyport are there",
 				profile->name, result.n_keys),
 			"");
 	else

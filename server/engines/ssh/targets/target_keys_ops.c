@@ -16,11 +16,13 @@
 
 struct drift {
 	struct target_call call;
-	struct profile_result there; /* keys that it has */
+	struct profile_result there; /* keys of ours that it has */
 	bool *known;                 /* of each: a lease says so */
-	struct str_list mounts;      /* of the type, each looked through */
-	const struct mount *mount;   /* the one that is */
-	struct value *missing;       /* leases of ours whose key is not there */
+	struct profile_key *others;  /* keys of another server */
+	size_t n_others;
+	struct str_list mounts;    /* of the type, by uuid */
+	const struct mount *mount; /* the one that is */
+	struct value *missing;     /* leases of ours whose key is not there */
 	int64_t n_leases, n_pending;
 };
 
@@ -125,17 +127,20 @@ add_mount(void *ctx, const struct mount *mount, struct err *err)
 {
 	struct drift *drift = ctx;
 	struct arena *arena = drift->call.req->arena;
-	const char *path;
+	const char *uuid;
 
 	if (mount->type != &ssh_mount_type)
 		return 0;
-	path = arena_strdup(arena, mount->path);
-	return path != NULL && str_list_add(arena, &drift->mounts, path)
+	uuid = arena_strdup(arena, mount->uuid);
+	return uuid != NULL && str_list_add(arena, &drift->mounts, uuid)
 		? 0
 		: err_set_memory(err);
 }
 
-/* Another mount of this server may have keys on the same machine. */
+/*
+ * Another mount of this server may have keys on the same machine. By uuid: one
+ * that moves meanwhile has its leases still.
+ */
 static int
 look_at_mounts(struct drift *drift, struct err *err)
 {
@@ -145,7 +150,7 @@ look_at_mounts(struct drift *drift, struct err *err)
 
 	for (size_t i = 0; rc == 0 && i < drift->mounts.n; i++) {
 		struct mount *mount =
-			mounts_find(mounts, drift->mounts.items[i]);
+			mounts_find_uuid(mounts, drift->mounts.items[i]);
 
 		if (mount == NULL)
 			continue;
@@ -157,6 +162,34 @@ look_at_mounts(struct drift *drift, struct err *err)
 		mount_unref(mounts, &mount);
 	}
 	return rc;
+}
+
+/* Keys that another server put there, which may be live: no business of ours.
+ */
+static int
+set_others_apart(struct drift *drift, struct err *err)
+{
+	struct req *req = drift->call.req;
+	struct profile_result *there = &drift->there;
+	const size_t n_all = there->n_keys;
+	const char *mark = NULL;
+	int rc = dynamic_key_mark(req->server, req->arena, &mark, err);
+
+	if (rc != 0)
+		return rc;
+	drift->others = ARENA_ARRAY(req->arena, struct profile_key, n_all + 1);
+	if (drift->others == NULL)
+		return err_set_memory(err);
+	there->n_keys = 0;
+	for (size_t i = 0; i < n_all; i++) {
+		const struct profile_key key = there->keys[i];
+
+		if (span_has_prefix(span_str(key.tag), span_str(mark)))
+			there->keys[there->n_keys++] = key;
+		else
+			drift->others[drift->n_others++] = key;
+	}
+	return 0;
 }
 
 static int
@@ -173,6 +206,8 @@ find_drift(struct req *req, struct drift *drift, struct err *err)
 	call->job.deadline_ms = target_call_left_ms(call);
 	rc = profile_run(req->server->outbound, call->profile, PROFILE_LIST,
 		&call->job, req->arena, &drift->there, err);
+	if (rc == 0)
+		rc = set_others_apart(drift, err);
 	if (rc != 0)
 		return rc;
 	drift->known = ARENA_ARRAY(req->arena, bool, drift->there.n_keys + 1);
@@ -259,23 +294,29 @@ list_unknown(struct drift *drift, bool removes, struct value **ret_list,
 
 /* What others put there: shown, and nothing else is done with it. */
 static struct value *
-list_foreign(const struct drift *drift)
+list_shown(const struct drift *drift, const struct profile_key *keys, size_t n,
+	const char *called)
 {
 	struct arena *arena = drift->call.req->arena;
 	struct value *list = value_list(arena);
 
-	for (size_t i = 0; i < drift->there.n_foreign; i++) {
-		const struct profile_key *key = &drift->there.foreign[i];
+	for (size_t i = 0; i < n; i++) {
 		struct value *one = value_object(arena);
 
-		if (!value_set_str(arena, one, "username", key->username) ||
-			!value_set_str(arena, one, "comment", key->tag) ||
+		if (!value_set_str(arena, one, "username", keys[i].username) ||
+			!value_set_str(arena, one, called, keys[i].tag) ||
 			!value_set_str(arena, one, "fingerprint",
-				pins_fingerprint(key->public_key, arena)) ||
+				pins_fingerprint(keys[i].public_key, arena)) ||
 			!value_add(list, one))
 			return NULL;
 	}
 	return list;
+}
+
+static struct value *
+list_others(const struct drift *drift)
+{
+	return list_shown(drift, drift->others, drift->n_others, "tag");
 }
 
 /* ---- operations --------------------------------------------------------- */
@@ -305,6 +346,7 @@ sweep_target(struct req *req, struct reply *reply, struct err *err)
 	reply_str(reply, "target", drift.call.name);
 	reply_int(reply, "keys", (int64_t)drift.there.n_keys);
 	reply_value(reply, "unknown", unknown);
+	reply_value(reply, "others", list_others(&drift));
 	return 0;
 }
 
@@ -325,7 +367,10 @@ reconcile_target(struct req *req, struct reply *reply, struct err *err)
 	reply_int(reply, "pending", drift.n_pending);
 	reply_value(reply, "unknown", unknown);
 	reply_value(reply, "missing", drift.missing);
-	reply_value(reply, "foreign", list_foreign(&drift));
+	reply_value(reply, "others", list_others(&drift));
+	reply_value(reply, "foreign",
+		list_shown(&drift, drift.there.foreign, drift.there.n_foreign,
+			"comment"));
 	return 0;
 }
 
@@ -346,10 +391,10 @@ const struct op ssh_target_keys_ops[] = {
 		.fields = sweep_fields,
 		.handler = sweep_target,
 		.summary = "Find keys of ours on a target that no lease knows.",
-		.text = "A key is ours where its comment says sallyport: and the end of a lease's\n"
-			"id. Leases of every ssh mount of this server count; those of another\n"
-			"server do not: look at unknown before remove takes it off. Each of\n"
-			"unknown has a state: unknown, removed or failed, with why.",
+		.text = "A key is ours where its comment is sallyport:, the first eight digits of\n"
+			"this server's cluster_id, and the end of a lease's id. Leases of every ssh\n"
+			"mount of this server count. Each of unknown has a state: unknown, removed or\n"
+			"failed, with why. others are keys of another server: they stay.",
 		.errors = { KEYS_ERRORS },
 	},
 	{
@@ -360,8 +405,9 @@ const struct op ssh_target_keys_ops[] = {
 		.summary = "Compare the keys on a target with the leases.",
 		.text = "missing are live leases whose key is not there, as on a device that was\n"
 			"reset: revoking them succeeds. unknown are keys without a lease. pending\n"
-			"counts leases that are being installed or taken back. foreign are keys that\n"
-			"others put there, where the profile lists them. Nothing changes.",
+			"counts leases that are being installed or taken back. others are keys of\n"
+			"another server, foreign those of nobody's, where the profile lists them.\n"
+			"Nothing changes.",
 		.errors = { KEYS_ERRORS },
 	},
 	OP_END,
