@@ -83,6 +83,26 @@ span_take_line(struct span *rest, struct span *ret_line)
 	return true;
 }
 
+bool
+span_has_line(struct span text, const char *line)
+{
+	const struct span wanted = span_str(line);
+	const uint8_t *end;
+
+	while (text.len > 0 &&
+		(end = memchr(text.data, '\n', text.len)) != NULL) {
+		struct span found =
+			span_of(text.data, (size_t)(end - text.data));
+
+		text = span_skip(text, found.len + 1);
+		if (found.len > 0 && found.data[found.len - 1] == '\r')
+			found.len--;
+		if (span_equal(found, wanted))
+			return true;
+	}
+	return false;
+}
+
 size_t
 span_utf8_len(struct span text)
 {

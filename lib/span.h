@@ -71,6 +71,9 @@ struct span span_trim(struct span text);
  */
 bool span_take_line(struct span *rest, struct span *ret_line);
 
+/* Whether line, with LF or CR LF behind it, is one of text's. */
+bool span_has_line(struct span text, const char *line);
+
 /*
  * The length (1 to 4) of the UTF-8 sequence that text starts with; 0 where it
  * is empty or starts with none: overlong, surrogate, cut short (RFC 3629).

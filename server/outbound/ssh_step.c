@@ -102,26 +102,6 @@ has_ended(const struct running *running)
 	return running->exit_status >= 0 || running->signal[0] != '\0';
 }
 
-/* A line of the output, with LF or CR LF, is exactly this. */
-static bool
-has_line(const struct buf *output, const char *line)
-{
-	struct span rest = buf_span(output);
-	const uint8_t *end;
-	struct span first;
-
-	while (rest.len > 0 &&
-		(end = memchr(rest.data, '\n', rest.len)) != NULL) {
-		first = span_of(rest.data, (size_t)(end - rest.data));
-		rest = span_skip(rest, first.len + 1);
-		if (first.len > 0 && first.data[first.len - 1] == '\r')
-			first.len--;
-		if (span_equal(first, span_str(line)))
-			return true;
-	}
-	return false;
-}
-
 /* ---- what goes ----------------------------------------------------------- */
 
 /* As much as the window takes; the rest when it has opened. */
@@ -163,7 +143,8 @@ send_input(struct running *running)
 	if (running->unsent.len > 0)
 		return;
 	if (running->has_more) {
-		if (!has_line(&running->output, running->step->await))
+		if (!span_has_line(
+			    buf_span(&running->output), running->step->await))
 			return;
 		running->has_more = false;
 		running->unsent = running->step->more;

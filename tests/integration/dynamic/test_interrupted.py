@@ -123,6 +123,7 @@ def test_shell_that_prints_is_listened_past(brief, host):
 @pytest.mark.parametrize('text, why', [
     ('exit 0\n', 'the shell ended well without having run the installer'), ('exit 3\n', 'status 3'),
     ('cat >/dev/null\necho "sallyport: done"\n', ''),
+    ('/bin/sh "$@" | sed -u "s/$/\\r/"\n', 'the shell ended well without having run the installer'),
     ('dd if=/dev/zero bs=1k count=200 2>/dev/null | tr "\\0" x\nexec /bin/sh "$@"\n', 'no answer in time')])
 def test_shell_that_does_otherwise_is_found_out(brief, host, text, why):
     host.change_user('vaultadmin', shell=host.shell(text))

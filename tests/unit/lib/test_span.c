@@ -110,6 +110,29 @@ utf8_is_judged_as_by_the_book(void **state)
 	assert_int_equal(span_utf8_len(SPAN_NONE), 0);
 }
 
+static void
+a_line_has_an_end(void **state)
+{
+	static const struct {
+		const char *text;
+		bool has;
+	} cases[] = {
+		{ "", false },
+		{ "ready", false },
+		{ "ready\n", true },
+		{ "ready\r\n", true },
+		{ "ready\r\r\n", false },
+		{ "\r\nnot ready\nready\nx", true },
+		{ "already\nready \n\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(
+			span_has_line(span_str(cases[i].text), "ready"),
+			cases[i].has);
+}
+
 int
 main(void)
 {
@@ -117,6 +140,7 @@ main(void)
 		cmocka_unit_test(spans_compare_by_bytes),
 		cmocka_unit_test(prefixes_and_rests),
 		cmocka_unit_test(strings_join_where_there_is_room),
+		cmocka_unit_test(a_line_has_an_end),
 		cmocka_unit_test(utf8_is_judged_as_by_the_book),
 	};
 

@@ -127,23 +127,6 @@ has_text(struct span said, const char *text)
 		memmem(said.data, said.len, text, strlen(text)) != NULL;
 }
 
-static bool
-has_line(struct span said, const char *line)
-{
-	const struct span wanted = span_str(line);
-
-	while (said.len > 0) {
-		const uint8_t *end = memchr(said.data, '\n', said.len);
-		const size_t len =
-			end != NULL ? (size_t)(end - said.data) : said.len;
-
-		if (span_equal(span_of(said.data, len), wanted))
-			return true;
-		said = span_skip(said, len + 1);
-	}
-	return false;
-}
-
 /* The last line with something on it, fit for people. */
 static const char *
 last_line(struct span said, char out[SAID_MAX + 1])
@@ -212,7 +195,16 @@ may_have_installed(const struct profile_run *run)
 {
 	return run->step->installs &&
 		(run->step->await == NULL ||
-			has_line(run->output, run->step->await));
+			span_has_line(run->output, run->step->await));
+}
+
+/* A call of which nothing is known but that it failed, if it was made at all.
+ */
+static void
+note_unknown(struct profile_run *run, bool installs, int rc)
+{
+	if (installs && rc != ERR_INPUT && rc != ERR_BUSY)
+		run->result->may_be_there = true;
 }
 
 /* What a step that was made means for the run. */
@@ -369,12 +361,12 @@ remember(struct profile_run *run, const struct outbound_ssh_result *result,
 {
 	struct profile_said *said = ARENA_NEW(run->arena, struct profile_said);
 
-	if (said == NULL)
-		return err_set_memory(err);
 	run->status = result->exit_status;
 	run->output = result->output;
 	run->error = result->error;
 	run->is_cut = result->is_cut;
+	if (said == NULL)
+		return err_set_memory(err);
 	*said = (struct profile_said){ .name = run->step->name,
 		.output = result->output,
 		.earlier = run->said };
@@ -395,9 +387,9 @@ judge_group(struct profile_run *run, const struct group *group,
 		run->step = group->rows[i];
 		last = run->step->name;
 		rc = remember(run, &answer->results[i], err);
-		if (rc == 0 && was_cut_off && i + 1 == answer->n_results)
+		if (rc != 0 || (was_cut_off && i + 1 == answer->n_results))
 			run->result->may_be_there |= may_have_installed(run);
-		else if (rc == 0)
+		else
 			rc = judge(run, err);
 	}
 	if (rc == 0 && answer->end != OUTBOUND_SSH_DONE)
@@ -422,6 +414,16 @@ profile_ssh_call(const struct profile_job *job, int64_t deadline_ms)
 	};
 }
 
+static bool
+installs_any(const struct group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		if (group->rows[i]->installs)
+			return true;
+	}
+	return false;
+}
+
 static int
 send_group(struct profile_run *run, const struct group *group, struct err *err)
 {
@@ -432,8 +434,10 @@ send_group(struct profile_run *run, const struct group *group, struct err *err)
 	call.steps = group->steps;
 	call.n_steps = group->n;
 	rc = outbound_ssh(run->outbound, &call, run->arena, &answer, err);
-	if (rc != 0)
+	if (rc != 0) {
+		note_unknown(run, installs_any(group), rc);
 		return rc;
+	}
 	run->result->host_key = answer.host_key;
 	run->result->fingerprint = answer.fingerprint;
 	run->result->end = answer.end;
@@ -532,10 +536,8 @@ run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 		return err_set_memory(err);
 	rc = outbound_https(run->outbound, &request, run->arena, &answer, err);
 	if (rc != 0) {
-		/* Whether it came there at all is not known. */
 		run->result->end = OUTBOUND_SSH_NO_CONNECTION;
-		if (run->step->installs)
-			run->result->may_be_there = true;
+		note_unknown(run, run->step->installs, rc);
 		return rc;
 	}
 	run->status = answer.status;
