@@ -26,6 +26,7 @@
 #include "server/core/server.h"
 #include "server/core/takeback.h"
 #include "server/core/unseal_file.h"
+#include "server/outbound/outbound.h"
 #include "storage/scrub.h"
 #include "storage/token.h"
 
@@ -520,8 +521,10 @@ static int
 open_expiry(struct opening *opening, struct err *err)
 {
 	struct server *server = opening->server;
-	int rc = takeback_start(server->takeback, err);
+	int rc;
 
+	outbound_resume(server->outbound);
+	rc = takeback_start(server->takeback, err);
 	if (rc != 0)
 		return rc;
 	rc = expire_start(server->expire, err);
@@ -755,6 +758,7 @@ seal_seal(struct seal *seal, struct err *err)
 		status.cluster_name[0] = '\0';
 		status.cluster_id[0] = '\0';
 		set_status(seal, &status);
+		outbound_halt(seal->server->outbound);
 		expire_stop(seal->server->expire);
 		takeback_stop(seal->server->takeback);
 		audit_devices_save_heads(seal->server);

@@ -109,6 +109,9 @@ server_free(struct server **server)
 
 	if (old == NULL)
 		return;
+	/* What workers wait for, and those who take leases back. */
+	if (old->outbound != NULL)
+		outbound_halt(old->outbound);
 	if (old->workers != NULL)
 		workers_stop(old->workers);
 	if (old->seal != NULL)

@@ -21,6 +21,7 @@
 #include "server/core/mount.h"
 #include "server/core/server.h"
 #include "server/core/takeback_audit.h"
+#include "server/outbound/outbound.h"
 
 #define CALLERS 8
 #define THREADS (1 + CALLERS)
@@ -278,11 +279,12 @@ is_news(uint32_t attempts)
 	return attempts == 1 || attempts == LEASE_MANY_ATTEMPTS;
 }
 
-/* The call itself said nothing of the machine or the lease. */
+/* It says nothing of the machine or the lease: not made, or cut off by us. */
 static bool
-was_not_made(int rc)
+was_no_try(const struct takeback *takeback, int rc)
 {
-	return rc == ERR_BUSY || rc == ERR_SEALED;
+	return rc == ERR_BUSY || rc == ERR_SEALED ||
+		outbound_is_halted(takeback->server->outbound);
 }
 
 static int
@@ -295,7 +297,8 @@ take_back(struct takeback *takeback, const struct mount *mount,
 
 	if (rc == 0) {
 		takeback_tell(server, mount, lease, NULL);
-	} else if (!was_not_made(rc) && is_news(lease->takeback.attempts + 1)) {
+	} else if (!was_no_try(takeback, rc) &&
+		is_news(lease->takeback.attempts + 1)) {
 		copy_why(why, err);
 		takeback_tell(server, mount, lease, why);
 	}
@@ -363,7 +366,7 @@ note_failure(struct takeback *takeback, struct machine *machine,
 	char why[LEASE_ERROR_MAX + 1];
 	struct lease_failure failure = { .next_try_s = now_s + 1 };
 
-	if (!was_not_made(rc)) {
+	if (!was_no_try(takeback, rc)) {
 		copy_why(why, cause);
 		failure = (struct lease_failure){ why, now_s + wait_s(attempts),
 			true };

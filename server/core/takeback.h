@@ -24,7 +24,7 @@ void takeback_free(struct takeback **takeback);
  * Runs between unseal and seal. start makes those rows due whose try died with
  * another process, and fails where that cannot be written or there are no
  * threads to be had; stop returns once they have ended, behind the calls under
- * way.
+ * way, which outbound_halt makes short.
  */
 int takeback_start(struct takeback *takeback, struct err *err);
 void takeback_stop(struct takeback *takeback);

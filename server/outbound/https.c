@@ -250,6 +250,8 @@ perform(struct sending *sending, int *ret_status, struct err *err)
 		return err_set(err, ERR_PEER, 502,
 			"the answer is longer than %zu bytes",
 			sending->body->size_max);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(err, ERR_PEER, 502, HALT_WHY);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return err_set(err, ERR_TIMEOUT, 502, "no answer in time");
 	if (code != CURLE_OK)
@@ -262,8 +264,8 @@ perform(struct sending *sending, int *ret_status, struct err *err)
 }
 
 int
-https_send(const struct outbound_request *request, int *ret_status,
-	struct buf *body, struct err *err)
+https_send(const struct outbound_request *request, const struct halt *halt,
+	int *ret_status, struct buf *body, struct err *err)
 {
 	struct sending sending = { .request = request, .body = body };
 	int rc = check_request(request, err);
@@ -280,6 +282,7 @@ https_send(const struct outbound_request *request, int *ret_status,
 		goto out;
 	}
 	set_options(&sending);
+	halt_watch_curl(halt, sending.curl);
 	rc = perform(&sending, ret_status, err);
 out:
 	curl_slist_free_all(sending.headers);

@@ -1,13 +1,14 @@
 /* Outbound's own side: it reads a message, calls, writes the answer. */
 #include "server/outbound/outbound.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <libssh/libssh.h>
 
 #include "lib/blocking.h"
+#include "lib/lock.h"
 #include "server/keeper/ipc.h"
+#include "server/outbound/halt.h"
 #include "server/outbound/https.h"
 #include "server/outbound/outbound_op.h"
 #include "server/outbound/ssh.h"
@@ -15,22 +16,34 @@
 
 #define ARENA_MAX (4 * OUTBOUND_MESSAGE_MAX)
 
+static struct guard outbound_guard;
+
 struct outbound {
-	atomic_int calls; /* under way */
+	struct halt halt;
+	pthread_mutex_t mutex;
+	pthread_cond_t fewer;                 /* calls */
+	int calls GUARDED_BY(outbound_guard); /* under way */
 };
 
 int
 outbound_new(struct outbound **ret_outbound, struct err *err)
 {
 	struct outbound *outbound = calloc(1, sizeof(*outbound));
+	int rc;
 
 	if (outbound == NULL)
 		return err_set_memory(err);
+	rc = halt_open(&outbound->halt, err);
 	/* Counted; it makes libssh ready for threads, before there are any. */
-	if (ssh_init() != 0) {
+	if (rc == 0 && ssh_init() != 0)
+		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+	if (rc != 0) {
+		halt_close(&outbound->halt);
 		free(outbound);
-		return err_set(err, ERR_CRYPTO, 500, "internal error");
+		return rc;
 	}
+	pthread_mutex_init(&outbound->mutex, NULL);
+	pthread_cond_init(&outbound->fewer, NULL);
 	*ret_outbound = outbound;
 	return 0;
 }
@@ -38,11 +51,19 @@ outbound_new(struct outbound **ret_outbound, struct err *err)
 void
 outbound_free(struct outbound **outbound)
 {
-	if (*outbound != NULL)
-		(void)ssh_finalize();
-	free(*outbound);
+	struct outbound *old = *outbound;
+
+	if (old == NULL)
+		return;
+	(void)ssh_finalize();
+	pthread_cond_destroy(&old->fewer);
+	pthread_mutex_destroy(&old->mutex);
+	halt_close(&old->halt);
+	free(old);
 	*outbound = NULL;
 }
+
+/* ---- the messages -------------------------------------------------------- */
 
 /* A field as a string of the arena; NULL: no memory. */
 static const char *
@@ -92,8 +113,8 @@ read_request(struct ipc_message *in, struct arena *arena,
 }
 
 static int
-call_https(struct ipc_message *in, struct arena *arena, struct buf *out,
-	struct err *err)
+call_https(const struct halt *halt, struct ipc_message *in, struct arena *arena,
+	struct buf *out, struct err *err)
 {
 	struct outbound_request request;
 	struct buf body;
@@ -103,7 +124,7 @@ call_https(struct ipc_message *in, struct arena *arena, struct buf *out,
 	if (rc != 0)
 		return rc;
 	buf_init(&body, request.answer_max);
-	rc = https_send(&request, &status, &body, err);
+	rc = https_send(&request, halt, &status, &body, err);
 	if (rc == 0) {
 		(void)buf_add_char(out, OUTBOUND_GOOD);
 		ipc_add_u32(out, (uint32_t)status);
@@ -115,15 +136,15 @@ call_https(struct ipc_message *in, struct arena *arena, struct buf *out,
 }
 
 static int
-call_ssh(struct ipc_message *in, struct arena *arena, struct buf *out,
-	struct err *err)
+call_ssh(const struct halt *halt, struct ipc_message *in, struct arena *arena,
+	struct buf *out, struct err *err)
 {
 	struct outbound_ssh_answer answer;
 	struct outbound_ssh call;
 	int rc = ssh_message_read_call(in, arena, &call, err);
 
 	if (rc == 0)
-		rc = ssh_make(&call, arena, &answer, err);
+		rc = ssh_make(&call, halt, arena, &answer, err);
 	if (rc != 0)
 		return rc;
 	(void)buf_add_char(out, OUTBOUND_GOOD);
@@ -132,15 +153,15 @@ call_ssh(struct ipc_message *in, struct arena *arena, struct buf *out,
 }
 
 static int
-call_scan(struct ipc_message *in, struct arena *arena, struct buf *out,
-	struct err *err)
+call_scan(const struct halt *halt, struct ipc_message *in, struct arena *arena,
+	struct buf *out, struct err *err)
 {
 	struct outbound_ssh_offer offer;
 	struct outbound_scan scan;
 	int rc = ssh_message_read_scan(in, arena, &scan, err);
 
 	if (rc == 0)
-		rc = ssh_scan(&scan, arena, &offer, err);
+		rc = ssh_scan(&scan, halt, arena, &offer, err);
 	if (rc != 0)
 		return rc;
 	(void)buf_add_char(out, OUTBOUND_GOOD);
@@ -148,8 +169,8 @@ call_scan(struct ipc_message *in, struct arena *arena, struct buf *out,
 	return buf_check(out, err);
 }
 
-typedef int op_fn(struct ipc_message *in, struct arena *arena, struct buf *out,
-	struct err *err);
+typedef int op_fn(const struct halt *halt, struct ipc_message *in,
+	struct arena *arena, struct buf *out, struct err *err);
 
 static op_fn *const ops[] = {
 	[OUTBOUND_HTTPS] = call_https,
@@ -158,24 +179,26 @@ static op_fn *const ops[] = {
 };
 
 static int
-act(struct span in, struct arena *arena, struct buf *out, struct err *err)
+act(const struct halt *halt, struct span in, struct arena *arena,
+	struct buf *out, struct err *err)
 {
 	struct ipc_message message = ipc_read(in);
 	const uint8_t op = ipc_take_byte(&message);
 
 	if (op < ARRAY_LEN(ops) && ops[op] != NULL)
-		return ops[op](&message, arena, out, err);
+		return ops[op](halt, &message, arena, out, err);
 	return err_set(err, ERR_PEER, 500, "internal error");
 }
 
 /* Failures cross the seam as bytes too. */
 static int
-answer(struct span in, struct buf *out, struct err *err)
+answer(const struct halt *halt, struct span in, struct buf *out,
+	struct err *err)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct err why = { 0 };
 	int rc = arena == NULL ? err_set_memory(&why)
-			       : act(in, arena, out, &why);
+			       : act(halt, in, arena, out, &why);
 
 	arena_free(&arena);
 	if (rc == 0)
@@ -188,19 +211,69 @@ answer(struct span in, struct buf *out, struct err *err)
 	return buf_check(out, err);
 }
 
+/* ---- calls --------------------------------------------------------------- */
+
+static int
+begin_call(struct outbound *outbound, struct err *err)
+{
+	int rc = 0;
+
+	lock_take(&outbound->mutex, &outbound_guard);
+	if (halt_is_on(&outbound->halt))
+		rc = err_set(err, ERR_SEALED, 503, "Vault is sealed");
+	else if (outbound->calls >= OUTBOUND_CALLS_MAX)
+		rc = err_set(err, ERR_BUSY, 503,
+			"too many calls to other servers are under way, try again");
+	else
+		outbound->calls++;
+	lock_give(&outbound->mutex, &outbound_guard);
+	return rc;
+}
+
+static void
+end_call(struct outbound *outbound)
+{
+	lock_take(&outbound->mutex, &outbound_guard);
+	outbound->calls--;
+	pthread_cond_broadcast(&outbound->fewer);
+	lock_give(&outbound->mutex, &outbound_guard);
+}
+
 int
 outbound_call(struct outbound *outbound, struct span in, struct buf *out,
 	struct err *err)
 {
-	int rc;
+	int rc = begin_call(outbound, err);
 
+	if (rc != 0)
+		return rc;
 	blocking_begin();
-	if (atomic_fetch_add(&outbound->calls, 1) >= OUTBOUND_CALLS_MAX)
-		rc = err_set(err, ERR_BUSY, 503,
-			"too many calls to other servers are under way, try again");
-	else
-		rc = answer(in, out, err);
-	atomic_fetch_sub(&outbound->calls, 1);
+	rc = answer(&outbound->halt, in, out, err);
 	blocking_end();
+	end_call(outbound);
 	return rc;
+}
+
+void
+outbound_halt(struct outbound *outbound)
+{
+	blocking_begin();
+	lock_take(&outbound->mutex, &outbound_guard);
+	halt_set(&outbound->halt, true);
+	while (outbound->calls > 0)
+		lock_wait(&outbound->fewer, &outbound->mutex, &outbound_guard);
+	lock_give(&outbound->mutex, &outbound_guard);
+	blocking_end();
+}
+
+void
+outbound_resume(struct outbound *outbound)
+{
+	halt_set(&outbound->halt, false);
+}
+
+bool
+outbound_is_halted(const struct outbound *outbound)
+{
+	return halt_is_on(&outbound->halt);
 }

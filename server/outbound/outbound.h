@@ -25,9 +25,18 @@ int outbound_new(struct outbound **ret_outbound, struct err *err);
 void outbound_free(struct outbound **outbound);
 
 /*
+ * End the calls under way, as a lost connection would, and refuse others until
+ * resume: while the server is sealed. Returns when none is under way any more,
+ * after a second or so.
+ */
+void outbound_halt(struct outbound *outbound);
+void outbound_resume(struct outbound *outbound);
+bool outbound_is_halted(const struct outbound *outbound);
+
+/*
  * One message in, one out: op byte, then fields; the answer is a code byte (0
  * good), then fields, or a status and a text. ERR_BUSY, 503, where
- * OUTBOUND_CALLS_MAX are under way.
+ * OUTBOUND_CALLS_MAX are under way; ERR_SEALED, 503, when halted.
  */
 int outbound_call(struct outbound *outbound, struct span in, struct buf *out,
 	struct err *err);

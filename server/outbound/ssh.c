@@ -13,6 +13,7 @@
 /* One call on its way. */
 struct call {
 	const struct outbound_ssh *asked;
+	const struct halt *halt;
 	struct host_key_pins pins;
 	int64_t deadline_ns;
 	struct buf key; /* in the form that libssh reads */
@@ -118,6 +119,7 @@ meet(struct call *call, unsigned *types, struct err *err)
 			&call->pins, *types, asked->legacy_crypto, call->arena),
 		.legacy_crypto = asked->legacy_crypto,
 		.deadline_ns = call->deadline_ns,
+		.halt = call->halt,
 	};
 	int rc;
 
@@ -206,10 +208,11 @@ log_in_and_make(struct call *call, struct err *err)
 }
 
 int
-ssh_make(const struct outbound_ssh *asked, struct arena *arena,
-	struct outbound_ssh_answer *ret_answer, struct err *err)
+ssh_make(const struct outbound_ssh *asked, const struct halt *halt,
+	struct arena *arena, struct outbound_ssh_answer *ret_answer,
+	struct err *err)
 {
-	struct call call = { .asked = asked, .arena = arena };
+	struct call call = { .asked = asked, .halt = halt, .arena = arena };
 	int rc = check_steps(asked, err);
 
 	call.deadline_ns = tcp_deadline(asked->deadline_ms);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -121,11 +122,22 @@ is_flooding(struct ssh_peer *peer)
 	return true;
 }
 
+static bool
+is_halted(struct ssh_peer *peer)
+{
+	if (!halt_is_on(peer->halt))
+		return false;
+	ssh_peer_say(peer, HALT_WHY);
+	return true;
+}
+
 bool
 ssh_peer_wait(struct ssh_peer *peer)
 {
 	const int left_ms = tcp_left_ms(peer->deadline_ns);
 
+	if (is_halted(peer))
+		return false;
 	if (left_ms == 0) {
 		ssh_peer_say(peer, "no answer in time");
 		return false;
@@ -137,7 +149,7 @@ ssh_peer_wait(struct ssh_peer *peer)
 			ssh_peer_set_why(peer, "the connection was lost");
 		return false;
 	}
-	return !is_flooding(peer);
+	return !is_flooding(peer) && !is_halted(peer);
 }
 
 int
@@ -249,6 +261,16 @@ set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings)
 	return true;
 }
 
+/* What it means is asked behind each wait. */
+static int
+wake(socket_t fd, int events, void *ctx)
+{
+	(void)fd;
+	(void)events;
+	(void)ctx;
+	return SSH_OK;
+}
+
 static int
 try_connect(void *ctx)
 {
@@ -284,7 +306,7 @@ connect_peer(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 {
 	struct err why = { 0 };
 	int rc = tcp_connect(settings->host, settings->port, settings->source,
-		settings->deadline_ns, &peer->tcp, &why);
+		settings->deadline_ns, settings->halt, &peer->tcp, &why);
 
 	if (rc == ERR_PEER || rc == ERR_TIMEOUT) {
 		ssh_peer_say(peer, why.message);
@@ -303,6 +325,7 @@ ssh_peer_open(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 
 	*peer = (struct ssh_peer){ .tcp.fd = -1,
 		.deadline_ns = settings->deadline_ns,
+		.halt = settings->halt,
 		.packet_max = ULONG_MAX };
 	rc = connect_peer(settings, peer, &end, err);
 	if (rc != 0 || end != OUTBOUND_SSH_DONE) {
@@ -312,6 +335,8 @@ ssh_peer_open(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 	peer->session = ssh_new();
 	peer->event = ssh_event_new();
 	if (peer->session == NULL || peer->event == NULL ||
+		ssh_event_add_fd(peer->event, peer->halt->fd, POLLIN, wake,
+			NULL) != SSH_OK ||
 		!set_options(peer, settings))
 		return err_set_memory(err);
 	ssh_set_blocking(peer->session, 0);
@@ -326,8 +351,10 @@ ssh_peer_close(struct ssh_peer *peer)
 {
 	if (peer->event != NULL && peer->session != NULL)
 		(void)ssh_event_remove_session(peer->event, peer->session);
-	if (peer->event != NULL)
+	if (peer->event != NULL) {
+		(void)ssh_event_remove_fd(peer->event, peer->halt->fd);
 		ssh_event_free(peer->event);
+	}
 	if (peer->session != NULL) {
 		ssh_disconnect(peer->session);
 		ssh_free(peer->session);

@@ -18,6 +18,7 @@
 struct ssh_peer {
 	struct tcp tcp;
 	int64_t deadline_ns;
+	const struct halt *halt;
 	ssh_session session;
 	ssh_event event;
 	struct ssh_counter_struct received;
@@ -35,6 +36,7 @@ struct ssh_peer_settings {
 	const char *host_key_algorithms;
 	bool legacy_crypto;
 	int64_t deadline_ns;
+	const struct halt *halt;
 };
 
 /*
@@ -58,12 +60,14 @@ enum outbound_ssh_end ssh_peer_login(struct ssh_peer *peer, const char *key);
 
 /*
  * Make fn until it gives no more SSH_AGAIN, waiting meanwhile; what it gave at
- * last. SSH_AGAIN: the deadline passed, or it sent more than the bound.
+ * last. SSH_AGAIN: the deadline passed, it sent more than the bound, or all
+ * calls are to end.
  */
 typedef int ssh_peer_fn(void *ctx);
 int ssh_peer_until(struct ssh_peer *peer, ssh_peer_fn *fn, void *ctx);
 
-/* Wait for something to happen. False, with why set: deadline, lost, flood. */
+/* Wait for something to happen. False, with why set: deadline, lost, flood,
+ * halt. */
 bool ssh_peer_wait(struct ssh_peer *peer);
 
 /* The same, with what libssh says in its log alone noted in the peer. */

@@ -18,6 +18,7 @@
 struct scanning {
 	const struct outbound_scan *asked;
 	int64_t deadline_ns;
+	const struct halt *halt;
 	struct arena *arena;
 	struct outbound_ssh_offer offer;
 };
@@ -26,14 +27,21 @@ struct scanning {
 
 /* Whatever has come, into buf. */
 static int
-receive(int fd, int64_t deadline_ns, struct buf *buf, struct err *err)
+receive(const struct scanning *scanning, int fd, struct buf *buf,
+	struct err *err)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct pollfd polled[] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = scanning->halt->fd, .events = POLLIN },
+	};
 	uint8_t part[4096];
 	ssize_t n;
 
-	if (poll(&poll_fd, 1, tcp_left_ms(deadline_ns)) == 0)
+	if (poll(polled, ARRAY_LEN(polled),
+		    tcp_left_ms(scanning->deadline_ns)) == 0)
 		return err_set(err, ERR_TIMEOUT, 502, "no answer in time");
+	if (halt_is_on(scanning->halt))
+		return err_set(err, ERR_PEER, 502, HALT_WHY);
 	n = recv(fd, part, sizeof(part), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -53,7 +61,7 @@ read_hello(struct scanning *scanning, struct buf *buf,
 	struct tcp tcp;
 	int parsed = ERR_ABSENT;
 	int rc = tcp_connect(asked->host, asked->port, asked->source,
-		scanning->deadline_ns, &tcp, err);
+		scanning->deadline_ns, scanning->halt, &tcp, err);
 
 	if (rc != 0)
 		return rc;
@@ -61,7 +69,7 @@ read_hello(struct scanning *scanning, struct buf *buf,
 	(void)send(tcp.fd, OUR_BANNER, strlen(OUR_BANNER),
 		MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (rc == 0 && parsed == ERR_ABSENT) {
-		rc = receive(tcp.fd, scanning->deadline_ns, buf, err);
+		rc = receive(scanning, tcp.fd, buf, err);
 		if (rc == 0)
 			parsed = ssh_hello_parse(buf_span(buf), ret_hello);
 	}
@@ -146,7 +154,8 @@ show_keys(struct scanning *scanning, struct err *err)
 		.source = asked->source,
 		.user = "scan",
 		.legacy_crypto = true,
-		.deadline_ns = scanning->deadline_ns };
+		.deadline_ns = scanning->deadline_ns,
+		.halt = scanning->halt };
 	const char **lines =
 		ARENA_ARRAY(scanning->arena, const char *, HOST_KEY_TYPES);
 	const char *line;
@@ -169,12 +178,14 @@ show_keys(struct scanning *scanning, struct err *err)
 }
 
 int
-ssh_scan(const struct outbound_scan *asked, struct arena *arena,
-	struct outbound_ssh_offer *ret_offer, struct err *err)
+ssh_scan(const struct outbound_scan *asked, const struct halt *halt,
+	struct arena *arena, struct outbound_ssh_offer *ret_offer,
+	struct err *err)
 {
 	struct scanning scanning = {
 		.asked = asked,
 		.deadline_ns = tcp_deadline(asked->deadline_ms),
+		.halt = halt,
 		.arena = arena,
 	};
 	int rc = look(&scanning, err);

@@ -2,10 +2,12 @@
 #ifndef SALLYPORT_SERVER_OUTBOUND_SSH_SCAN_H
 #define SALLYPORT_SERVER_OUTBOUND_SSH_SCAN_H
 
+#include "server/outbound/halt.h"
 #include "server/outbound/ssh_message.h"
 
 /* As outbound_ssh_scan. */
-int ssh_scan(const struct outbound_scan *scan, struct arena *arena,
-	struct outbound_ssh_offer *ret_offer, struct err *err);
+int ssh_scan(const struct outbound_scan *scan, const struct halt *halt,
+	struct arena *arena, struct outbound_ssh_offer *ret_offer,
+	struct err *err);
 
 #endif

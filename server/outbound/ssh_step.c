@@ -308,7 +308,8 @@ judge_file(struct running *running, const struct sftp_put *put)
 	char why[SFTP_PUT_WHY_MAX + 64];
 
 	if (put->state == SFTP_PUT_BUSY && !ssh_peer_is_lost(running->peer) &&
-		!ssh_peer_is_late(running->peer))
+		!ssh_peer_is_late(running->peer) &&
+		!halt_is_on(running->peer->halt))
 		(void)fail_step(running, "the file transfer was cut off");
 	if (put->state == SFTP_PUT_BUSY)
 		return cut_off(running);

@@ -116,6 +116,8 @@ perform(CURL *curl, const char *words, int *ret_fd, struct err *err)
 	const CURLcode code = curl_easy_perform(curl);
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(err, ERR_PEER, 502, HALT_WHY);
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return err_set(err, ERR_TIMEOUT, 502,
 			"no connection was made in time");
@@ -130,7 +132,8 @@ perform(CURL *curl, const char *words, int *ret_fd, struct err *err)
 
 int
 tcp_connect(const char *host, int64_t port, const char *source,
-	int64_t deadline_ns, struct tcp *ret_tcp, struct err *err)
+	int64_t deadline_ns, const struct halt *halt, struct tcp *ret_tcp,
+	struct err *err)
 {
 	char words[CURL_ERROR_SIZE] = "";
 	struct tcp tcp = { .fd = -1 };
@@ -159,6 +162,7 @@ tcp_connect(const char *host, int64_t port, const char *source,
 		goto out;
 	}
 	set_options(tcp.curl, buf_str(&url), source, left_ms, words);
+	halt_watch_curl(halt, tcp.curl);
 	rc = perform(tcp.curl, words, &tcp.fd, err);
 	if (rc == 0)
 		*ret_tcp = tcp;

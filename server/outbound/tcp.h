@@ -3,6 +3,7 @@
 #define SALLYPORT_SERVER_OUTBOUND_TCP_H
 
 #include "lib/err.h"
+#include "server/outbound/halt.h"
 
 struct tcp {
 	void *curl; /* owns the socket */
@@ -22,7 +23,8 @@ int tcp_check_source(const char *source, struct err *err);
  * host; ERR_TIMEOUT or ERR_PEER (502) with why.
  */
 int tcp_connect(const char *host, int64_t port, const char *source,
-	int64_t deadline_ns, struct tcp *ret_tcp, struct err *err);
+	int64_t deadline_ns, const struct halt *halt, struct tcp *ret_tcp,
+	struct err *err);
 void tcp_close(struct tcp *tcp);
 
 #endif

@@ -1,7 +1,10 @@
 /*
  * One call of outbound: its arguments as a JSON object on standard input, its
  * answer as one on standard output. With "url" over HTTPS, with "scan" a scan.
+ * SIGTERM halts outbound.
  */
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -285,11 +288,40 @@ make(struct outbound *outbound, const struct value *arguments, struct err *err)
 	return make_call(outbound, arguments, err);
 }
 
+static void *
+halt_when_told(void *ctx)
+{
+	sigset_t set;
+	int number;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	if (sigwait(&set, &number) == 0)
+		outbound_halt(ctx);
+	return NULL;
+}
+
+/* On a thread that ends with the program. */
+static void
+await_halt(struct outbound *outbound)
+{
+	pthread_t thread;
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 &&
+			pthread_create(
+				&thread, NULL, halt_when_told, outbound) == 0 &&
+			pthread_detach(thread) == 0,
+		"a thread", NULL);
+}
+
 int
 main(void)
 {
 	const struct value *arguments;
-	struct outbound *outbound;
+	static struct outbound *outbound;
 	struct err err = { 0 };
 	struct buf text;
 	int rc;
@@ -297,6 +329,7 @@ main(void)
 	arena = arena_new(TEXT_MAX);
 	answer = value_object(arena);
 	must(outbound_new(&outbound, &err) == 0, "outbound", &err);
+	await_halt(outbound);
 	arguments = read_arguments();
 	rc = make(outbound, arguments, &err);
 	if (rc != 0)
@@ -310,7 +343,6 @@ main(void)
 	jsonw_value(&text, answer, 0);
 	printf("%s\n", buf_str(&text));
 	buf_clear(&text);
-	outbound_free(&outbound);
 	arena_free(&arena);
 	arena_pool_drain();
 	return 0;

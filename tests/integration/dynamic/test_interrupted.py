@@ -11,6 +11,7 @@ ROUNDS = count('DYNAMIC_CUTS', 1, 5)
 # Where a program of the host is held up: before anything is ready, before the rename, behind it.
 POINTS = {'before': ('/usr/bin/cp', ''), 'rename': ('/usr/bin/mv', ''), 'behind': ('/usr/bin/sync', '[ "$1" = . ] || exec $real "$@"\n')}
 HOLD = 'echo $$ >@DIR@/reached\nuntil [ -e @DIR@/go ]; do sleep 0.05; done\nexec $real "$@"\n'
+PATIENT_S = 60  # of a target whose calls are to end by no deadline
 # What an install leaves at a crash is due when it would be over, which takes its time: one point of it is enough by day.
 CASES = [(how, point) for how in ('hang', 'cut', 'crash') for point in POINTS if how != 'crash' or point == 'rename' or ROUNDS > 1]
 # A shell of the admin that never comes as far as to our commands.
@@ -109,6 +110,25 @@ def test_removal_that_is_interrupted_is_made_again(brief, host, how, point):
                 'lease_id': 'ssh/creds/dyn/' + leases(brief)[0]}).data['attempts'] > 0, 'the try has failed')
         hold.let_go()
         converges(brief, host, f'removal, {how} at {point}')
+
+
+@pytest.mark.parametrize('how', ['stop', 'seal'])
+def test_removal_that_hangs_holds_up_neither_stop_nor_seal(brief, host, how):
+    """It is cut off, which no attempt is, and made again by the next server."""
+    assert brief.api().post('ssh/targets/box', {'timeout': PATIENT_S}).status == 204
+    got = issue(brief)
+    hold = Hold(host, 'rename')
+    assert revoke(brief, got, sync=False).status in (202, 204)
+    hold.reached()
+    if how == 'seal':
+        assert brief.api().put('sys/seal').status == 204
+    assert brief.stop() == 0
+    assert not (hold.place / 'go').exists()
+    brief.start()
+    row = brief.api().put('sys/leases/lookup', {'lease_id': got['lease_id']}).data
+    assert (row['state'], row['attempts'], row.get('last_error', '')) == ('revoke_pending', 0, ''), row
+    hold.let_go()
+    converges(brief, host, f'removal, {how}')
 
 
 def test_shell_that_prints_is_listened_past(brief, host):

@@ -1,6 +1,7 @@
 """Calls of outbound over SSH to servers that hang, drop, flood and lie: each ends in time, and says what may have been done."""
 import concurrent.futures
 import contextlib
+import pathlib
 import socket
 import threading
 
@@ -9,6 +10,7 @@ from support.evil_sshd import (AUTH_FAILURE, AUTH_REQUEST, AUTH_SUCCESS, CHANNEL
                                FAILURE, NEWKEYS, OPEN_FAILURE, WINDOW_ADJUST, EvilSshd, string, take, u32)
 from support.keys import SshKey
 from support.outbound import (DONE, LATE, LOST, NO_AGREEMENT, NO_CONNECTION, REFUSED, STEP, call)
+from support.server import wait_for
 
 SOON_MS, LATER_MS = 500, 10000  # the later one leaves time to get to where the server hangs
 BIG = 'x' * 300000
@@ -145,7 +147,25 @@ def test_between_two_steps_the_first_is_known_and_the_second_never_began(key):
 
 
 def test_a_connection_that_nobody_takes_ends_at_the_deadline(key):
-    """The queue of the listener is full, so that the kernel lets no handshake end."""
+    with full_listener() as port:
+        answer = call(port=port, key=key.path.read_text(), host_keys=[], deadline_ms=SOON_MS)
+    assert (answer['end'], answer['why']) == (NO_CONNECTION, 'no connection was made in time')
+
+
+# ---- when the server is sealed or stopped ------------------------------------
+
+NEVER_MS = 2 * 3600 * 1000
+
+
+def connecting(port):
+    """How many connections to the port have begun and are not made (proc(5), /proc/net/tcp)."""
+    lines = pathlib.Path('/proc/net/tcp').read_text(encoding='ascii').splitlines()[1:]
+    return sum(line.split()[2:4] == [f'0100007F:{port:04X}', '02'] for line in lines)
+
+
+@contextlib.contextmanager
+def full_listener():
+    """Its queue is full, so that the kernel lets no more handshake end: its port."""
     with socket.socket() as listener, contextlib.ExitStack() as stack:
         listener.bind(('127.0.0.1', 0))
         listener.listen(0)
@@ -153,8 +173,38 @@ def test_a_connection_that_nobody_takes_ends_at_the_deadline(key):
             one = stack.enter_context(socket.socket())
             one.setblocking(False)
             one.connect_ex(listener.getsockname())
-        answer = call(port=listener.getsockname()[1], key=key.path.read_text(), host_keys=[], deadline_ms=SOON_MS)
-    assert (answer['end'], answer['why']) == (NO_CONNECTION, 'no connection was made in time')
+        yield listener.getsockname()[1]
+
+
+def halted(play, key, **more):
+    """The answer of a call to what hangs, once it does."""
+    hangs = threading.Event()
+
+    def known(wire):
+        wire.hang = lambda hang=wire.hang: (hangs.set(), hang())
+        play(wire)
+    with EvilSshd(known) as server:
+        if 'url' in more:
+            return call(hangs.wait, url=f'https://127.0.0.1:{server.port}/', deadline_ms=NEVER_MS)
+        return call(hangs.wait, port=server.port, key=key.path.read_text(), host_keys=[server.host_key], deadline_ms=NEVER_MS, **more)
+
+
+def test_every_wait_ends_when_the_server_is_sealed_or_stopped(key):
+    why = 'the server is being sealed or stopped'
+    command, upload = [{'exec': 'command'}], [{'upload': 'file', 'input': 'text'}]
+    plays = [(up_to(n, hang), {'steps': command}) for n in range(len(ACTS) + 1)]
+    plays += [(answers(*parts), {'steps': upload}) for parts in SFTP_HANGS[:4]]
+    plays += [(up_to(n, hang), {'scan': True}) for n in range(3)]
+    plays += [(hang, {'url': True})]
+    found = at_once(lambda one: halted(one[0], key, **one[1]), plays)
+    ended = [(LOST, 1) if n >= BEFORE_A_STEP else (NO_CONNECTION, 0) for n in range(len(ACTS) + 1)] + [(LOST, 1)] * 4
+    assert [(one['end'], len(one['results']), one['why']) for one in found[:len(ended)]] == [(*one, why) for one in ended]
+    assert {one['message'] for one in found[len(ended):]} == {why}
+    with full_listener() as port:
+        before = connecting(port)
+        answer = call(lambda: wait_for(lambda: connecting(port) > before, 'it connects'), port=port, key=key.path.read_text(),
+                      host_keys=[], deadline_ms=NEVER_MS)
+    assert (answer['end'], answer['why']) == (NO_CONNECTION, why)
 
 
 # ---- before the login --------------------------------------------------------

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/core/expire.h"
+#include "server/outbound/outbound.h"
 #include "tests/support/demo_machines.h"
 
 #define FIXTURE_LEASE_HOOKS &demo_lease_hooks
@@ -353,6 +354,37 @@ a_call_that_was_not_made_is_not_counted(void **state)
 }
 
 static void
+hang(struct demo_machine *machine)
+{
+	(void)machine;
+	while (!outbound_is_halted(fixture->server->outbound))
+		(void)usleep(2000);
+}
+
+/* One that was cut off by ourselves is none either, and due behind that. */
+static void
+a_call_that_a_seal_cuts_off_is_not_counted(void **state)
+{
+	const struct rowref ref = install(1, "creds/a", 600);
+	struct err err = { 0 };
+
+	(void)state;
+	demo_in_call = hang;
+	demo_machines[1].rc = ERR_PEER;
+	revoke_all();
+	while (demo_machines[1].n_calls == 0)
+		(void)usleep(2000);
+	assert_int_equal(seal_seal(fixture->server->seal, &err), 0);
+	demo_in_call = NULL;
+	server_fixture_unseal(fixture);
+	assert_int_equal(get(ref).takeback.attempts, 0);
+	demo_machines[1].rc = 0;
+	pass(1);
+	wait_until_queued(0);
+	assert_int_equal(demo_machines[1].n_keys, 0);
+}
+
+static void
 pause_a_little(struct demo_machine *machine)
 {
 	(void)machine;
@@ -590,6 +622,7 @@ main(void)
 		MEMORY(a_machine_that_is_down_puts_its_leases_off),
 		MEMORY(a_lease_that_fails_alone_stops_no_other),
 		MEMORY(a_call_that_was_not_made_is_not_counted),
+		MEMORY(a_call_that_a_seal_cuts_off_is_not_counted),
 		MEMORY(one_call_at_a_time_for_each_machine),
 		MEMORY(asked_for_now_it_is_tried_though_it_is_not_due),
 		MEMORY(all_below_a_prefix_can_be_waited_for),
