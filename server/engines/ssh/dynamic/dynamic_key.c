@@ -434,13 +434,27 @@ check_live(struct store_tx *tx, void *ctx, struct err *err)
 					check->arena, &ignored, err);
 }
 
+/* What may lie there by now belongs to a lease, and be it a revoked one. */
+static int
+settle(struct server *server, const struct lease *lease, struct arena *arena,
+	struct err *err)
+{
+	struct check check = { .lease = lease, .arena = arena };
+	int rc = store_write(server->store, check_live, &check, err);
+
+	if (rc == 0 && !check.is_live) {
+		takeback_notice(server->takeback);
+		rc = err_set(err, ERR_INPUT, 400, "lease is not renewable");
+	}
+	return rc;
+}
+
 static int
 renew(struct req *req, const struct mount *mount, const struct lease *lease,
 	int64_t expire_s, struct err *err)
 {
-	struct check check = { .lease = lease, .arena = req->arena };
+	struct profile_result result = { .may_be_there = false };
 	struct server *server = req->server;
-	struct profile_result result;
 	const struct profile *profile;
 	struct dynamic_lease *plan = NULL;
 	struct profile_job job;
@@ -456,14 +470,11 @@ renew(struct req *req, const struct mount *mount, const struct lease *lease,
 	if (rc == 0)
 		rc = profile_run(server->outbound, profile, PROFILE_INSTALL,
 			&job, req->arena, &result, err);
+	if (rc != 0 && result.may_be_there)
+		(void)settle(server, lease, req->arena, NULL);
 	if (rc != 0)
 		return say_failed(rc, "failed to renew the key in target", err);
-	rc = store_write(server->store, check_live, &check, err);
-	if (rc == 0 && !check.is_live) {
-		takeback_notice(server->takeback);
-		rc = err_set(err, ERR_INPUT, 400, "lease is not renewable");
-	}
-	return rc;
+	return settle(server, lease, req->arena, err);
 }
 
 const struct lease_hooks ssh_lease_hooks = {

@@ -1,0 +1,159 @@
+/* A renewal and a revoke of one key at a time: no key without a lease. */
+#include "server/core/server.h"
+#include "server/core/takeback.h"
+#include "storage/lease.h"
+#include "tests/unit/ssh/ssh_fixture.h"
+#include "tests/unit/ssh/stub_outbound.h"
+
+#define ROLE                                                                   \
+	"{\"key_type\":\"dynamic\",\"key\":\"admin\",\"admin_user\":\"root\"," \
+	"\"default_user\":\"alice\",\"cidr_list\":\"10.0.0.0/8\","             \
+	"\"host_key_policy\":\"off\",\"dynamic_key_type\":\"ed25519\"}"
+#define READY "\nsallyport: ready\n"
+
+/* The machine: whether the key is there, and what happens at the next call. */
+static bool key_is_there;
+static enum outbound_ssh_end end;
+static const char *revoke_first; /* id of a lease, or NULL */
+static struct outbound_ssh_result result;
+
+static bool
+says(const struct outbound_ssh *call, const char *word)
+{
+	const struct span input = call->steps[0].input;
+
+	return memmem(input.data, input.len, word, strlen(word)) != NULL;
+}
+
+static void
+revoke(const char *id)
+{
+	struct api_reply revoked;
+	char body[512];
+
+	(void)snprintf(
+		body, sizeof(body), "{\"lease_id\":\"%s\",\"sync\":true}", id);
+	api_call(fixture, OP_UPDATE, "sys/leases/revoke", body, &revoked);
+	assert_int_equal(revoked.status, 204);
+}
+
+static int
+be_a_machine(
+	const struct outbound_ssh *call, struct outbound_ssh_answer *ret_answer)
+{
+	const char *id = revoke_first;
+	const enum outbound_ssh_end this_end = end;
+
+	revoke_first = NULL;
+	end = OUTBOUND_SSH_DONE;
+	if (id != NULL)
+		revoke(id);
+	key_is_there = says(call, "\ninstall\n");
+	result = (struct outbound_ssh_result){
+		.exit_status = this_end == OUTBOUND_SSH_DONE ? 0 : -1,
+		.signal = "",
+		.output = span_str(this_end == OUTBOUND_SSH_DONE ? READY
+				"sallyport: done\n"
+								 : READY),
+	};
+	*ret_answer = (struct outbound_ssh_answer){ .end = this_end,
+		.why = "cut off",
+		.host_key = "",
+		.fingerprint = "",
+		.banner = "",
+		.results = &result,
+		.n_results = 1 };
+	return 0;
+}
+
+static size_t
+count_queued(void)
+{
+	struct lease_queue_size size;
+
+	assert_int_equal(
+		lease_queue_size(fixture->server->store, NULL, &size, NULL), 0);
+	return size.n_pending;
+}
+
+static const char *
+issue(void)
+{
+	/* What is queued stays so, to be counted. */
+	takeback_stop(fixture->server->takeback);
+	stub_ssh = be_a_machine;
+	revoke_first = NULL;
+	end = OUTBOUND_SSH_DONE;
+	api_call(fixture, OP_UPDATE, "ssh/keys/admin", "{\"generate\":true}",
+		&reply);
+	assert_int_equal(reply.status, 200);
+	api_call(fixture, OP_UPDATE, "ssh/roles/dyn", ROLE, &reply);
+	assert_int_equal(reply.status, 204);
+	api_call(fixture, OP_UPDATE, "ssh/creds/dyn", WEB_ASKED, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_true(key_is_there);
+	return arena_strdup(
+		fixture->arena, value_find_str(reply.json, "lease_id", ""));
+}
+
+static int
+renew(const char *id)
+{
+	char body[512];
+
+	(void)snprintf(body, sizeof(body), "{\"lease_id\":\"%s\"}", id);
+	api_call(fixture, OP_UPDATE, "sys/leases/renew", body, &reply);
+	return reply.status;
+}
+
+static void
+key_that_comes_behind_a_revoke_is_queued(void **state)
+{
+	const char *id = issue();
+
+	(void)state;
+	revoke_first = id;
+	assert_int_equal(renew(id), 400);
+	assert_true(key_is_there);
+	assert_int_equal(count_queued(), 1);
+}
+
+static void
+key_that_may_have_come_behind_a_revoke_is_queued(void **state)
+{
+	const char *id = issue();
+
+	(void)state;
+	revoke_first = id;
+	end = OUTBOUND_SSH_LOST;
+	assert_int_equal(renew(id), 500);
+	assert_true(key_is_there);
+	assert_int_equal(count_queued(), 1);
+}
+
+static void
+renewal_that_is_cut_off_leaves_a_lease_live(void **state)
+{
+	const char *id = issue();
+
+	(void)state;
+	end = OUTBOUND_SSH_LOST;
+	assert_int_equal(renew(id), 500);
+	assert_int_equal(count_queued(), 0);
+	assert_int_equal(renew(id), 200);
+	revoke(id);
+	assert_false(key_is_there);
+	assert_int_equal(count_queued(), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MOUNTED(key_that_comes_behind_a_revoke_is_queued),
+		MOUNTED(key_that_may_have_come_behind_a_revoke_is_queued),
+		MOUNTED(renewal_that_is_cut_off_leaves_a_lease_live),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
