@@ -78,6 +78,7 @@ int outbound_https(struct outbound *outbound,
 /* ---- SSH to targets ------------------------------------------------------ */
 
 #define OUTBOUND_SSH_OUTPUT_MAX ((size_t)64 * 1024) /* of each stream */
+#define OUTBOUND_SSH_LIST_MAX ((size_t)1024 * 1024) /* of a list's output */
 #define OUTBOUND_SSH_STEPS_MAX 16
 #define OUTBOUND_HOST_KEYS_MAX 64
 
@@ -102,6 +103,7 @@ struct outbound_ssh_step {
 	const char *await;
 	struct span more;
 	bool may_fail; /* go on whatever its status is, or without one */
+	bool is_list;  /* may say OUTBOUND_SSH_LIST_MAX; one of a call */
 };
 
 struct outbound_ssh {
@@ -143,7 +145,7 @@ struct outbound_ssh_result {
 	int exit_status;    /* -1: none came */
 	const char *signal; /* name that ended it; "": none */
 	struct span output, error;
-	bool is_cut; /* one of them was longer than OUTBOUND_SSH_OUTPUT_MAX */
+	bool is_cut; /* one of them was longer than is read */
 };
 
 struct outbound_ssh_answer {

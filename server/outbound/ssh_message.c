@@ -70,6 +70,7 @@ add_step(struct buf *out, const struct outbound_ssh_step *step)
 	add_str(out, step->await);
 	ipc_add_field(out, step->more);
 	ipc_add_u32(out, step->may_fail);
+	ipc_add_u32(out, step->is_list);
 }
 
 static struct outbound_ssh_step
@@ -89,6 +90,7 @@ take_step(struct ipc_message *in, struct arena *arena)
 		step.await = NULL;
 	step.more = ipc_take_field(in, OUTBOUND_MESSAGE_MAX);
 	step.may_fail = take_bool(in);
+	step.is_list = take_bool(in);
 	return step;
 }
 
@@ -166,7 +168,7 @@ add_result(struct buf *out, const struct outbound_ssh_result *result)
 static struct span
 take_bytes(struct ipc_message *in, struct arena *arena)
 {
-	const struct span field = ipc_take_field(in, OUTBOUND_SSH_OUTPUT_MAX);
+	const struct span field = ipc_take_field(in, OUTBOUND_SSH_LIST_MAX);
 	const struct span bytes = arena_dup(arena, field);
 
 	in->bad = in->bad || bytes.data == NULL;

@@ -401,7 +401,9 @@ ssh_step_make(struct ssh_peer *peer, const struct outbound_ssh_step *step,
 		.has_more = step->await != NULL };
 	int rc;
 
-	buf_init(&running.output, OUTBOUND_SSH_OUTPUT_MAX);
+	buf_init(&running.output,
+		step->is_list ? OUTBOUND_SSH_LIST_MAX
+			      : OUTBOUND_SSH_OUTPUT_MAX);
 	buf_init(&running.error, OUTBOUND_SSH_OUTPUT_MAX);
 	rc = open_channel(&running, err);
 	if (rc == 0) {

@@ -68,6 +68,7 @@ read_step(const struct value *from)
 		.await = value_find_str(from, "await", NULL),
 		.more = span_str(value_find_str(from, "more", "")),
 		.may_fail = value_find_bool(from, "may_fail", false),
+		.is_list = value_find_bool(from, "is_list", false),
 	};
 }
 

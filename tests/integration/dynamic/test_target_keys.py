@@ -5,10 +5,13 @@ import pytest
 
 from support.figures import figure
 from support.keys import SshKey
-from support.linux_host import ADMIN, issue, write_role
+from support.linux_host import ADMIN, issue, leases, write_role
 from support.routeros_standin import RouterOS
+from support.server import wait_for
 
 COUNTER = itertools.count()
+KEYS = 1000
+SSH_RSA = 'AAAAB3NzaC1yc2E'
 MINE = b'# mine\nssh-ed25519 AAAA hand-made'
 
 
@@ -36,9 +39,13 @@ def do(api, target, what, **fields):
     return answer.data
 
 
+def own_tag(api, lease):
+    return f'sallyport:{api.get("sys/health").json["cluster_id"][:8]}:{lease}'
+
+
 def plant(api, host, user, tmp_path):
     """A key of ours that no lease knows; its tag."""
-    tag = 'sallyport:' + api.get('sys/health').json['cluster_id'][:8] + ':' + 'aB3' * 8
+    tag = own_tag(api, 'aB3' * 8)
     line = ' '.join(SshKey(tmp_path, 'planted').public.split()[:2])
     path = host.authorized(user)
     before = path.read_bytes() + b'\n' if path.exists() else b''
@@ -105,6 +112,40 @@ def test_the_doctor_of_a_linux_host_looks_behind_the_login(api, dynamic, host, t
         host.allow_sudo('broad')
     row = next(row for row in answer['checks'] if row['check'] == 'profile')
     assert not answer['ok'] and row['state'] == 'bad' and 'sudo wants a password' in row['seen'] and row['fix']
+
+
+def test_a_thousand_keys_of_one_user_are_listed(api, dynamic, host, target):
+    issue(dynamic)
+    base = own_tag(api, '0' * 20)
+    tags = [base + f'{n:04}' for n in range(KEYS)]
+    lines = ''.join(f'ssh-rsa {SSH_RSA}{n:08}{"A" * 340} {tag}\n' for n, tag in enumerate(tags))
+    assert len(lines) > 5 * 65536
+    before = host.authorized('alice').read_bytes()
+    host.write_authorized('alice', lines.encode() + before)
+    found = do(api, target, 'reconcile')
+    unknown = [one['tag'] for one in found['unknown']]
+    figure('M-13', KEYS + 1, KEYS + 1 - found['keys'], 'keys of one user')
+    assert (found['keys'], found['missing'], found['leases']) == (KEYS + 1, [], 1) and unknown == tags
+    host.write_authorized('alice', before)
+
+
+def test_a_host_with_another_key_is_told_nothing_until_that_is_pinned(api, dynamic, host, target, tmp_path):
+    write_role(dynamic, host, 'pinned', targets='*', host_keys=[])
+    made = api.post('ssh/creds/pinned', {'target': target})
+    assert made.status == 200, made
+    other, was = SshKey(tmp_path, 'other'), host.fingerprint()
+    said = host.log.stat().st_size
+    wrong = f'host key {other.fingerprint} of 127.0.0.1 is not the pinned {was}'
+    with host.another_host_key(other):
+        revoked = api.put('sys/leases/revoke', {'lease_id': made.json['lease_id'], 'sync': True})
+        assert revoked.status == 500 and wrong in revoked.errors[0], revoked
+        waits = api.put('sys/leases/lookup', {'lease_id': made.json['lease_id']}).data
+        assert waits['state'] == 'revoke_pending' and waits['attempts'] >= 1 and wrong in waits['last_error'], waits
+        assert len(host.ours('alice')) == 1
+        assert 'Accepted' not in host.log.read_text()[said:]
+        do(api, target, 'repin', host_keys=[other.public])
+        wait_for(lambda: host.ours('alice') == [] and leases(dynamic, 'pinned') == [], 'the queue goes on')
+        assert 'Accepted' in host.log.read_text()[said:]
 
 
 # ---- a device ---------------------------------------------------------------

@@ -197,6 +197,12 @@ def test_output_past_the_bound_is_cut_and_the_status_still_comes(host):
     assert (result['output'], result['error'], result['is_cut']) == ('a' * 65536, 'b' * 10, True)
 
 
+def test_a_list_may_be_longer(host):
+    for n, is_cut in ((1024 * 1024, False), (1024 * 1024 + 1, True)):
+        result = host.run({'exec': f'head -c {n} /dev/zero | tr "\\0" a', 'is_list': True})[0]
+        assert (len(result['output']), result['is_cut']) == (1024 * 1024, is_cut)
+
+
 def test_nothing_of_the_callers_environment_takes_part(host):
     assert host.run({'exec': 'echo "$SSH_AUTH_SOCK$DISPLAY$SSH_TTY"'})[0]['output'] == '\n'
 

@@ -202,6 +202,25 @@ class LinuxHost:
         """On the same port again."""
         self.process = self.listen_on('127.0.0.1')
 
+    def fingerprint(self):
+        shown = subprocess.run(['ssh-keygen', '-l', '-f', self.dir / 'host_key.pub'], capture_output=True, text=True, check=True)
+        return shown.stdout.split()[1]
+
+    @contextlib.contextmanager
+    def another_host_key(self, key):
+        """As a machine that was set up again, or somebody in its place, has."""
+        path = self.dir / 'host_key'
+        own = path.read_text()
+        self.down()
+        path.write_text(key.path.read_text())
+        self.up()
+        try:
+            yield
+        finally:
+            self.down()
+            path.write_text(own)
+            self.up()
+
     def listen_on(self, address):
         """One more sshd of this host; its process."""
         text = (self.dir / 'sshd_config').read_text()

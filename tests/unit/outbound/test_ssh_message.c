@@ -16,7 +16,8 @@ static const struct outbound_ssh_step steps[] = {
 		.command = "sh -c 'cat'",
 		.input = { (const uint8_t *)"a\0b", 3 },
 		.await = "READY",
-		.more = { (const uint8_t *)"go\n", 3 } },
+		.more = { (const uint8_t *)"go\n", 3 },
+		.is_list = true },
 	{ .kind = OUTBOUND_SSH_UPLOAD, .command = "file", .may_fail = true },
 };
 
@@ -66,6 +67,7 @@ expect_step(const struct outbound_ssh_step *read,
 		assert_string_equal(read->await, step->await);
 	assert_true(span_equal(read->more, step->more));
 	assert_int_equal(read->may_fail, step->may_fail);
+	assert_int_equal(read->is_list, step->is_list);
 }
 
 static void
@@ -134,7 +136,7 @@ an_answer_arrives_as_it_was_sent(void **state)
 static void
 the_largest_answer_there_is_has_room(void **state)
 {
-	static uint8_t output[OUTBOUND_SSH_OUTPUT_MAX];
+	static uint8_t output[OUTBOUND_SSH_LIST_MAX];
 	struct outbound_ssh_result all[OUTBOUND_SSH_STEPS_MAX];
 	const struct outbound_ssh_answer largest = { .why = "",
 		.host_key = "",
@@ -147,8 +149,10 @@ the_largest_answer_there_is_has_room(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		all[i] = (struct outbound_ssh_result){ .signal = "",
-			.output = span_of(output, sizeof(output)),
-			.error = span_of(output, sizeof(output)) };
+			.output = span_of(output,
+				i == 0 ? OUTBOUND_SSH_LIST_MAX
+				       : OUTBOUND_SSH_OUTPUT_MAX),
+			.error = span_of(output, OUTBOUND_SSH_OUTPUT_MAX) };
 	buf_init(&bytes, OUTBOUND_MESSAGE_MAX);
 	ssh_message_add_answer(&bytes, &largest);
 	assert_int_equal(buf_check(&bytes, NULL), 0);

@@ -124,6 +124,7 @@ static const struct profile_step list[] = {
 	{ .kind = PROFILE_HOOK, .name = "prepare", .hook = set_scripts },
 	{ .kind = PROFILE_EXEC,
 		.name = "list the keys",
+		.is_list = true,
 		.command = COMMAND,
 		.input = INPUT("list", "\n\n\n0\n\n"),
 		.verdicts = verdicts },

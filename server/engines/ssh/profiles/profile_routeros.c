@@ -116,6 +116,7 @@ static const struct profile_step install[] = {
 	{
 		.kind = PROFILE_EXEC,
 		.name = "list the user's keys",
+		.is_list = true,
 		.when = "guarded",
 		.quote = PROFILE_QUOTE_ROUTEROS,
 		.command = "/user ssh-keys print terse where user={username}",
@@ -246,6 +247,7 @@ static const struct profile_step list[] = {
 	{
 		.kind = PROFILE_EXEC,
 		.name = "list the keys",
+		.is_list = true,
 		.command = "/user ssh-keys print terse",
 		.verdicts = refusals,
 	},

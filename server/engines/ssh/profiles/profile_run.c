@@ -73,19 +73,24 @@ profile_output(const struct profile_run *run, const char *name)
 	return said != NULL ? said->output : SPAN_NONE;
 }
 
+/* Room for 1, 2, 4, … keys: it is full at each of these numbers. */
 static int
 add_key(struct arena *arena, const struct profile_key *key,
 	struct profile_key **keys, size_t *n_keys, struct err *err)
 {
-	struct profile_key *more =
-		ARENA_ARRAY(arena, struct profile_key, *n_keys + 1);
+	const size_t n = *n_keys;
 
-	if (more == NULL)
-		return err_set_memory(err);
-	if (*n_keys > 0)
-		memcpy(more, *keys, *n_keys * sizeof(**keys));
-	more[(*n_keys)++] = *key;
-	*keys = more;
+	if ((n & (n - 1)) == 0) {
+		struct profile_key *more = ARENA_ARRAY(
+			arena, struct profile_key, n == 0 ? 1 : 2 * n);
+
+		if (more == NULL)
+			return err_set_memory(err);
+		if (n > 0)
+			memcpy(more, *keys, n * sizeof(*more));
+		*keys = more;
+	}
+	(*keys)[(*n_keys)++] = *key;
 	return 0;
 }
 
@@ -261,6 +266,7 @@ add_step(struct profile_run *run, struct group *group, struct err *err)
 						  : OUTBOUND_SSH_UPLOAD,
 		.await = row->await,
 		.may_fail = row->may_fail || row->verdicts != NULL,
+		.is_list = row->is_list,
 	};
 	rc = fill(run, row->command, places[row->quote], &step->command, err);
 	if (rc == 0)

@@ -77,6 +77,7 @@ struct profile_step {
 	/* Once for each line of this value, as {each}; not for hooks. */
 	const char *each;
 	bool may_fail; /* an answer that is not good is passed over */
+	bool is_list;  /* of struct outbound_ssh_step */
 	/* The target may hold the key once it began (REMOVE, LIST: unused). */
 	bool installs;
 	const struct profile_verdict *verdicts; /* ended by { 0 } */
