@@ -1,12 +1,15 @@
 /* Key pairs made ahead: each is given once, and none survives a seal. */
+#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
+#include "lib/number.h"
 #include "lib/sshkey.h"
 #include "lib/sshkeypair.h"
 #include "server/core/key_pool.h"
@@ -153,6 +156,46 @@ many_at_once_get_one_each(void **state)
 		arena_free(&takers[i].arena);
 }
 
+/* How many threads of ours run with this nice value. */
+static size_t
+count_threads(int nice_value)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	size_t n = 0;
+
+	assert_non_null(tasks);
+	while ((task = readdir(tasks)) != NULL) {
+		uint64_t tid;
+
+		if (number_parse_u64(span_str(task->d_name), INT32_MAX, &tid) ==
+			0)
+			n += getpriority(PRIO_PROCESS, (id_t)tid) == nice_value;
+	}
+	closedir(tasks);
+	return n;
+}
+
+static void
+rsa_pairs_are_made_by_threads_that_come_last(void **state)
+{
+	const int own = getpriority(PRIO_PROCESS, 0);
+	struct fixture *f = *state;
+	struct key_pool_pair pair;
+
+	if (own != 0)
+		skip();
+	assert_int_equal(
+		key_pool_take(f->pool, "ed25519", 0, f->arena, &pair, &f->err),
+		0);
+	assert_int_equal(count_threads(5), 0);
+	assert_int_equal(
+		key_pool_take(f->pool, "rsa", 2048, f->arena, &pair, &f->err),
+		0);
+	assert_true(count_threads(5) >= 1);
+	assert_int_equal(getpriority(PRIO_PROCESS, 0), own);
+}
+
 static void
 a_closed_pool_gives_none(void **state)
 {
@@ -208,6 +251,9 @@ main(void)
 			refuses_what_it_does_not_make, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			many_at_once_get_one_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			rsa_pairs_are_made_by_threads_that_come_last, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			a_closed_pool_gives_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(
