@@ -61,13 +61,13 @@ def is_running(pid):
         return False
 
 
-def wait_for(condition, what, seconds=PATIENCE_S):
+def wait_for(condition, what, seconds=PATIENCE_S, every_s=0.01):
     """Until condition() is true; a deadline only guards against hanging."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f'never happened: {what}')
-        time.sleep(0.01)
+        time.sleep(every_s)
 
 
 class Server:
