@@ -142,10 +142,10 @@ def test_a_host_with_another_key_is_told_nothing_until_that_is_pinned(api, dynam
         waits = api.put('sys/leases/lookup', {'lease_id': made.json['lease_id']}).data
         assert waits['state'] == 'revoke_pending' and waits['attempts'] >= 1 and wrong in waits['last_error'], waits
         assert len(host.ours('alice')) == 1
-        assert 'Accepted' not in host.log.read_text()[said:]
+        assert b'Accepted' not in host.log.read_bytes()[said:]
         do(api, target, 'repin', host_keys=[other.public])
         wait_for(lambda: host.ours('alice') == [] and leases(dynamic, 'pinned') == [], 'the queue goes on')
-        assert 'Accepted' in host.log.read_text()[said:]
+        assert b'Accepted' in host.log.read_bytes()[said:]
 
 
 # ---- a device ---------------------------------------------------------------
