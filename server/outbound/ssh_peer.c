@@ -224,8 +224,20 @@ struct option {
 	const void *value;
 };
 
-static bool
-set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings)
+/* libssh refuses users that a shell would take apart. */
+static int
+refuse_option(enum ssh_options_e name, const struct ssh_peer_settings *settings,
+	struct err *err)
+{
+	return name == SSH_OPTIONS_USER
+		? err_set(err, ERR_INPUT, 400,
+			  "\"%.64s\" is no user to log in as", settings->user)
+		: err_set_memory(err);
+}
+
+static int
+set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings,
+	struct err *err)
 {
 	const struct crypto *crypto =
 		settings->legacy_crypto ? &crypto_legacy : &crypto_today;
@@ -251,14 +263,14 @@ set_options(struct ssh_peer *peer, const struct ssh_peer_settings *settings)
 	};
 
 	if (fd < 0)
-		return false;
+		return err_set_errno(err, "fcntl");
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (ssh_options_set(peer->session, options[i].name,
 			    options[i].value) != SSH_OK) {
 			(void)close(fd);
-			return false;
+			return refuse_option(options[i].name, settings, err);
 		}
-	return true;
+	return 0;
 }
 
 /* What it means is asked behind each wait. */
@@ -336,9 +348,11 @@ ssh_peer_open(const struct ssh_peer_settings *settings, struct ssh_peer *peer,
 	peer->event = ssh_event_new();
 	if (peer->session == NULL || peer->event == NULL ||
 		ssh_event_add_fd(peer->event, peer->halt->fd, POLLIN, wake,
-			NULL) != SSH_OK ||
-		!set_options(peer, settings))
+			NULL) != SSH_OK)
 		return err_set_memory(err);
+	rc = set_options(peer, settings, err);
+	if (rc != 0)
+		return rc;
 	ssh_set_blocking(peer->session, 0);
 	ssh_set_counters(peer->session, NULL, &peer->received);
 	ssh_set_message_callback(peer->session, refuse_request, NULL);

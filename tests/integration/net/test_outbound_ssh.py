@@ -129,7 +129,8 @@ def test_a_key_that_it_does_not_know_is_refused(host, tmp_path):
 
 @pytest.mark.parametrize('more, why', [
     ({'key': 'junk'}, 'not a private key'), ({'user': ''}, 'a user must be one line'),
-    ({'user': 'a\nb'}, 'a user must be one line'), ({'host': 'a b'}, 'no place to connect to'), ({'port': 0}, 'no place'),
+    ({'user': 'a\nb'}, 'a user must be one line'), ({'user': 'a;b'}, '"a;b" is no user to log in as'),
+    ({'user': '-a'}, 'is no user'), ({'host': 'a b'}, 'no place to connect to'), ({'port': 0}, 'no place'),
     ({'port': 65536}, 'no place'), ({'host': ''}, 'no place'), ({'host': 'a/b'}, 'no place'), ({'host': '::1]'}, 'no place'),
     ({'source': 'lo'}, 'no address'), ({'steps': [{'exec': 'a\nb'}]}, 'a command must be one line'),
     ({'steps': [{'exec': 'a\r'}]}, 'one line'), ({'steps': [{'exec': ''}]}, 'one line'),

@@ -138,6 +138,7 @@ a_call_that_failed_here_may_have_been_made(void **state)
 		{ ERR_PEER, true },
 		{ ERR_TIMEOUT, true },
 		{ ERR_BUSY, false },
+		{ ERR_SEALED, false },
 		{ ERR_INPUT, false },
 	};
 

@@ -208,7 +208,7 @@ may_have_installed(const struct profile_run *run)
 static void
 note_unknown(struct profile_run *run, bool installs, int rc)
 {
-	if (installs && rc != ERR_INPUT && rc != ERR_BUSY)
+	if (installs && rc != ERR_INPUT && rc != ERR_BUSY && rc != ERR_SEALED)
 		run->result->may_be_there = true;
 }
 
