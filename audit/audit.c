@@ -124,15 +124,10 @@ watch_arm(struct audit *audit)
 static void
 init_locks(struct audit *audit)
 {
-	pthread_condattr_t monotonic;
-
 	pthread_mutex_init(&audit->change, NULL);
 	pthread_rwlock_init(&audit->lock, NULL);
 	pthread_mutex_init(&audit->watch_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&audit->watch_wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	lock_init_cond(&audit->watch_wake);
 	atomic_init(&audit->watching, false);
 	atomic_init(&audit->holding, false);
 	atomic_init(&audit->n_devices, 0);

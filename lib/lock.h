@@ -63,6 +63,9 @@ static inline bool lock_try(pthread_mutex_t *mutex, const struct guard *guard)
 static inline void lock_give(pthread_mutex_t *mutex, const struct guard *guard)
 	RELEASES(guard);
 
+/* A condition whose times are those of CLOCK_MONOTONIC. */
+static inline void lock_init_cond(pthread_cond_t *cond);
+
 /* Give the lock back, wait, take it again. */
 static inline void lock_wait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 	const struct guard *guard) REQUIRES(guard);
@@ -118,6 +121,17 @@ lock_wait(
 {
 	(void)guard;
 	(void)pthread_cond_wait(cond, mutex);
+}
+
+static inline void
+lock_init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(cond, &attr);
+	(void)pthread_condattr_destroy(&attr);
 }
 
 UNANALYZED static inline int

@@ -124,7 +124,6 @@ static struct sqlite *
 sqlite_alloc(const char *path)
 {
 	struct sqlite *sqlite = calloc(1, sizeof(*sqlite));
-	pthread_condattr_t attr;
 
 	if (sqlite == NULL)
 		return NULL;
@@ -132,10 +131,7 @@ sqlite_alloc(const char *path)
 	sqlite->writer.writes = true;
 	sqlite->lock_fd = -1;
 	pthread_mutex_init(&sqlite->pool_lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&sqlite->pool_changed, &attr);
-	pthread_condattr_destroy(&attr);
+	lock_init_cond(&sqlite->pool_changed);
 	sqlite->path = strdup(path);
 	sqlite->uri = make_uri(path);
 	if (sqlite->path == NULL || sqlite->uri == NULL) {

@@ -562,7 +562,6 @@ static struct writer *
 writer_new(struct store *store, size_t batch_max)
 {
 	struct writer *writer = calloc(1, sizeof(*writer));
-	pthread_condattr_t attr;
 
 	if (writer == NULL)
 		return NULL;
@@ -570,10 +569,7 @@ writer_new(struct store *store, size_t batch_max)
 	writer->batch_max = batch_max != 0 ? batch_max : BATCH_DEFAULT;
 	writer->mark_s = monotonic_s() + MARK_S;
 	pthread_mutex_init(&writer->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&writer->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	lock_init_cond(&writer->wake);
 	buf_init(&writer->later, LATER_MAX);
 	buf_init(&writer->deleting, 2 * LATER_MAX);
 	return writer;

@@ -44,16 +44,12 @@ int
 expire_new(struct server *server, struct expire **ret_expire, struct err *err)
 {
 	struct expire *expire = calloc(1, sizeof(*expire));
-	pthread_condattr_t attr;
 
 	if (expire == NULL)
 		return err_set_memory(err);
 	expire->server = server;
 	pthread_mutex_init(&expire->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&expire->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	lock_init_cond(&expire->wake);
 	*ret_expire = expire;
 	return 0;
 }

@@ -74,17 +74,13 @@ takeback_new(
 	struct server *server, struct takeback **ret_takeback, struct err *err)
 {
 	struct takeback *takeback = calloc(1, sizeof(*takeback));
-	pthread_condattr_t attr;
 
 	if (takeback == NULL)
 		return err_set_memory(err);
 	takeback->server = server;
 	pthread_mutex_init(&takeback->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&takeback->look, &attr);
-	pthread_cond_init(&takeback->work, &attr);
-	pthread_condattr_destroy(&attr);
+	lock_init_cond(&takeback->look);
+	lock_init_cond(&takeback->work);
 	*ret_takeback = takeback;
 	return 0;
 }

@@ -71,17 +71,6 @@ struct workers {
 };
 
 static void
-monotonic_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-static void
 append(struct jobs *jobs, struct job *job)
 {
 	job->next = NULL;
@@ -292,7 +281,7 @@ pool_init(struct pool *pool, struct workers *workers, size_t threads_max,
 	pool->threads_max = threads_max;
 	pool->queue_max = queue_max;
 	atomic_init(&pool->n_waiting, 0);
-	monotonic_cond_init(&pool->work);
+	lock_init_cond(&pool->work);
 }
 
 int
@@ -305,7 +294,7 @@ workers_new(size_t threads_max, size_t queue_max, struct workers **ret_workers,
 	if (workers == NULL)
 		return err_set_memory(err);
 	pthread_mutex_init(&workers->mutex, NULL);
-	monotonic_cond_init(&workers->ended);
+	lock_init_cond(&workers->ended);
 	workers->n_processors = n_processors > PROCESSORS_MIN
 		? (size_t)n_processors
 		: PROCESSORS_MIN;

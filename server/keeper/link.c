@@ -29,6 +29,7 @@ struct link {
 	int fd;
 	pthread_t reader;
 	pthread_mutex_t lock;
+	pthread_cond_t over; /* it has ended */
 	uint32_t last_id GUARDED_BY(link_guard);
 	/* In the order of their calls; none that has its answer. */
 	struct link_job *first GUARDED_BY(link_guard);
@@ -74,6 +75,7 @@ static void
 end_link(struct link *link) REQUIRES(link_guard)
 {
 	link->ended = true;
+	pthread_cond_signal(&link->over);
 	(void)shutdown(link->fd, SHUT_RDWR);
 }
 
@@ -249,6 +251,7 @@ destroy(struct link *link)
 	buf_clear(&link->queued);
 	buf_clear(&link->sent);
 	inbox_clear(&link->inbox);
+	pthread_cond_destroy(&link->over);
 	pthread_mutex_destroy(&link->lock);
 	free(link);
 }
@@ -265,6 +268,7 @@ link_new(int fd, struct link **ret_link, struct err *err)
 	link->fd = fd;
 	link->end = &link->first;
 	pthread_mutex_init(&link->lock, NULL);
+	lock_init_cond(&link->over);
 	buf_init(&link->queued, QUEUED_MAX);
 	buf_init(&link->sent, QUEUED_MAX);
 	inbox_init(&link->inbox);
@@ -286,10 +290,14 @@ wait_for_end(struct link *link, unsigned timeout_s)
 	(void)shutdown(link->fd, SHUT_WR);
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += timeout_s;
-	if (pthread_clockjoin_np(link->reader, NULL, CLOCK_MONOTONIC, &until) ==
-		0)
-		return;
-	(void)shutdown(link->fd, SHUT_RDWR);
+	lock_take(&link->lock, &link_guard);
+	while (!link->ended &&
+		lock_wait_until(
+			&link->over, &link->lock, &until, &link_guard) == 0)
+		;
+	if (!link->ended)
+		end_link(link);
+	lock_give(&link->lock, &link_guard);
 	(void)pthread_join(link->reader, NULL);
 }
 

@@ -92,14 +92,10 @@ int
 target_lock_take(struct target_lock *lock, const char *name, int64_t end_ms,
 	struct err *err)
 {
-	pthread_condattr_t attr;
 	bool has_turn;
 
 	lock->name = name;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&lock->turn, &attr);
-	pthread_condattr_destroy(&attr);
+	lock_init_cond(&lock->turn);
 	blocking_begin();
 	has_turn = wait_for_turn(lock, end_ms);
 	blocking_end();
