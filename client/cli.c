@@ -201,20 +201,15 @@ describe_refusal(const struct cli *cli, const char *method, struct err *err)
 	buf_clear(&text);
 }
 
-/* "Get", "Put": the verb as Go's client says it. */
+/* In the words of the API client. */
 static void
-describe_failure(const struct cli *cli, const char *method,
-	const struct err *cause, struct err *err)
+describe_failure(
+	const struct cli *cli, const struct err *cause, struct err *err)
 {
 	const bool plain_http =
 		strncmp(cli->options.address, "http://", 7) == 0;
 
-	(void)err_set(err, cause->code, 0, "%c%s \"%s\": %s%s", method[0],
-		strcmp(method, "GET") == 0            ? "et"
-			: strcmp(method, "PUT") == 0  ? "ut"
-			: strcmp(method, "POST") == 0 ? "ost"
-						      : "elete",
-		cli->answer.url != NULL ? cli->answer.url : "", cause->message,
+	(void)err_set(err, cause->code, 0, "%s%s", cause->message,
 		cli->answer.outcome == APICLIENT_TLS && !plain_http
 			? "\nDoes the server speak plain HTTP? Then say so with -address=http://… or VAULT_ADDR."
 			: "");
@@ -340,6 +335,7 @@ call(struct cli *cli, const char *method, const char *path,
 	struct apiclient_request request = { .method = method, .body = body };
 	struct headers headers = { .n = 0 };
 	struct err cause = { 0 };
+	int rc;
 
 	if (!fill_request(cli, path, query, &headers, &request, err))
 		return false;
@@ -348,9 +344,12 @@ call(struct cli *cli, const char *method, const char *path,
 			cli, &request, path, value_find(query, "list") != NULL);
 	if (cli->client == NULL && open_client(cli, err) != 0)
 		return false;
-	if (apiclient_call(cli->client, &request, cli->arena, &cli->answer,
-		    &cause) != 0) {
-		describe_failure(cli, method, &cause, err);
+	say_progress(cli->doing);
+	rc = apiclient_call(
+		cli->client, &request, cli->arena, &cli->answer, &cause);
+	say_progress(NULL);
+	if (rc != 0) {
+		describe_failure(cli, &cause, err);
 		return false;
 	}
 	if (cli->answer.status >= 200 && cli->answer.status < 400)

@@ -34,8 +34,9 @@ struct cli {
 	struct apiclient *client; /* opened at the first call */
 	struct secret_view token; /* in the arena; len 0: none */
 	bool token_read;
-	bool no_token;  /* send none: login */
-	int64_t more_s; /* a call may take, where nobody says how long */
+	bool no_token;     /* send none: login */
+	int64_t more_s;    /* a call may take, where nobody says how long */
+	const char *doing; /* said on a terminal during calls; NULL: nothing */
 	struct apiclient_answer answer; /* of the last call */
 };
 

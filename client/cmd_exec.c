@@ -253,6 +253,9 @@ run_command(struct exec_call *call)
 
 	if (rc != EXIT_DONE)
 		return rc;
+	cli->doing = arena_printf(cli->arena, "Running it on %s",
+		call->ssh.target != NULL ? call->ssh.target
+					 : call->ssh.args.host);
 	if (call_server(call, plain, &err) && cli->answer.json != NULL)
 		return print(call, plain);
 	return cli_fail("Error running the command", &err);

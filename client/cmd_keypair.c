@@ -223,9 +223,11 @@ make_here(struct cli *cli, const struct keypair_options *wanted,
 	if (has_passphrase(wanted))
 		rc = keyfile_passphrase(cli, wanted->passphrase_fd, true,
 			&form->passphrase, err);
+	say_progress("Making the key");
 	if (rc == 0)
 		rc = sshkeypair_generate(
 			wanted->type, (unsigned)wanted->bits, &pair, err);
+	say_progress(NULL);
 	if (rc == 0 && !is_shown)
 		rc = keyfile_write(cli, wanted->out, pair, form, name, err);
 	if (rc != 0)
@@ -253,6 +255,7 @@ make_there(struct cli *cli, const struct keypair_options *wanted,
 	(void)value_set_bool(cli->arena, body, "generate", true);
 	(void)value_set_str(cli->arena, body, "key_type", wanted->type);
 	(void)value_set_int(cli->arena, body, "key_bits", wanted->bits);
+	cli->doing = "Making the key";
 	if (!cli_call(cli, "PUT", key_path(cli, wanted, name), body, err))
 		return err->code;
 	return output_secret(cli, cli->answer.json);
@@ -276,7 +279,11 @@ run_generate(struct cli *cli, void *options, int argc, char **argv)
 	rc = wanted->out[0] != '\0'
 		? make_here(cli, wanted, argv[0], &form, &err)
 		: make_there(cli, wanted, argv[0], &err);
-	return err.code != 0 ? cli_fail("Error generating the key", &err) : rc;
+	if (err.code == 0)
+		return rc;
+	(void)cli_fail("Error generating the key", &err);
+	/* What fails before the first call is of this side: a file, a flag. */
+	return cli->client != NULL ? EXIT_SERVER : EXIT_USAGE;
 }
 
 const struct command cmd_keypair_generate = {

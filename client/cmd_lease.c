@@ -58,6 +58,7 @@ run_renew(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("Missing ID!");
 	(void)value_set_int(cli->arena, body, "increment", wanted->increment);
 	(void)value_set_str(cli->arena, body, "lease_id", argv[0]);
+	cli->doing = arena_printf(cli->arena, "Renewing %s", argv[0]);
 	if (cli_call(cli, "PUT", "sys/leases/renew", body, &err))
 		return output_secret(cli, cli->answer.json);
 	what = arena_printf(cli->arena, "Error renewing %s", argv[0]);
@@ -82,7 +83,7 @@ static const struct flag revoke_flags[] = {
 	BOOL_FLAG(struct lease_options, prefix, "prefix",
 		.help = "The argument is a prefix: revoke all below it."),
 	BOOL_FLAG(struct lease_options, force, "force",
-		.help = "With -prefix: whatever fails."),
+		.help = "With -prefix: forget them, whatever fails."),
 	BOOL_FLAG(struct lease_options, force, "f",
 		.help = "The same as -force."),
 	FLAG_END,
@@ -122,6 +123,8 @@ run_revoke(struct cli *cli, void *options, int argc, char **argv)
 		path = wanted->force ? "sys/leases/revoke-force/"
 				     : "sys/leases/revoke-prefix/";
 	(void)value_set_bool(cli->arena, body, "sync", wanted->sync);
+	if (wanted->sync)
+		cli->doing = arena_printf(cli->arena, "Revoking %s", argv[0]);
 	if (!cli_call(cli, "PUT", cli_path(cli, path, argv[0]), body, &err))
 		return cli_fail("Error revoking lease", &err);
 	print_revoked(wanted, argv[0]);
@@ -132,7 +135,11 @@ const struct command cmd_lease_revoke = {
 	.name = "lease revoke",
 	.summary = "Revoke a lease, or all below a prefix.",
 	.usage = "[options] ID",
-	.text = "    $ sallyport lease revoke -prefix -sync ssh/creds/otp-web",
+	.text = "  Keys that lie on machines come off behind it; -sync waits for the first try.\n"
+		"  What fails is tried again for ever: see lease queue. -force forgets such\n"
+		"  leases, and leaves the keys where they are.\n\n"
+		"    $ sallyport lease revoke -prefix -sync ssh/creds/otp-web\n"
+		"    $ sallyport lease revoke -force -prefix ssh/creds/lab/8pQ2mVbX7cR1tYk5LwNz0GhS",
 	.args_max = 1,
 	.rows = revoke_flags,
 	.options_size = sizeof(struct lease_options),
@@ -176,6 +183,10 @@ run_queue(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("the server listed no leases");
 	if (cli->format != FORMAT_TABLE) {
 		output_value(cli, leases);
+		return EXIT_DONE;
+	}
+	if (leases->n == 0) {
+		printf("No lease waits to be taken off its machine.\n");
 		return EXIT_DONE;
 	}
 	TABLE_ADD(&table, "Lease", "Attempts", "Next try", "Last error");

@@ -63,10 +63,9 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 	if (path == NULL)
 		return cli_usage("out of memory");
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
-		if (err.status != 404 || err.message[0] != '\0')
+		if (err.status != 404)
 			return cli_fail("Error listing targets", &err);
-		say_error("No targets found");
-		return EXIT_SERVER;
+		return output_no_list(cli, "No value found at", path);
 	}
 	if (cli->format != FORMAT_TABLE)
 		output_value(cli, value_find(cli->answer.json, "data"));
@@ -94,8 +93,13 @@ run_read(struct cli *cli, void *options, int argc, char **argv)
 	struct err err = { 0 };
 
 	(void)argc;
-	if (!cli_call(cli, "GET", path_of(cli, options, argv, ""), NULL, &err))
-		return cli_fail("Error reading target", &err);
+	if (!cli_call(
+		    cli, "GET", path_of(cli, options, argv, ""), NULL, &err)) {
+		if (err.status != 404)
+			return cli_fail("Error reading target", &err);
+		say_error("No target named %s", argv[0]);
+		return EXIT_SERVER;
+	}
 	return output_secret(cli, cli->answer.json);
 }
 
@@ -207,7 +211,10 @@ run_scan(struct cli *cli, void *options, int argc, char **argv)
 		target_print_keys(cli, data);
 	if (is_ok(data))
 		return EXIT_DONE;
-	say_error("%s", value_find_str(data, "state", ""));
+	say_error(strcmp(value_find_str(data, "state", ""),
+			  "host_key_unknown") == 0
+			? "No host key is pinned: compare these with the machine's own, then see target repin"
+			: "It shows none of the host keys that are pinned: find out why, then see target repin");
 	return EXIT_SERVER;
 }
 

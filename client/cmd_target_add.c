@@ -180,7 +180,8 @@ run_add(struct cli *cli, void *options, int argc, char **argv)
 		return set_up(cli, wanted, argc, argv);
 	if (argc < 2)
 		return cli_usage(
-			"Not enough arguments (expected 2, got %d)", argc);
+			"Not enough arguments (expected at least 2, got %d)",
+			argc);
 	if (build_body(cli, wanted, argc, argv, &body, &err) != 0)
 		return cli_usage("%s", err.message);
 	if (needs_keys(body) && !wanted->accept_host_key &&

@@ -205,3 +205,20 @@ say_warning_item(const char *fmt, ...)
 	va_end(args);
 	fputc('\n', stderr);
 }
+
+/* ---- long work ----------------------------------------------------------- */
+
+void
+say_progress(const char *doing)
+{
+	static bool shown;
+
+	if (doing != NULL && isatty(STDERR_FILENO) == 1) {
+		fprintf(stderr, "%s …", doing);
+		shown = true;
+	} else if (shown) {
+		fprintf(stderr, "\r\033[K");
+		shown = false;
+	}
+	(void)fflush(stderr);
+}

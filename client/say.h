@@ -29,6 +29,12 @@ void say_warning(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* A warning that is an item of a list: indented by two columns. */
 void say_warning_item(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/*
+ * What is under way ("Scanning web1"), on standard error where that is a
+ * terminal, and NULL: take it away again.
+ */
+void say_progress(const char *doing);
+
 /* Text of several lines to out, wrapped, with a newline at the end. */
 void say_text(FILE *out, const char *text);
 /* Text that begins in column `used`; later lines are indented by as much. */

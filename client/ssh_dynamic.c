@@ -93,10 +93,12 @@ run_session(struct dynamic_session *dynamic, const struct ssh_creds *creds,
 static int
 end_lease(struct ssh_call *call, const char *lease_id, int status)
 {
-	if (!call->options->keep_lease)
-		return ssh_revoke_lease(call, lease_id, status);
-	say_error("Kept the lease: %s", lease_id);
-	return status;
+	if (call->options->keep_lease) {
+		say_error("Kept the lease: %s", lease_id);
+		return status;
+	}
+	call->cli->doing = "Taking the key off again";
+	return ssh_revoke_lease(call, lease_id, status);
 }
 
 static int
@@ -113,6 +115,7 @@ log_in(struct dynamic_session *dynamic)
 		return rc;
 	child_hold_signals(&run.old_mask);
 	interrupt_wait();
+	call->cli->doing = "Putting a key on the host";
 	made = ssh_creds_make(call);
 	signal = interrupt_end();
 	if (!made)

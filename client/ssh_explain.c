@@ -329,7 +329,8 @@ show_role(struct telling *telling)
 
 /* ---- for people --------------------------------------------------------- */
 
-/* "a, b" of a list; "k=v, k" of an object. */
+/* Items of a list by line, since any may have a comma; "k=v, k" of an object.
+ */
 static const char *
 plain(struct cli *cli, const struct value *value)
 {
@@ -342,7 +343,9 @@ plain(struct cli *cli, const struct value *value)
 		const char *cell = output_cell(cli, item);
 
 		text = arena_printf(cli->arena, "%s%s%s%s%s", text,
-			item != value->first ? ", " : "",
+			item == value->first ? ""
+				: is_map     ? ", "
+					     : "\n",
 			is_map ? item->key : "",
 			is_map && cell[0] != '\0' ? "=" : "", cell);
 		if (text == NULL)

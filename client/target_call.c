@@ -22,27 +22,15 @@ target_path(struct cli *cli, const char *mount_point, const char *name,
 	return path != NULL ? path : "";
 }
 
-void
-target_progress(const char *doing, const char *name)
-{
-	if (isatty(STDERR_FILENO) != 1)
-		return;
-	if (doing != NULL)
-		fprintf(stderr, "%s %s …", doing, name);
-	else
-		fprintf(stderr, "\r\033[K");
-	fflush(stderr);
-}
-
 bool
 target_post(struct cli *cli, const char *path, const struct value *body,
 	const char *doing, const char *name, struct err *err)
 {
 	bool good;
 
-	target_progress(doing, name);
+	cli->doing = arena_printf(cli->arena, "%s %s", doing, name);
 	good = cli_call(cli, "POST", path, body, err);
-	target_progress(NULL, NULL);
+	cli->doing = NULL;
 	return good;
 }
 

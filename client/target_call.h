@@ -12,13 +12,7 @@
 const char *target_path(struct cli *cli, const char *mount_point,
 	const char *name, const char *tail);
 
-/*
- * Say on standard error what is under way, where that is a terminal, and
- * unsay it: doing NULL.
- */
-void target_progress(const char *doing, const char *name);
-
-/* POST to such a path while saying what; false: err says why. */
+/* POST to such a path, and say what is under way; false: err says why. */
 bool target_post(struct cli *cli, const char *path, const struct value *body,
 	const char *doing, const char *name, struct err *err);
 

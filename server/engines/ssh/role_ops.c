@@ -59,7 +59,7 @@ static const struct field role_fields[] = {
 	FIELD_BOOL(struct ssh_role, accept_password_lockout,
 		.doc = "dynamic, routeros: a user with a key can no longer log in by password, and that is fine."),
 	FIELD_NAMES(struct ssh_role, allowed_commands, .len_max = CIDR_LIST_MAX,
-		.doc = "dynamic: globs of commands that exec may run; none: exec is refused."),
+		.doc = "dynamic: globs of commands that exec may run, each given for itself, for a comma is part of it; none: exec is refused."),
 	FIELD_DURATION(struct ssh_role, exec_timeout, .max = EXEC_TIMEOUT_MAX_S,
 		.doc = "dynamic: how long a command of exec may take, at most 5 minutes. Default 30 s."),
 	FIELD_BOOL(struct ssh_role, allow_user_certificates,

@@ -168,7 +168,8 @@ explain_exec(struct req *req, struct exec *exec, size_t n_true, int rc,
 	dynamic_way_explain(reply, &explanation);
 	explain_end(reply, &explanation);
 	creds_place_show(reply, &exec->place);
-	reply_int(reply, "timeout", exec->timeout_s);
+	if (exec->timeout_s != 0)
+		reply_int(reply, "timeout", exec->timeout_s);
 	if (exec->pattern != NULL)
 		reply_str(reply, "command_match", exec->pattern);
 	dynamic_way_show(reply, &exec->way, exec->role->port);

@@ -150,7 +150,7 @@ login_fix(const struct outbound_ssh_answer *end)
 {
 	switch (end->end) {
 	case OUTBOUND_SSH_REFUSED:
-		return "put the public half of the key (sallyport keypair read) into authorized_keys of the admin user";
+		return "put the public half of the key (sallyport keypair export) into authorized_keys of the admin user";
 	case OUTBOUND_SSH_HOST_KEY:
 		return "see the row host key";
 	case OUTBOUND_SSH_NO_AGREEMENT:
