@@ -1,4 +1,4 @@
-/* A renewal and a revoke of one key at a time: no key without a lease. */
+/* Calls to a machine that meet, or take long: no key without a lease. */
 #include "server/core/server.h"
 #include "server/core/takeback.h"
 #include "storage/lease.h"
@@ -9,6 +9,7 @@
 	"{\"key_type\":\"dynamic\",\"key\":\"admin\",\"admin_user\":\"root\"," \
 	"\"default_user\":\"alice\",\"cidr_list\":\"10.0.0.0/8\","             \
 	"\"host_key_policy\":\"off\",\"dynamic_key_type\":\"ed25519\"}"
+#define NS_PER_MS 1000000
 #define READY "\nsallyport: ready\n"
 
 /* The machine: whether the key is there, and what happens at the next call. */
@@ -16,6 +17,7 @@ static bool key_is_there;
 static enum outbound_ssh_end end;
 static const char *revoke_first; /* id of a lease, or NULL */
 static struct outbound_ssh_result result;
+static int64_t deadline_ms; /* of the last call */
 
 static bool
 says(const struct outbound_ssh *call, const char *word)
@@ -37,6 +39,21 @@ revoke(const char *id)
 	assert_int_equal(revoked.status, 204);
 }
 
+/* With the last of its time. */
+static int
+refuse_late(struct outbound_ssh_answer *ret_answer)
+{
+	fixture->clock_ahead_ns += deadline_ms * NS_PER_MS;
+	*ret_answer = (struct outbound_ssh_answer){
+		.end = OUTBOUND_SSH_REFUSED,
+		.why = "it does not take the key",
+		.host_key = "",
+		.fingerprint = "",
+		.banner = "",
+	};
+	return 0;
+}
+
 static int
 be_a_machine(
 	const struct outbound_ssh *call, struct outbound_ssh_answer *ret_answer)
@@ -46,8 +63,11 @@ be_a_machine(
 
 	revoke_first = NULL;
 	end = OUTBOUND_SSH_DONE;
+	deadline_ms = call->deadline_ms;
 	if (id != NULL)
 		revoke(id);
+	if (this_end == OUTBOUND_SSH_REFUSED)
+		return refuse_late(ret_answer);
 	key_is_there = says(call, "\ninstall\n");
 	result = (struct outbound_ssh_result){
 		.exit_status = this_end == OUTBOUND_SSH_DONE ? 0 : -1,
@@ -146,12 +166,31 @@ renewal_that_is_cut_off_leaves_a_lease_live(void **state)
 	assert_int_equal(count_queued(), 0);
 }
 
+/* It is tried with the current key too, within one claim. */
+static void
+two_tries_of_a_removal_end_before_its_claim(void **state)
+{
+	const char *id;
+
+	(void)state;
+	api_call(fixture, OP_UPDATE, "ssh/targets/slow",
+		"{\"host\":\"10.1.2.3\",\"timeout\":60}", &reply);
+	assert_int_equal(reply.status, 204);
+	id = issue();
+	assert_int_equal(deadline_ms, 60000);
+	end = OUTBOUND_SSH_REFUSED;
+	revoke(id);
+	assert_false(key_is_there);
+	assert_in_range(deadline_ms, 1, TAKEBACK_CALL_MAX_S * 1000 - 60000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MOUNTED(key_that_comes_behind_a_revoke_is_queued),
 		MOUNTED(key_that_may_have_come_behind_a_revoke_is_queued),
+		MOUNTED(two_tries_of_a_removal_end_before_its_claim),
 		MOUNTED(renewal_that_is_cut_off_leaves_a_lease_live),
 	};
 

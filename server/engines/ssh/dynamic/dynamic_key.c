@@ -21,6 +21,7 @@
 #include "server/engines/ssh/targets/target.h"
 
 #define FOLDER "creds/"
+#define NS_PER_MS 1000000
 #define ADD_FAILED "failed to add public key to authorized_keys file in target"
 
 /* ---- the row ------------------------------------------------------------- */
@@ -345,19 +346,41 @@ dynamic_key_end(
 
 /* ---- what leases do ------------------------------------------------------ */
 
-static int
-remove_key(struct server *server, const struct mount *mount,
-	const struct dynamic_lease *plan, int64_t key_version,
-	struct arena *arena, struct profile_result *ret_result, struct err *err)
-{
-	struct profile_job job;
-	int rc = dynamic_lease_job(
-		server, mount, plan, key_version, 0, arena, &job, err);
+/* A lease's removal; at end_ns its claim may be anybody's. */
+struct removal {
+	struct server *server;
+	const struct mount *mount;
+	const struct dynamic_lease *plan;
+	struct arena *arena;
+	int64_t end_ns; /* of the boot clock */
+	struct profile_result result;
+};
 
-	return rc != 0
-		? rc
-		: profile_run(server->outbound, profile_find(plan->profile),
-			  PROFILE_REMOVE, &job, arena, ret_result, err);
+static void
+cut_deadline(const struct removal *removal, struct profile_job *job)
+{
+	const int64_t left_ms =
+		(removal->end_ns - clock_boot_ns(removal->server->clock)) /
+		NS_PER_MS;
+
+	if (job->deadline_ms > left_ms)
+		job->deadline_ms = left_ms > 0 ? left_ms : 1;
+}
+
+static int
+remove_key(struct removal *removal, int64_t key_version, struct err *err)
+{
+	const struct dynamic_lease *plan = removal->plan;
+	struct server *server = removal->server;
+	struct profile_job job;
+	int rc = dynamic_lease_job(server, removal->mount, plan, key_version, 0,
+		removal->arena, &job, err);
+
+	if (rc != 0)
+		return rc;
+	cut_deadline(removal, &job);
+	return profile_run(server->outbound, profile_find(plan->profile),
+		PROFILE_REMOVE, &job, removal->arena, &removal->result, err);
 }
 
 /*
@@ -377,20 +400,25 @@ static int
 take_back(struct server *server, const struct mount *mount,
 	const struct lease *lease, struct arena *arena, struct err *err)
 {
-	struct profile_result result = { .end = OUTBOUND_SSH_DONE };
+	struct removal removal = { .server = server,
+		.mount = mount,
+		.arena = arena,
+		.end_ns = clock_boot_ns(server->clock) +
+			TAKEBACK_CALL_MAX_S * CLOCK_NS_PER_S };
 	struct dynamic_lease *plan = NULL;
 	int rc = dynamic_lease_unpack(lease->data, arena, &plan, err);
 
 	if (rc != 0)
 		return rc;
-	rc = remove_key(
-		server, mount, plan, plan->key_version, arena, &result, err);
+	removal.plan = plan;
+	rc = remove_key(&removal, plan->key_version, err);
 	/* The machine may know the key that came behind it alone. */
-	if (rc == ERR_ABSENT || result.end == OUTBOUND_SSH_REFUSED) {
+	if (rc == ERR_ABSENT || removal.result.end == OUTBOUND_SSH_REFUSED) {
 		err_clear(err);
-		rc = remove_key(server, mount, plan, 0, arena, &result, err);
+		rc = remove_key(&removal, 0, err);
 	}
-	if ((rc == ERR_PEER || rc == ERR_TIMEOUT) && !is_of_machine(&result))
+	if ((rc == ERR_PEER || rc == ERR_TIMEOUT) &&
+		!is_of_machine(&removal.result))
 		rc = ERR_LIMIT;
 	return rc;
 }
