@@ -144,7 +144,9 @@ ssh_peer_wait(struct ssh_peer *peer)
 	}
 	/* libssh makes its socket block once it is connected. */
 	(void)fcntl(peer->tcp.fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	if (ssh_event_dopoll(peer->event, left_ms) == SSH_ERROR) {
+	/* Without the session's own the event would wait for the halt alone. */
+	if (ssh_get_fd(peer->session) < 0 ||
+		ssh_event_dopoll(peer->event, left_ms) == SSH_ERROR) {
 		if (!peer->has_no_match)
 			ssh_peer_set_why(peer, "the connection was lost");
 		return false;
