@@ -197,8 +197,10 @@ def test_every_wait_ends_when_the_server_is_sealed_or_stopped(key):
     plays += [(up_to(n, hang), {'scan': True}) for n in range(3)]
     plays += [(hang, {'url': True})]
     found = at_once(lambda one: halted(one[0], key, **one[1]), plays)
-    ended = [(LOST, 1) if n >= BEFORE_A_STEP else (NO_CONNECTION, 0) for n in range(len(ACTS) + 1)] + [(LOST, 1)] * 4
-    assert [(one['end'], len(one['results']), one['why']) for one in found[:len(ended)]] == [(*one, why) for one in ended]
+    # At the step's own stage the halt may come before the open channel is heard of.
+    ended = [{(NO_CONNECTION, 0)}] * BEFORE_A_STEP + [{(NO_CONNECTION, 0), (LOST, 1)}] + [{(LOST, 1)}] * 5
+    for one, may_be in zip(found, ended):
+        assert one['why'] == why and (one['end'], len(one['results'])) in may_be, one
     assert {one['message'] for one in found[len(ended):]} == {why}
     with full_listener() as port:
         before = connecting(port)
