@@ -22,12 +22,20 @@ def run(request):
     if not shutil.which(request.param[0]):
         pytest.skip(f'no {request.param[0]}')
 
-    def one(action, user='root', options='', end=END, commit=b'commit\n', key=KEY, tag=TAG):
+    def one(action, user='root', options='', end=END, commit=b'commit\n', key=KEY, tag=TAG, before_commit=None):
         job = '\n'.join(['sallyport-keys 1', action, user, tag, key, options, *end]) + '\n'
         words = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
                  ' && '.join(f'mount --bind {at} {place}' for place, at in one.binds.items()) + ' && exec "$@"', 'sh',
                  *request.param, '-c', RUN, 'sallyport']
-        return subprocess.run(words, input=SCRIPT + job.encode() + commit, capture_output=True, timeout=PATIENCE_S)
+        if before_commit is None:
+            return subprocess.run(words, input=SCRIPT + job.encode() + commit, capture_output=True, timeout=PATIENCE_S)
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdin.write(SCRIPT + job.encode())
+            process.stdin.flush()
+            assert [process.stdout.readline() for _ in range(2)] == [b'\n', b'sallyport: ready\n']
+            before_commit()
+            said = process.communicate(commit, timeout=PATIENCE_S)
+            return subprocess.CompletedProcess(words, process.returncode, *said)
     return one
 
 
@@ -113,6 +121,33 @@ def test_attributes_of_the_file_stay(run, home):
     for action in ('install', 'remove'):
         assert run(action, 'bob').returncode == 0
         assert os.getxattr(path, 'user.label') == b'kept', action
+
+
+def test_what_others_write_meanwhile_stays(run, home):
+    """Those who know nothing of our lock: an editor that renames, a shell that appends, and one that comes first."""
+    path = home / '.ssh' / 'authorized_keys'
+
+    def append():
+        with open(path, 'ab') as file:
+            file.write(b'# appended\n')
+
+    def rename():
+        (home / 'new').write_bytes(path.read_bytes() + b'# renamed\n')
+        os.chown(home / 'new', 23456, 23456)
+        (home / 'new').rename(path)
+
+    def create():
+        path.write_bytes(b'# first\n')
+        os.chown(path, 23456, 23456)
+
+    wanted = b''
+    for action, write, line in (('install', create, b'# first\n'), ('remove', append, b'# appended\n'), ('install', rename, b'# renamed\n'),
+                                ('remove', None, b'')):
+        done = run(action, 'bob', before_commit=write)
+        assert done.returncode == 0, done
+        wanted += line
+        ours = path.read_bytes().removesuffix(wanted)
+        assert path.read_bytes().endswith(wanted) and ours.count(b'\n') == (action == 'install'), path.read_bytes()
 
 
 EVIL = ['bob;id', '$(id)', 'bob\tx', '../bob', '-bob', 'b|ob', "b'ob", '*', '']
