@@ -82,6 +82,7 @@ struct req {
 	const char *policy_override_text;
 	const char *namespace_text; /* X-Vault-Namespace, or "" */
 	const char *if_none_match;  /* as sent, or "" */
+	const char *accept;         /* Accept as sent, or ""; NULL: none */
 	struct netaddr peer;        /* family 0: a Unix socket */
 	bool is_tls;
 	/* The caller's certificate and what came with it, as DER; unchecked. */

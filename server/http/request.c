@@ -96,7 +96,8 @@ request_fill(struct req *req, struct http_parser *parser,
 			&req->policy_override_text) ||
 		!take_text(req, parser, "x-vault-namespace",
 			&req->namespace_text) ||
-		!take_text(req, parser, "if-none-match", &req->if_none_match))
+		!take_text(req, parser, "if-none-match", &req->if_none_match) ||
+		!take_text(req, parser, "accept", &req->accept))
 		return HTTP_PATH_MEMORY;
 	verdict =
 		http_path_parse(http_parser_target(parser), req->arena, &path);

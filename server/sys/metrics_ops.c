@@ -204,15 +204,31 @@ struct metrics_in {
 static const struct field metrics_fields[] = {
 	FIELD_STR(struct metrics_in, format, .len_max = 32,
 		.flags = FIELD_QUERY,
-		.doc = "\"prometheus\"; JSON if left out."),
+		.doc = "\"prometheus\"; JSON if left out, unless Accept begins with prometheus/telemetry or application/openmetrics-text."),
 	FIELD_END,
 };
+
+/* Of those who say it by a header, as the peer reads that: by its begin. */
+static bool
+accepts_prometheus(const struct req *req)
+{
+	static const char *const types[] = { "prometheus/telemetry",
+		"application/openmetrics-text" };
+
+	for (size_t i = 0; req->accept != NULL && i < ARRAY_LEN(types); i++) {
+		if (strncmp(req->accept, types[i], strlen(types[i])) == 0)
+			return true;
+	}
+	return false;
+}
 
 static int
 read_metrics(struct req *req, struct reply *reply, struct err *err)
 {
 	const struct metrics_in *in = req->in;
-	const bool prometheus = strcmp(in->format, "prometheus") == 0;
+	const bool prometheus = in->format[0] != '\0'
+		? strcmp(in->format, "prometheus") == 0
+		: accepts_prometheus(req);
 	struct readings readings = { 0 };
 	int rc;
 
