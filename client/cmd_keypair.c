@@ -341,7 +341,8 @@ const struct command cmd_keypair_import = {
 	.text = "  FILE (\"-\": standard input) is in OpenSSH's form, PKCS#1, SEC1 or PKCS#8.\n"
 		"  A passphrase is asked for where PEM says that there is one, as in a key that\n"
 		"  RouterOS exports; the file is opened here. A key that OpenSSH encrypted is\n"
-		"  converted first, a copy of it: ssh-keygen -p -m PKCS8 -f COPY\n\n"
+		"  converted first, a copy of it: ssh-keygen -p -m PKCS8 -f COPY, or for\n"
+		"  Ed25519, which keeps OpenSSH's form: ssh-keygen -p -N '' -f COPY\n\n"
 		"    $ sallyport keypair import router-admin my_rsa",
 	.flags = COMMAND_FORMAT | COMMAND_FIELD,
 	.args_min = 2,
