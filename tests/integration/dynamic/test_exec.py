@@ -221,6 +221,12 @@ def test_the_command_line_is_as_the_command(server, command, status, out, err):
     assert (done.returncode, done.stdout, done.stderr.replace('\n', ' ').strip()) == (status, out, err.strip())
 
 
+def test_the_server_calls_from_the_address_that_is_said(server):
+    """R-13."""
+    done = exec_(server, f'-role={ROLE}', '-b', '127.0.0.9', '127.0.0.1', 'echo', '${SSH_CLIENT%% *}')
+    assert (done.returncode, done.stdout) == (0, '127.0.0.9\n')
+
+
 def test_words_are_joined_and_what_stands_behind_the_host_is_the_command_s(server):
     done = exec_(server, f'-role={ROLE}', '127.0.0.1', 'echo', '-format=json', '-b', 'x')
     assert (done.returncode, done.stdout) == (0, '-format=json -b x\n')
