@@ -11,6 +11,7 @@
 
 struct creds_in {
 	const char *ip, *username, *target;
+	const char *deliver, *deliver_user;
 	bool explain;
 };
 
@@ -21,6 +22,10 @@ static const struct field creds_fields[] = {
 		.doc = "User to log in as; the role's default user if left out."),
 	FIELD_STR(struct creds_in, target, .len_max = 255,
 		.doc = "Name of a target (targets/) in the place of ip, for roles of type dynamic."),
+	FIELD_STR(struct creds_in, deliver, .len_max = 255,
+		.doc = "Target, of the role's deliver_to, that the private half of a key is put on as its own, in place of the answer."),
+	FIELD_STR(struct creds_in, deliver_user, .len_max = 255,
+		.doc = "User there who is to have it; the one that the server logs in as if left out."),
 	FIELD_BOOL(struct creds_in, explain,
 		.doc = "Answer which rules hold and which was the first that does not; nothing is made."),
 	FIELD_END,
@@ -39,8 +44,13 @@ struct creds {
 
 /* The last one. Clients tell a CA role by this text. */
 static int
-check_type(const struct ssh_role *role, struct err *err)
+check_type(struct req *req, const struct ssh_role *role, struct err *err)
 {
+	const struct creds_in *in = req->in;
+
+	if (in->deliver[0] != '\0' && !ssh_role_is_dynamic(role))
+		return err_set(err, ERR_INPUT, 400,
+			"only roles of type dynamic deliver keys");
 	return ssh_role_is_ca(role)
 		? err_set(err, ERR_INPUT, 500, "key type unknown")
 		: 0;
@@ -54,7 +64,7 @@ ask_rules(struct req *req, const struct ssh_role *role, struct creds *creds,
 	int rc = creds_rules_ask(req, role, &creds->place, ret_n, err);
 
 	if (rc == 0)
-		rc = check_type(role, err);
+		rc = check_type(req, role, err);
 	*ret_n += rc == 0;
 	return rc;
 }
@@ -75,6 +85,8 @@ wish_of(struct req *req, const struct ssh_role *role, const struct creds *creds)
 		.max_ttl_s = role->max_ttl != 0 && role->max_ttl < max_s
 			? role->max_ttl
 			: max_s,
+		.deliver = in->deliver,
+		.deliver_user = in->deliver_user,
 	};
 }
 
@@ -146,7 +158,12 @@ answer_key(struct req *req, const struct creds *creds,
 	const struct secret_view key = issued->private_key;
 
 	reply_str(reply, "ip", issued->host);
-	reply_span(reply, "key", span_of(key.data, key.len));
+	if (issued->deliver[0] == '\0') {
+		reply_span(reply, "key", span_of(key.data, key.len));
+	} else {
+		reply_str(reply, "deliver", issued->deliver);
+		reply_str(reply, "deliver_user", issued->deliver_user);
+	}
 	reply_str(reply, "key_type", "dynamic");
 	reply_int(reply, "port", issued->port);
 	if (in->target[0] != '\0')
@@ -227,11 +244,17 @@ const struct op ssh_creds_ops[] = {
 		.text = "The password logs in once, as this user, on this address; it dies with\n"
 			"its lease and with the token that asked for it. The key of a dynamic role\n"
 			"is put on the host before this answers, and taken off again when the lease\n"
-			"ends; this answer is the only place where its private half is.",
+			"ends; this answer is the only place where its private half is. With deliver\n"
+			"it is no part of the answer: a device has it then, which logs in with it\n"
+			"itself (profile routeros), and gives it up when the lease ends.",
 		.out = (const struct op_out[]){ { "key_type", FIELD_TYPE_STR,
 							"otp or dynamic" },
 			{ "key", FIELD_TYPE_SECRET,
-				"The password; or the private key, as PEM." },
+				"The password; or the private key, as PEM, unless it was delivered." },
+			{ "deliver", FIELD_TYPE_STR,
+				"Target that has the private key." },
+			{ "deliver_user", FIELD_TYPE_STR,
+				"User there who has it." },
 			{ "target", FIELD_TYPE_STR,
 				"As asked for, where it was; with explain also that of the address." },
 			{ "username", FIELD_TYPE_STR, "User it is good for." },

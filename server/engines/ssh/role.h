@@ -34,6 +34,7 @@ struct ssh_role {
 	const char *host_key_policy; /* "": strict */
 	struct str_list targets;     /* names that creds may name; "*": any */
 	const char *source_address;  /* to dial from; "": any */
+	struct str_list deliver_to;  /* targets that private halves may go to */
 	bool legacy_crypto;
 	bool expiry_time; /* the target itself ends the key, where it can */
 	bool accept_password_lockout;     /* routeros: R-3 */

@@ -52,6 +52,8 @@ static const struct field role_fields[] = {
 		.doc = "dynamic: targets that creds may name; \"*\" is any. Their key, user and profile stand in for what the role leaves empty."),
 	FIELD_STR(struct ssh_role, source_address, .len_max = 64,
 		.doc = "dynamic: address that the server connects from."),
+	FIELD_LIST(struct ssh_role, deliver_to, .len_max = CIDR_LIST_MAX,
+		.doc = "dynamic: targets that the private half of a key may be delivered to; none: it is in the answer alone."),
 	FIELD_BOOL(struct ssh_role, legacy_crypto,
 		.doc = "dynamic: take weak algorithms too, for old devices."),
 	FIELD_BOOL(struct ssh_role, expiry_time, .initial = "true",
@@ -200,9 +202,9 @@ static void
 show_dynamic_extras(struct reply *reply, const struct ssh_role *role)
 {
 	static const char *const names[] = { "accept_password_lockout",
-		"allowed_commands", "bind_source_address", "exec_timeout",
-		"host_key_policy", "host_keys", "legacy_crypto", "profile",
-		"source_address", "targets" };
+		"allowed_commands", "bind_source_address", "deliver_to",
+		"exec_timeout", "host_key_policy", "host_keys", "legacy_crypto",
+		"profile", "source_address", "targets" };
 	struct arena *arena = reply->req->arena;
 	const struct value *all = record_encode(role_fields, role, arena);
 

@@ -38,7 +38,8 @@ IDS_OF = {'roles/{role}': {'key': 'admin_key'}, 'sys/mounts/{path}': {'path': 'm
           **{one: {'host': 'host'} for one in ('enrol/challenge', 'enrol/report', 'hosts/{host}', 'principals/{host}')}, 'revoked/{id}': {'id': 'revoked'},
           **{f'targets/{{name}}{one}': {'name': 'target'} for one in (
               '', '/setup', '/test', '/scan', '/repin', '/doctor', '/sweep', '/reconcile', '/export')},
-          'creds/{role}': {'target': 'target'}, 'exec/{role}': {'target': 'target'}, 'roles/{role}': {'targets': 'target'},
+          'creds/{role}': {'target': 'target', 'deliver': 'target'}, 'exec/{role}': {'target': 'target'},
+          'roles/{role}': {'targets': 'target', 'deliver_to': 'target'},
           'sys/auth/{path}': {'path': 'mount'}, 'sys/auth/{path}/tune': {'path': 'mount'},
           **{one: {'username': 'user', 'password': 'password', **({} if one.startswith('login') else POLICIES)} for one in (
               'users/{username}', 'users/{username}/password', 'users/{username}/policies', 'login/{username}')},
@@ -80,7 +81,7 @@ PLAIN = {'audit_non_hmac_request_keys', 'audit_non_hmac_response_keys', 'passthr
          'kubernetes_host', 'kubernetes_ca_cert', 'token_reviewer_jwt', 'pem_keys', 'issuer', 'disable_iss_validation',
          'method', 'check', 'profile', 'url', 'ca_cert', 'tls_pin', 'password', 'api_key', 'host_keys', 'timeout', 'source_address',
          'user', 'host_key_policy', 'api_user', 'api_secret', 'legacy_crypto', 'accept_password_lockout', 'force', 'remove', 'add', 'format', 'fingerprints',
-         'dynamic_key_type', 'install_script', 'key_option_specs', 'expiry_time', 'allowed_commands', 'exec_timeout',
+         'dynamic_key_type', 'install_script', 'key_option_specs', 'expiry_time', 'allowed_commands', 'exec_timeout', 'deliver_user',
          'disable_local_ca_jwt', 'disabled', 'public_keys', 'ca_public_keys', 'principals', 'public_key', 'bound_service_account_names', 'bound_service_account_namespaces', 'audience'}
 # Mounts of methods that prove who calls by keys of others: what a tenant writes there.
 PROVEN = {'jwt': {'config': {'jwt_validation_pubkeys': ISSUER.pem}, 'role': JWT_ROLE},

@@ -156,7 +156,8 @@ class Device:
     def columns(self, menu):
         """Names that an expression may speak of."""
         names = {name for row in self.rows(menu) for name in row}
-        return names | ({'user', 'bits', self.comment_name()} if menu == 'user/ssh-keys' else {'name'})
+        return names | {'user/ssh-keys': {'user', 'bits', self.comment_name()},
+                        'user/ssh-keys/private': {'user', 'bits', 'key-owner'}}.get(menu, {'name'})
 
     def chosen(self, menu, numbers):
         """Rows by id or name; every one must exist."""

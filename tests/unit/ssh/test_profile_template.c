@@ -161,6 +161,8 @@ every_profile_has_what_its_table_needs(void **state)
 		/* What puts a key there can take it off again. */
 		assert_int_equal(profiles[i]->steps[PROFILE_INSTALL] != NULL,
 			profiles[i]->steps[PROFILE_REMOVE] != NULL);
+		assert_int_equal(profiles[i]->steps[PROFILE_DELIVER] != NULL,
+			profiles[i]->steps[PROFILE_FORGET] != NULL);
 		assert_non_null(profiles[i]->doc);
 	}
 	assert_null(profile_find("windows"));

@@ -13,6 +13,7 @@
 #include "server/core/key_pool.h"
 #include "server/core/seal.h"
 #include "server/core/takeback.h"
+#include "server/engines/ssh/dynamic/delivery.h"
 #include "server/engines/ssh/dynamic/dynamic_lease.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/dynamic/lease_walk.h"
@@ -22,6 +23,7 @@
 
 #define FOLDER "creds/"
 #define NS_PER_MS 1000000
+#define DELIVERY_FAILED "failed to deliver the private key"
 #define ADD_FAILED "failed to add public key to authorized_keys file in target"
 
 /* ---- the row ------------------------------------------------------------- */
@@ -128,6 +130,8 @@ insert_row(struct store_tx *tx, void *ctx, struct err *err)
 	lease->owner = token_owner(req->token);
 	lease->takeback.next_try_s =
 		tx_now_s(tx) + issue->plan.timeout_s + DYNAMIC_MARGIN_S;
+	if (issue->plan.deliver[0] != '\0')
+		lease->takeback.next_try_s += TARGET_TIMEOUT_MAX_S;
 	/* How it ends is not known yet. */
 	req->fact_status = -1;
 	return lease_insert(tx, lease, err);
@@ -285,6 +289,12 @@ install(struct issue *issue, struct err *err)
 		give_up(issue, may_be_there);
 		return say_failed(rc, ADD_FAILED, err);
 	}
+	rc = delivery_put(server, issue->req->mount, &issue->plan,
+		issue->pair.text, issue->req->arena, err);
+	if (rc != 0) {
+		give_up(issue, true);
+		return say_failed(rc, DELIVERY_FAILED, err);
+	}
 	rc = store_write(server->store, end_well, issue, err);
 	if (rc == 0 && !issue->is_live) {
 		takeback_notice(server->takeback);
@@ -330,7 +340,10 @@ dynamic_key_issue(struct req *req, const struct dynamic_wish *wish,
 	ret_issued->port = issue->plan.port;
 	ret_issued->profile = issue->plan.profile;
 	ret_issued->tag = issue->plan.tag;
-	ret_issued->private_key = issue->pair.text;
+	ret_issued->deliver = issue->plan.deliver;
+	ret_issued->deliver_user = issue->plan.deliver_user;
+	if (issue->plan.deliver[0] == '\0')
+		ret_issued->private_key = issue->pair.text;
 	return 0;
 }
 
@@ -411,6 +424,8 @@ take_back(struct server *server, const struct mount *mount,
 	if (rc != 0)
 		return rc;
 	removal.plan = plan;
+	if (plan->deliver[0] != '\0')
+		removal.end_ns -= DELIVERY_TAKE_BACK_S * CLOCK_NS_PER_S;
 	rc = remove_key(&removal, plan->key_version, err);
 	/* The machine may know the key that came behind it alone. */
 	if (rc == ERR_ABSENT || removal.result.end == OUTBOUND_SSH_REFUSED) {
@@ -420,6 +435,8 @@ take_back(struct server *server, const struct mount *mount,
 	if ((rc == ERR_PEER || rc == ERR_TIMEOUT) &&
 		!is_of_machine(&removal.result))
 		rc = ERR_LIMIT;
+	if (rc == 0)
+		delivery_take_back(server, mount, plan, arena);
 	return rc;
 }
 

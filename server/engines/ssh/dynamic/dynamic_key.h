@@ -24,6 +24,11 @@ struct dynamic_wish {
 	 * so that from= names it or is left out. NULL: the caller logs in.
 	 */
 	const char *own_source;
+	/*
+	 * A target that gets the private half, and its user there ("": who we
+	 * log in as), in place of the caller. NULL or "": the caller gets it.
+	 */
+	const char *deliver, *deliver_user;
 };
 
 struct dynamic_issued {
@@ -34,7 +39,8 @@ struct dynamic_issued {
 	int64_t port;
 	const char *profile;
 	const char *tag;                /* which the key has there */
-	struct secret_view private_key; /* text, in the request's arena */
+	struct secret_view private_key; /* in the request's arena; or none */
+	const char *deliver, *deliver_user; /* who has it then; or "" */
 	/*
 	 * For a login by ourselves. host_keys: the one that was shown at
 	 * installing, where that went over SSH; else the pinned ones.

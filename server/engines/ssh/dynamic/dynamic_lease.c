@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "server/engines/ssh/dynamic/delivery.h"
 #include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/pins.h"
 #include "server/engines/ssh/tables.h"
@@ -38,6 +39,8 @@ static const struct field fields[] = {
 	ROW(STR, options, OPTIONS_MAX),
 	ROW(BOOL, expiry_time, 0),
 	ROW(STR, install_script, SCRIPT_MAX),
+	ROW(STR, deliver, 0),
+	ROW(STR, deliver_user, 0),
 	FIELD_END,
 };
 
@@ -63,41 +66,25 @@ dynamic_lease_unpack(struct span data, struct arena *arena,
 
 /* ---- role and target ----------------------------------------------------- */
 
-struct look {
-	const struct kv *kv;
-	const char *name;
-	struct arena *arena;
-	const struct ssh_target *target;
-};
-
-static int
-look_target(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct look *look = ctx;
-
-	return target_get(
-		tx, look->kv, look->name, look->arena, &look->target, err);
-}
-
 /* The target that is named; NULL where the address is none's. */
 static int
 find_target(struct req *req, const struct dynamic_wish *wish,
 	const char **ret_name, const struct ssh_target **ret_target,
 	struct err *err)
 {
-	struct look look = {
-		.kv = &req->mount->kv, .name = wish->target, .arena = req->arena
-	};
+	struct store *store = req->server->store;
+	const struct kv *kv = &req->mount->kv;
 	int rc;
 
 	*ret_name = wish->target;
 	*ret_target = NULL;
 	if (wish->target[0] != '\0')
-		rc = req_read(req, look_target, &look, err);
+		rc = target_read(
+			store, kv, wish->target, req->arena, ret_target, err);
 	else
-		rc = target_find_by_address(req->server->store, look.kv,
-			wish->ip, wish->role->port, req->arena, ret_name,
-			&look.target, err);
+		rc = target_find_by_address(store, kv, wish->ip,
+			wish->role->port, req->arena, ret_name, ret_target,
+			err);
 	if (rc == ERR_ABSENT && wish->target[0] != '\0') {
 		err_clear(err);
 		return err_set(err, ERR_INPUT, 400,
@@ -107,7 +94,6 @@ find_target(struct req *req, const struct dynamic_wish *wish,
 		err_clear(err);
 		rc = 0;
 	}
-	*ret_target = look.target;
 	return rc;
 }
 
@@ -211,8 +197,12 @@ dynamic_lease_plan(struct req *req, const struct dynamic_wish *wish,
 		.options = role->key_option_specs,
 		.expiry_time = role->expiry_time,
 		.install_script = script,
+		.deliver = "",
+		.deliver_user = "",
 	};
-	rc = add_from(req, wish, ret_plan, err);
+	rc = delivery_plan(req, wish, ret_plan, err);
+	if (rc == 0)
+		rc = add_from(req, wish, ret_plan, err);
 	return rc != 0 ? rc : check_plan(ret_plan, err);
 }
 
@@ -278,27 +268,26 @@ add_api(struct server *server, const struct mount *mount,
 	const struct dynamic_lease *plan, struct arena *arena,
 	struct profile_job *job, struct err *err)
 {
-	struct look look = {
-		.kv = &mount->kv, .name = plan->target, .arena = arena
-	};
+	const struct ssh_target *target = NULL;
 	int rc;
 
 	job->url = job->ca_cert = job->tls_pin = job->api_user = "";
 	if (plan->target[0] == '\0')
 		return 0;
-	rc = store_read(server->store, look_target, &look, err);
+	rc = target_read(
+		server->store, &mount->kv, plan->target, arena, &target, err);
 	if (rc == ERR_ABSENT && !profile_find(plan->profile)->speaks_rest) {
 		err_clear(err);
 		return 0;
 	}
 	if (rc != 0)
 		return rc;
-	job->url = look.target->url;
-	job->ca_cert = look.target->ca_cert;
-	job->tls_pin = look.target->tls_pin;
-	job->api_user = look.target->api_user;
-	job->api_secret = look.target->api_secret;
-	return add_pins(arena, &look.target->host_keys, &job->host_keys, err);
+	job->url = target->url;
+	job->ca_cert = target->ca_cert;
+	job->tls_pin = target->tls_pin;
+	job->api_user = target->api_user;
+	job->api_secret = target->api_secret;
+	return add_pins(arena, &target->host_keys, &job->host_keys, err);
 }
 
 int

@@ -26,6 +26,8 @@ struct dynamic_lease {
 	const char *options; /* from= too */
 	bool expiry_time;
 	const char *install_script;
+
+	const char *deliver, *deliver_user; /* delivery.h; or "" */
 };
 
 /*

@@ -13,6 +13,8 @@ enum profile_action {
 	PROFILE_INSTALL, /* also again, with another end */
 	PROFILE_REMOVE,  /* 0 where there was nothing */
 	PROFILE_LIST,    /* keys with a tag, of this server or another */
+	PROFILE_DELIVER, /* a private key, for username to log in elsewhere */
+	PROFILE_FORGET,  /* that one; 0 where it was not found */
 	PROFILE_ACTIONS
 };
 
@@ -32,13 +34,14 @@ struct profile_job {
 	int64_t deadline_ms;
 
 	/* the key */
-	const char *username;       /* passed profile_check_user */
-	const char *tag;            /* "sallyport:<server>:<lease>"; LIST: "" */
-	const char *public_key;     /* "type base64" */
-	const char *options;        /* of authorized_keys, or "" */
-	int64_t expire_s;           /* 0: none */
-	const char *install_script; /* custom, or "" */
-	bool accept_password_lockout; /* routeros: R-3 */
+	const char *username;   /* passed profile_check_user */
+	const char *tag;        /* "sallyport:<server>:<lease>"; LIST: "" */
+	const char *public_key; /* "type base64" */
+	struct secret_view private_key; /* DELIVER: text */
+	const char *options;            /* of authorized_keys, or "" */
+	int64_t expire_s;               /* 0: none */
+	const char *install_script;     /* custom, or "" */
+	bool accept_password_lockout;   /* routeros: R-3 */
 };
 
 struct profile_key {

@@ -5,6 +5,8 @@
  * at the end of each run. The comment of a key has another name from 7.23 on
  * (key-owner, info): both are tried, neither is relied on.
  */
+#include <string.h>
+
 #include "server/engines/ssh/profiles/profile_step.h"
 #include "server/engines/ssh/profiles/routeros.h"
 
@@ -12,10 +14,9 @@
 	"the admin user's group lacks a policy: it needs ssh, ftp, read, write and policy"
 
 /* What the console prints when it does not do as told. */
-#define REFUSALS                                                               \
-	{ PROFILE_ANY, "not enough permissions", false, true, RIGHTS },        \
-		{ PROFILE_ANY, "wrong format", false, true,                    \
-			ROUTEROS_NO_ED25519 },                                 \
+#define REFUSALS(rights, format)                                               \
+	{ PROFILE_ANY, "not enough permissions", false, true, rights },        \
+		{ PROFILE_ANY, "wrong format", false, true, format },          \
 		{ PROFILE_ANY, "failure:", false, true, NULL },                \
 		{ PROFILE_ANY, "bad command name", false, true, NULL },        \
 		{ PROFILE_ANY, "syntax error", false, true, NULL },            \
@@ -27,7 +28,10 @@
 		0                                                              \
 	}
 
-static const struct profile_verdict refusals[] = { REFUSALS };
+static const struct profile_verdict refusals[] = { REFUSALS(
+	RIGHTS, ROUTEROS_NO_ED25519) };
+/* In the device's own words. */
+static const struct profile_verdict own_words[] = { REFUSALS(NULL, NULL) };
 
 /* Of the two names that a comment may have one is not known. */
 static const struct profile_verdict removals[] = {
@@ -38,14 +42,23 @@ static const struct profile_verdict removals[] = {
 
 /* {key_file} is of this lease alone, so that a removal finds it too. */
 static int
-name_file(struct profile_run *run, struct err *err)
+set_key_file(struct profile_run *run, const char *end, struct err *err)
 {
-	const char *name = arena_printf(run->arena, "sallyport-%s.pub",
-		strrchr(run->job->tag, ':') + 1);
+	const char *lease = profile_get(run, "lease");
+	const char *name =
+		arena_printf(run->arena, "sallyport-%s%s", lease, end);
 
+	if (lease[0] == '\0')
+		return profile_fail(run, err, "the key has no tag");
 	if (name == NULL)
 		return err_set_memory(err);
 	return profile_set(run, "key_file", name, err);
+}
+
+static int
+name_file(struct profile_run *run, struct err *err)
+{
+	return set_key_file(run, ".pub", err);
 }
 
 static int
@@ -214,6 +227,98 @@ static const struct profile_step remove_key[] = {
 	{ .kind = PROFILE_END },
 };
 
+/* ---- the device as a client ---------------------------------------------- */
+
+#define PRIVATE "/user ssh-keys private "
+
+static int
+name_private_file(struct profile_run *run, struct err *err)
+{
+	return set_key_file(run, "", err);
+}
+
+static int
+check_is_forgotten(struct profile_run *run, struct err *err)
+{
+	const char *lease = profile_get(run, "lease");
+
+	return memmem(run->output.data, run->output.len, lease,
+		       strlen(lease)) != NULL
+		? profile_fail(run, err, "the key is still there")
+		: 0;
+}
+
+#define BEGIN_PRIVATE                                                          \
+	{                                                                      \
+		.kind = PROFILE_HOOK, .name = "begin",                         \
+		.hook = name_private_file,                                     \
+	}
+
+/* Even one that was refused leaves no file behind. */
+#define DELETE_PRIVATE_FILE                                                    \
+	{                                                                      \
+		.kind = PROFILE_EXEC, .name = "delete the file",               \
+		.may_fail = true, .quote = PROFILE_QUOTE_ROUTEROS,             \
+		.command = "/file remove [find where name={key_file}]",        \
+	}
+
+static const struct profile_step deliver[] = {
+	BEGIN_PRIVATE,
+	{
+		.kind = PROFILE_UPLOAD,
+		.name = "upload the key",
+		.command = "{key_file}",
+		.input = "{private_key}",
+	},
+	{
+		.kind = PROFILE_EXEC,
+		.name = "import the key",
+		.quote = PROFILE_QUOTE_ROUTEROS,
+		.command = PRIVATE
+		"import user={username} private-key-file={key_file}",
+		.verdicts = own_words,
+	},
+	DELETE_PRIVATE_FILE,
+	{ .kind = PROFILE_END },
+};
+
+/*
+ * What it is known by there is its comment or the name of its file, under one
+ * of the two names.
+ */
+static const struct profile_step forget[] = {
+	BEGIN_PRIVATE,
+	{
+		.kind = PROFILE_EXEC,
+		.name = "remove the key",
+		.verdicts = removals,
+		.quote = PROFILE_QUOTE_ROUTEROS,
+		.command = PRIVATE "remove [find where key-owner~{lease}]",
+	},
+	{
+		.kind = PROFILE_EXEC,
+		.name = "remove the key",
+		.verdicts = removals,
+		.quote = PROFILE_QUOTE_ROUTEROS,
+		.command = PRIVATE "remove [find where info~{lease}]",
+	},
+	DELETE_PRIVATE_FILE,
+	{
+		.kind = PROFILE_EXEC,
+		.name = "look for the key",
+		.command = PRIVATE "print terse",
+		.verdicts = refusals,
+	},
+	{
+		.kind = PROFILE_HOOK,
+		.name = "look for the key",
+		.hook = check_is_forgotten,
+	},
+	{ .kind = PROFILE_END },
+};
+
+/* ---- listing ------------------------------------------------------------- */
+
 static const char *
 copy(struct profile_run *run, struct span text)
 {
@@ -270,6 +375,8 @@ const struct profile profile_routeros = {
 		"/user ssh-keys import public-key-file=(that file) user=sallyport",
 	.steps = { [PROFILE_INSTALL] = install,
 		[PROFILE_REMOVE] = remove_key,
-		[PROFILE_LIST] = list },
+		[PROFILE_LIST] = list,
+		[PROFILE_DELIVER] = deliver,
+		[PROFILE_FORGET] = forget },
 	.doctor = routeros_doctor,
 };

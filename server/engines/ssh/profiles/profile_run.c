@@ -618,6 +618,8 @@ static int
 set_values(struct profile_run *run, struct err *err)
 {
 	const struct profile_job *job = run->job;
+	const struct secret_view key = job->private_key;
+	const char *colon = strrchr(job->tag, ':');
 	struct arena *arena = run->arena;
 	char file[PROFILE_TAG_LEASE_DIGITS + 1];
 	int rc = 0;
@@ -626,7 +628,11 @@ set_values(struct profile_run *run, struct err *err)
 	const char *const values[][2] = {
 		{ "username", job->username },
 		{ "tag", job->tag },
+		{ "lease", colon != NULL ? colon + 1 : "" },
 		{ "public_key", job->public_key },
+		{ "private_key",
+			key.len > 0 ? arena_strndup(arena, key.data, key.len)
+				    : "" },
 		{ "options", job->options },
 		{ "install_script", job->install_script },
 		{ "line",

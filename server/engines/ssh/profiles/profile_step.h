@@ -8,6 +8,8 @@
  * Values that are there from the start:
  *
  *   username tag public_key options install_script   of the job
+ *   private_key  of the job: where it is delivered alone
+ *   lease        what the tag ends in
  *   line         "options type base64 tag"
  *   expire_s     of the job, in decimal; 0: none
  *   expire_utc   the minute behind it, "202611220246Z"; "" where there is none

@@ -29,6 +29,35 @@ target_get(struct store_tx *tx, const struct kv *kv, const char *name,
 	return 0;
 }
 
+struct look {
+	const struct kv *kv;
+	const char *name;
+	struct arena *arena;
+	const struct ssh_target *target;
+};
+
+static int
+look_up(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct look *look = ctx;
+
+	return target_get(
+		tx, look->kv, look->name, look->arena, &look->target, err);
+}
+
+int
+target_read(struct store *store, const struct kv *kv, const char *name,
+	struct arena *arena, const struct ssh_target **ret_target,
+	struct err *err)
+{
+	struct look look = { .kv = kv, .name = name, .arena = arena };
+	int rc = store_read(store, look_up, &look, err);
+
+	if (rc == 0)
+		*ret_target = look.target;
+	return rc;
+}
+
 /* ---- by address --------------------------------------------------------- */
 
 /*

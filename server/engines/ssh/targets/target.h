@@ -45,6 +45,11 @@ int target_get(struct store_tx *tx, const struct kv *kv, const char *name,
 	struct arena *arena, const struct ssh_target **ret_target,
 	struct err *err);
 
+/* The same, in a transaction of its own: not inside a store function. */
+int target_read(struct store *store, const struct kv *kv, const char *name,
+	struct arena *arena, const struct ssh_target **ret_target,
+	struct err *err);
+
 /*
  * The target of an address and port, with its name, the first by name where
  * there are several; ERR_ABSENT: none.

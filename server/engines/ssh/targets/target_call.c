@@ -21,16 +21,16 @@ read_target(struct store_tx *tx, void *ctx, struct err *err)
 		call->req->arena, &call->target, err);
 }
 
-static int
-fill_job(struct target_call *call, struct err *err)
+int
+target_job(const struct ssh_target *target, struct profile_job *ret_job,
+	struct err *err)
 {
-	const struct ssh_target *target = call->target;
 	enum outbound_host_key_policy policy;
 	int rc = pins_policy(target->host_key_policy, &policy, err);
 
 	if (rc != 0)
 		return rc;
-	call->job = (struct profile_job){
+	*ret_job = (struct profile_job){
 		.host = target->host,
 		.port = target->port,
 		.source = target->source_address,
@@ -64,7 +64,7 @@ target_call_begin(struct req *req, int64_t n_calls,
 	int rc = req_read(req, read_target, &call, err);
 
 	if (rc == 0)
-		rc = fill_job(&call, err);
+		rc = target_job(call.target, &call.job, err);
 	if (rc != 0)
 		return rc;
 	call.profile = profile_find(call.target->profile);

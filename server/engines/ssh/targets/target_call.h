@@ -19,6 +19,10 @@ struct target_call {
 	int64_t end_ns;         /* of the boot clock: the whole call's */
 };
 
+/* What its record says, but for its admin's key. ERR_INPUT, 400. */
+int target_job(const struct ssh_target *target, struct profile_job *ret_job,
+	struct err *err);
+
 /*
  * The target that the path names, all but its admin's key. ERR_ABSENT (404).
  * The request's time for calls starts here: seconds of the target's timeout
