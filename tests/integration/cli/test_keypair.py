@@ -247,6 +247,13 @@ def test_list_read_and_export(run, tmp_path):
     assert done.returncode == 2 and done.stdout == '{}\n'
 
 
+def test_an_age_that_warns_is_sent(run, tmp_path):
+    for words in ([], [f'-out={tmp_path}/aged']):
+        name = next(NAMES)
+        good(run('keypair', 'generate', '-max-age=90d', *words, name))
+        assert read(run, name)['max_age'] == 90 * 86400
+
+
 def test_delete_minds_who_needs_it(run, shared):
     name = next(NAMES)
     good(run('keypair', 'generate', name))
