@@ -135,11 +135,11 @@ const struct command cmd_lease_revoke = {
 	.name = "lease revoke",
 	.summary = "Revoke a lease, or all below a prefix.",
 	.usage = "[options] ID",
-	.text = "  Keys that lie on machines come off behind it; -sync waits for the first try.\n"
-		"  What fails is tried again for ever: see lease queue. -force forgets such\n"
-		"  leases, and leaves the keys where they are.\n\n"
+	.text = "  Keys that lie on machines come off behind it; -sync waits for the first\n"
+		"  try. What fails is tried again for ever: see lease queue. -force forgets\n"
+		"  such leases, and leaves the keys where they are.\n\n"
 		"    $ sallyport lease revoke -prefix -sync ssh/creds/otp-web\n"
-		"    $ sallyport lease revoke -force -prefix ssh/creds/lab/8pQ2mVbX7cR1tYk5LwNz0GhS",
+		"    $ sallyport lease revoke -prefix -force ssh/creds/lab",
 	.args_max = 1,
 	.rows = revoke_flags,
 	.options_size = sizeof(struct lease_options),
