@@ -13,8 +13,10 @@ class Clocked(Server):
         super().__init__(**more)
         self.offset = self.directory / 'offset'
         self.set_clock(0)
+        # Without the last one every timed wait of the server ends at once, and it spins.
         self.environment = {'LD_PRELOAD': str(LIBRARY), 'FAKETIME_TIMESTAMP_FILE': str(self.offset),
-                            'FAKETIME_NO_CACHE': '1', 'DONT_FAKE_MONOTONIC': '1', 'FAKETIME_DONT_FAKE_MONOTONIC': '1'}
+                            'FAKETIME_NO_CACHE': '1', 'DONT_FAKE_MONOTONIC': '1', 'FAKETIME_DONT_FAKE_MONOTONIC': '1',
+                            'FAKETIME_FORCE_MONOTONIC_FIX': '0'}
 
     def set_clock(self, offset_s):
         new = self.offset.with_suffix('.new')
