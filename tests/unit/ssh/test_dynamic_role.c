@@ -63,6 +63,7 @@ the_first_fault_is_told_in_the_words_of_the_peer(void **state)
 			"key_option_specs has a from= of its own: bind_source_address cannot add one" },
 		{ good_role(),
 			"\"ttl\" value must be less than \"max_ttl\" when both are specified" },
+		{ good_role(), "invalid admin_user: ro ot" },
 	};
 
 	(void)state;
@@ -83,6 +84,7 @@ the_first_fault_is_told_in_the_words_of_the_peer(void **state)
 	cases[11].role.bind_source_address = true;
 	cases[12].role.ttl = 2;
 	cases[12].role.max_ttl = 1;
+	cases[13].role.admin_user = "ro ot";
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err err = { 0 };
 

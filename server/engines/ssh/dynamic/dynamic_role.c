@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/netaddr.h"
+#include "server/engines/ssh/ca/principal.h"
 #include "server/engines/ssh/dynamic/key_options.h"
 #include "server/engines/ssh/profiles/pins.h"
 #include "server/engines/ssh/profiles/profile.h"
@@ -88,16 +89,28 @@ check_source(const struct ssh_role *role, struct err *err)
 		role->source_address);
 }
 
+static int
+check_admin(const struct ssh_role *role, struct err *err)
+{
+	if (role->admin_user[0] == '\0')
+		return role->targets.n > 0 ? 0
+					   : err_set(err, ERR_INPUT, 400,
+						     "missing admin username");
+	if (!principal_is_user(role->admin_user))
+		return err_set(err, ERR_INPUT, 400, "invalid admin_user: %.64s",
+			role->admin_user);
+	return 0;
+}
+
 int
 dynamic_role_check_rest(
 	struct ssh_role *role, struct arena *arena, struct err *err)
 {
 	enum outbound_host_key_policy policy;
-	int rc = 0;
+	int rc = check_admin(role, err);
 
-	if (role->admin_user[0] == '\0' && role->targets.n == 0)
-		return err_set(err, ERR_INPUT, 400, "missing admin username");
-	rc = check_pair(role, err);
+	if (rc == 0)
+		rc = check_pair(role, err);
 	if (rc == 0)
 		rc = check_options(role, err);
 	if (rc == 0)
