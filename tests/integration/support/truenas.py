@@ -56,13 +56,14 @@ def keygen(*words, text=''):
 
 
 class TrueNas:
-    """Started at once. `fail[(method, path)]` is what the next such request is answered instead: (status, body)."""
+    """Started at once. `fail[(method, path)]` is what the next such request is answered instead: (status, body);
+    `lasting` is the same for all of them."""
 
     running = {}  # by URL, for one that sets up a connection to another
 
     def __init__(self, directory, users=('replicator',), version='TrueNAS-13.0-U6.1', password='correct horse', ssh=True):
         self.directory, self.version, self.password = pathlib.Path(directory), version, password
-        self.requests, self.fail, self.lock = [], {}, threading.RLock()
+        self.requests, self.fail, self.lasting, self.lock = [], {}, {}, threading.RLock()
         self.users, self.keychain, self.api_keys = [], [], []
         self.add_user('root', uid=0, home='/root', builtin=True)
         for user in users:
@@ -181,7 +182,7 @@ class TrueNas:
         path = path.removeprefix(API).rstrip('/')
         self.requests.append((method, path, body))
         try:
-            bent = self.fail.pop((method, path), None)
+            bent = self.fail.pop((method, path), None) or self.lasting.get((method, path))
             if bent:
                 return bent() if callable(bent) else bent
             if not target.startswith(API):

@@ -121,8 +121,9 @@ def test_a_key_that_is_gone_already_is_as_good_as_removed(server, nas, theirs, t
 
 def test_a_machine_that_says_no_is_asked_again(server, nas, theirs, tmp_path):
     lease_id, _ = issue(server, tmp_path)
-    nas.fail['PUT', 'user/id/2'] = (500, {'message': 'pool is busy'})
+    nas.lasting['PUT', 'user/id/2'] = (500, {'message': 'pool is busy'})
     assert "write the user's keys: status 500: pool is busy" in failure(revoke(server, lease_id, sync=True))
+    nas.lasting.clear()
     wait_for(lambda: nas.user('replicator')['sshpubkey'] == theirs, 'the key of the lease is gone')
 
 
