@@ -12,7 +12,6 @@
 #include "lib/clock.h"
 
 #define NOT_STARTED 127
-#define NS_PER_MS 1000000
 #define WORDS_SHOWN 400
 
 static void __attribute__((noreturn))
@@ -50,7 +49,7 @@ static int
 collect(int fd, int64_t timeout_ms, struct buf *out)
 {
 	const int64_t deadline_ns =
-		clock_boot_ns(clock_system()) + timeout_ms * NS_PER_MS;
+		clock_boot_ns(clock_system()) + timeout_ms * CLOCK_NS_PER_MS;
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
 
 	do {
@@ -60,7 +59,7 @@ collect(int fd, int64_t timeout_ms, struct buf *out)
 
 		if (left_ns <= 0)
 			return ERR_TIMEOUT;
-		n = poll(&polled, 1, (int)(left_ns / NS_PER_MS) + 1);
+		n = poll(&polled, 1, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
 		if (n < 0 && errno != EINTR)
 			return ERR_SYSTEM;
 		if (n <= 0)

@@ -26,7 +26,6 @@
 #define SETTINGS_MAX (256 * 1024)
 #define CA_MAX (4 * 1024 * 1024)
 #define BODY_MAX (32 * 1024 * 1024)
-#define NS_PER_MS INT64_C(1000000)
 #define RETRY_WAIT_MS 1000
 #define UNIX_PREFIX "unix://"
 
@@ -666,7 +665,7 @@ end_transfer(struct call *call)
 static int64_t
 left_ms(const struct call *call)
 {
-	return (call->deadline_ns - now_ns()) / NS_PER_MS;
+	return (call->deadline_ns - now_ns()) / CLOCK_NS_PER_MS;
 }
 
 /* The value of a field of the answer, in libcurl's memory; or NULL. */
@@ -831,7 +830,7 @@ wait_before_retry(const struct call *call)
 {
 	struct timespec pause = {
 		.tv_sec = RETRY_WAIT_MS / 1000,
-		.tv_nsec = RETRY_WAIT_MS % 1000 * NS_PER_MS,
+		.tv_nsec = RETRY_WAIT_MS % 1000 * CLOCK_NS_PER_MS,
 	};
 
 	if (left_ms(call) > RETRY_WAIT_MS)
@@ -866,7 +865,8 @@ apiclient_call(struct apiclient *client,
 		.client = client,
 		.request = request,
 		.arena = arena,
-		.deadline_ns = now_ns() + client->settings.total_ms * NS_PER_MS,
+		.deadline_ns =
+			now_ns() + client->settings.total_ms * CLOCK_NS_PER_MS,
 	};
 	int rc;
 

@@ -49,6 +49,17 @@ clock_boot_ns(const struct clock *clock)
 	return clock->boot_ns(clock->ctx);
 }
 
+int64_t
+clock_left_ms(const struct clock *clock, int64_t end_ns, int64_t most_ms)
+{
+	const int64_t left_ms =
+		(end_ns - clock_boot_ns(clock)) / CLOCK_NS_PER_MS;
+
+	if (left_ms <= 0)
+		return 0;
+	return left_ms < most_ms ? left_ms : most_ms;
+}
+
 /* n in width digits, zeros in front; what follows them. */
 static char *
 put_digits(char *out, int64_t n, size_t width)

@@ -16,7 +16,12 @@ const struct clock *clock_system(void);
 int64_t clock_wall_ns(const struct clock *clock);
 int64_t clock_boot_ns(const struct clock *clock);
 
+/* Whole ms until end_ns of the boot clock, most_ms at most; 0: none is left. */
+int64_t clock_left_ms(
+	const struct clock *clock, int64_t end_ns, int64_t most_ms);
+
 #define CLOCK_NS_PER_S INT64_C(1000000000)
+#define CLOCK_NS_PER_MS INT64_C(1000000)
 #define CLOCK_TEXT_MAX 40
 
 /*

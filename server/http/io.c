@@ -20,7 +20,6 @@
 
 struct guard io_guard;
 
-#define NS_PER_MS INT64_C(1000000)
 #define TICK_MS 250
 #define SLOTS_FIRST 64
 
@@ -298,7 +297,7 @@ deliver(struct io *io, struct ticket *ticket)
 static void
 begin_stop(struct io *io, int64_t grace_ms)
 {
-	io->stop_ns = now_ns(io) + grace_ms * NS_PER_MS;
+	io->stop_ns = now_ns(io) + grace_ms * CLOCK_NS_PER_MS;
 	for (uint32_t i = 0; i < io->n_slots; i++)
 		if (io->slots[i] != NULL)
 			conn_stop(io->slots[i]);

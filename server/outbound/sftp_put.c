@@ -160,14 +160,13 @@ take_packet(struct sftp_put *put, struct span packet)
 			request_open(put);
 		else
 			fail(put, "it does not speak SFTP 3");
-	} else if (in.bad || number != put->id)
+	} else if (in.bad || number != put->id ||
+		(type != PACKET_HANDLE && type != PACKET_STATUS))
 		fail(put, "it answered what was not asked");
 	else if (type == PACKET_HANDLE)
 		take_handle(put, &in);
-	else if (type == PACKET_STATUS)
-		take_status(put, &in);
 	else
-		fail(put, "it answered what was not asked");
+		take_status(put, &in);
 }
 
 /* ---- the whole of it ----------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include "server/outbound/outbound.h"
 
 /* As outbound_ssh; the answer lies in arena. */
-int ssh_make(const struct outbound_ssh *call, const struct halt *halt,
+int ssh_make(const struct outbound_ssh *asked, const struct halt *halt,
 	struct arena *arena, struct outbound_ssh_answer *ret_answer,
 	struct err *err);
 

@@ -82,9 +82,9 @@ ssh_peer_printable(struct arena *arena, const char *text)
 }
 
 void
-ssh_peer_say(struct ssh_peer *peer, const char *words)
+ssh_peer_say(struct ssh_peer *peer, const char *why)
 {
-	(void)snprintf(peer->why, sizeof(peer->why), "%s", words);
+	(void)snprintf(peer->why, sizeof(peer->why), "%s", why);
 	make_printable(peer->why);
 }
 

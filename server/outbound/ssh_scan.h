@@ -6,7 +6,7 @@
 #include "server/outbound/ssh_message.h"
 
 /* As outbound_ssh_scan. */
-int ssh_scan(const struct outbound_scan *scan, const struct halt *halt,
+int ssh_scan(const struct outbound_scan *asked, const struct halt *halt,
 	struct arena *arena, struct outbound_ssh_offer *ret_offer,
 	struct err *err);
 

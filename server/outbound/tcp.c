@@ -14,14 +14,13 @@
 #include "lib/netaddr.h"
 
 #define HOST_MAX 255
-#define NS_PER_MS 1000000
 #define KEEPALIVE_IDLE_S 10L
 #define KEEPALIVE_INTERVAL_S 5L
 
 int64_t
 tcp_deadline(int64_t left_ms)
 {
-	return clock_boot_ns(clock_system()) + left_ms * NS_PER_MS;
+	return clock_boot_ns(clock_system()) + left_ms * CLOCK_NS_PER_MS;
 }
 
 int
@@ -31,8 +30,9 @@ tcp_left_ms(int64_t deadline_ns)
 
 	if (left_ns <= 0)
 		return 0;
-	return left_ns / NS_PER_MS >= INT_MAX ? INT_MAX
-					      : (int)(left_ns / NS_PER_MS) + 1;
+	return left_ns / CLOCK_NS_PER_MS >= INT_MAX
+		? INT_MAX
+		: (int)(left_ns / CLOCK_NS_PER_MS) + 1;
 }
 
 static bool

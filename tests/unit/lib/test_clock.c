@@ -57,6 +57,33 @@ a_clock_can_be_replaced(void **state)
 }
 
 static void
+what_is_left_is_whole_ms_and_never_below_none(void **state)
+{
+	static const struct {
+		int64_t in_ns, most_ms, left_ms;
+	} cases[] = {
+		{ 5 * CLOCK_NS_PER_S, 60000, 5000 },
+		{ 5 * CLOCK_NS_PER_S, 5000, 5000 },
+		{ 5 * CLOCK_NS_PER_S, 4999, 4999 },
+		{ 2 * CLOCK_NS_PER_MS - 1, 60000, 1 },
+		{ CLOCK_NS_PER_MS - 1, 60000, 0 },
+		{ 0, 60000, 0 },
+		{ -5 * CLOCK_NS_PER_S, 60000, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t now_ns = CLOCK_NS_PER_S;
+		const struct clock clock = { fake_ns, fake_ns, &now_ns };
+
+		assert_int_equal(
+			clock_left_ms(&clock, CLOCK_NS_PER_S + cases[i].in_ns,
+				cases[i].most_ms),
+			cases[i].left_ms);
+	}
+}
+
+static void
 the_machine_has_clocks(void **state)
 {
 	int64_t first = clock_boot_ns(clock_system());
@@ -74,6 +101,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_print_as_go_prints_them),
 		cmocka_unit_test(a_clock_can_be_replaced),
+		cmocka_unit_test(what_is_left_is_whole_ms_and_never_below_none),
 		cmocka_unit_test(the_machine_has_clocks),
 	};
 
