@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "audit/device.h"
+#include "audit/device_config.h"
 #include "audit/ticket.h"
 #include "lib/base.h"
 #include "lib/lock.h"
@@ -39,15 +40,28 @@ struct audit {
 	bool stop GUARDED_BY(watch_guard);
 };
 
+/* No line is due sooner than this after it came, whatever its device. */
+static int64_t
+shortest_deadline_ns(const struct audit *audit)
+{
+	int64_t usual_ns = audit->device_settings.deadline_ms * CLOCK_NS_PER_MS;
+	int64_t least_ns = DEVICE_TIMEOUT_MIN_S * CLOCK_NS_PER_S;
+
+	return usual_ns < least_ns ? usual_ns : least_ns;
+}
+
 /*
- * The earliest deadline of all devices, after those that passed theirs. The
- * devices are held, not locked: to give one up settles tickets.
+ * When to look again: at the earliest deadline of all devices, after those that
+ * passed theirs, or before a line that comes meanwhile may be due; INT64_MAX
+ * where no line waits. The devices are held, not locked: to give one up settles
+ * tickets.
  */
 static int64_t
 watch_devices(struct audit *audit)
 {
 	struct device *devices[DEVICES_MAX];
 	int64_t due_ns = INT64_MAX, now_ns = device_now_ns();
+	int64_t latest_ns = now_ns + shortest_deadline_ns(audit);
 	size_t i, n;
 
 	lock_read(&audit->lock, &devices_guard);
@@ -62,12 +76,12 @@ watch_devices(struct audit *audit)
 			due_ns = ns;
 		device_unref(&devices[i]);
 	}
-	return due_ns;
+	return due_ns == INT64_MAX || due_ns < latest_ns ? due_ns : latest_ns;
 }
 
 /*
- * Sleep until a deadline, or until lines come where there were none. Lines
- * that come meanwhile have later deadlines, so they need not wake anybody.
+ * Sleep until then, or until lines come where there were none. Those that come
+ * meanwhile are due later, so they need not wake anybody.
  */
 static void
 watch_sleep(struct audit *audit, int64_t due_ns) REQUIRES(watch_guard)

@@ -19,6 +19,7 @@
 #include "audit/chain.h"
 #include "audit/device_config.h"
 #include "audit/entry.h"
+#include "audit/file_end.h"
 #include "audit/line.h"
 #include "lib/blocking.h"
 #include "lib/lock.h"
@@ -27,8 +28,6 @@
 #define QUEUE_LINES_MAX 8192
 #define BATCH_BYTES_MAX ((size_t)16 << 20)
 #define RETRY_NS CLOCK_NS_PER_S
-#define SEARCH_MAX ((off_t)64 << 20)
-#define PIN_SEARCH_MAX ((off_t)4 << 20)
 #define LYING_MAX 64
 #define BATCH_KEPT ((size_t)4 << 20)
 
@@ -925,7 +924,7 @@ give_up(struct device *device)
 int64_t
 device_watch(struct device *device, int64_t now_ns)
 {
-	int64_t deadline_ns = device->settings.deadline_ms * 1000000;
+	int64_t deadline_ns = device->settings.deadline_ms * CLOCK_NS_PER_MS;
 	int64_t since_ns;
 
 	lock_take(&device->lock, &device_guard);
@@ -977,127 +976,21 @@ device_hash(const struct device *device, struct span input, char out[80])
 	return 0;
 }
 
-/* The end of the part of a line that says which type it is. */
-#define TYPE_END 80
-
-/* What follows in a line where pattern is; none where it is not. */
-static struct span
-span_behind(struct span line, const char *pattern)
-{
-	const size_t len = strlen(pattern);
-	const uint8_t *at = line.len == 0
-		? NULL
-		: memmem(line.data, line.len, pattern, len);
-
-	return at == NULL ? SPAN_NONE
-			  : span_skip(line, (size_t)(at - line.data) + len);
-}
-
-/* The request id of a response line, which needs no unescaping. */
-static struct span
-response_id(struct span line)
-{
-	const size_t head_len = line.len < TYPE_END ? line.len : TYPE_END;
-	struct span id = SPAN_NONE;
-	const uint8_t *end = NULL;
-
-	if (span_behind(span_of(line.data, head_len), ",\"type\":\"response\",")
-			.len > 0)
-		id = span_behind(line, "\"request\":{\"id\":\"");
-	if (id.len > 0)
-		end = memchr(id.data, '"', id.len);
-	return end == NULL ? SPAN_NONE
-			   : span_of(id.data, (size_t)(end - id.data));
-}
-
-static int
-compare_wanted(const void *key, const void *element)
-{
-	const struct span *id = key;
-	const struct audit_wanted *wanted = element;
-
-	return span_compare(*id, span_str(wanted->request_id));
-}
-
-struct finding {
-	struct audit_wanted *wanted;
-	size_t n, n_left;
-	struct auditline_head
-		next; /* the line of the chain before those seen */
-};
-
-/* Whether line is the next one of the chain, which is walked backwards. */
-static bool
-is_of_chain(struct finding *finding, struct span line)
-{
-	struct auditline_head before, head;
-
-	if (!auditline_heads_of(line, &before, &head) ||
-		!auditline_head_equal(&head, &finding->next))
-		return false;
-	finding->next = before;
-	return true;
-}
-
-static bool
-note_response(void *ctx, struct span line, bool whole)
-{
-	struct finding *finding = ctx;
-	/* A half-lost line may look whole, but tells nobody anything. */
-	struct span id = whole && is_of_chain(finding, line) ? response_id(line)
-							     : SPAN_NONE;
-	struct audit_wanted *wanted = NULL;
-
-	if (id.len > 0)
-		wanted = bsearch(&id, finding->wanted, finding->n,
-			sizeof(*finding->wanted), compare_wanted);
-	if (wanted != NULL && !wanted->found) {
-		wanted->found = true;
-		finding->n_left--;
-	}
-	return finding->n_left == 0;
-}
-
 void
 device_find_responses(
 	struct device *device, struct audit_wanted *wanted, size_t n)
 {
-	struct finding finding = { .wanted = wanted, .n = n };
-	size_t i;
+	struct auditline_head head;
 
 	lock_take(&device->lock, &device_guard);
-	finding.next = device->synced.seq > device->found.seq ? device->synced
-							      : device->found;
+	head = device->synced.seq > device->found.seq ? device->synced
+						      : device->found;
 	lock_give(&device->lock, &device_guard);
-	for (i = 0; i < n; i++)
-		finding.n_left += !wanted[i].found;
-	/* Unreadable counts as not found: the line is then written again. */
-	if (finding.n_left > 0)
-		(void)sink_file_path_lines_back(device->sink, SEARCH_MAX,
-			note_response, &finding, NULL);
-}
-
-struct pin_search {
-	const struct device *device;
-	struct audit_pin pin;
-};
-
-static bool
-note_pin(void *ctx, struct span line, bool whole)
-{
-	struct pin_search *search = ctx;
-
-	return whole &&
-		audit_pin_of(line, search->device->public_key, &search->pin);
+	file_end_find_responses(device->sink, &head, wanted, n);
 }
 
 void
 device_find_pin(const struct device *device, struct audit_pin *pin)
 {
-	struct pin_search search = { .device = device };
-
-	(void)sink_file_path_lines_back(
-		device->sink, PIN_SEARCH_MAX, note_pin, &search, NULL);
-	if (audit_pin_is_before(*pin, search.pin))
-		*pin = search.pin;
+	file_end_find_pin(device->sink, device->public_key, pin);
 }

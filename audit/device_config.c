@@ -45,7 +45,7 @@ parse_timeout(
 	if (text[0] == '\0')
 		return 0;
 	if (duration_parse_s(span_str(text), &timeout_s, NULL) != 0 ||
-		timeout_s < 1 || timeout_s > TIMEOUT_MAX_S)
+		timeout_s < DEVICE_TIMEOUT_MIN_S || timeout_s > TIMEOUT_MAX_S)
 		return err_set(err, ERR_INPUT, 400,
 			"write_timeout must be from 1s to 1h");
 	*ret_timeout_ms = timeout_s * 1000;

@@ -4,6 +4,8 @@
 
 #include "audit/audit.h"
 
+#define DEVICE_TIMEOUT_MIN_S 1 /* of write_timeout */
+
 struct device_options {
 	bool log_raw;
 	bool hmac_accessor;
