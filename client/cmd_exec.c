@@ -266,7 +266,8 @@ run_exec(struct cli *cli, void *options, int argc, char **argv)
 {
 	struct exec_call call = { .ssh = { .cli = cli,
 					  .args = { .user = "", .host = "" } },
-		.options = options };
+		.options = options,
+		.command = "" };
 	int rc;
 
 	call.ssh.mount = cli_clean_path(cli, call.options->mount_point);

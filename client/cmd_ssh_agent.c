@@ -358,7 +358,8 @@ run_ssh_agent(struct cli *cli, void *options, int argc, char **argv)
 {
 	const struct agent_options *wanted = options;
 	struct agent_run run = { .cli = cli,
-		.allow_forwarding = wanted->allow_forwarding };
+		.allow_forwarding = wanted->allow_forwarding,
+		.map = { .otherwise = { .role = "" } } };
 	int rc = read_map(&run, wanted);
 
 	if (rc == EXIT_DONE)

@@ -155,13 +155,14 @@ keyfile_write(struct cli *cli, const char *path, const struct sshkeypair *pair,
 {
 	const char *line = sshkey_line(cli->arena, sshkeypair_public(pair));
 	const char *beside = public_path(cli, path);
-	const char *public = NULL;
+	const char *public_line = NULL;
 	struct buf text;
 	int rc;
 
 	if (line != NULL)
-	public = arena_printf(cli->arena, "%s %s\n", line, comment);
-	if (public == NULL || beside == NULL)
+		public_line =
+			arena_printf(cli->arena, "%s %s\n", line, comment);
+	if (public_line == NULL || beside == NULL)
 		return err_set_memory(err);
 	buf_init(&text, 2 * (size_t)SSHKEYPAIR_TEXT_MAX);
 	rc = keyfile_text(pair, form, comment, &text, err);
@@ -170,7 +171,7 @@ keyfile_write(struct cli *cli, const char *path, const struct sshkeypair *pair,
 	buf_clear(&text);
 	if (rc != 0)
 		return rc;
-	rc = file_write_new(beside, 0644, span_str(public), err);
+	rc = file_write_new(beside, 0644, span_str(public_line), err);
 	if (rc != 0)
 		(void)unlink(path);
 	return rc;

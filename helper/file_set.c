@@ -177,8 +177,9 @@ file_set_apply(const struct file_set *set, struct err *err)
 		rc = put_new(set->changes[i].path, err);
 	if (rc == 0)
 		return 0;
-	(void)file_set_restore(set->journal, &found, NULL);
-	clean_up(set);
+	/* Where that fails the journal stays, and what it needs: try again. */
+	if (file_set_restore(set->journal, &found, NULL) == 0)
+		clean_up(set);
 	return rc;
 }
 

@@ -2,6 +2,8 @@
 #include "helper/file_set.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -244,6 +247,37 @@ a_change_that_cannot_be_made_changes_nothing(void **state)
 	assert_int_not_equal(access(place.journal, F_OK), 0);
 }
 
+/* The turn of the renames to come that fails, and all behind it; 0: none. */
+static int failing;
+
+/* Stands before libc's. */
+int
+rename(const char *from, const char *to)
+{
+	if (failing > 0 && --failing == 0) {
+		failing = 1;
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
+
+/* What is kept of the old set must not go before it is back in its place. */
+static void
+a_way_back_that_fails_can_be_gone_again(void **state)
+{
+	bool found;
+
+	(void)state;
+	put_old_set();
+	failing = 3; /* the journal and the first file are in their places */
+	assert_int_not_equal(file_set_apply(&place.set, NULL), 0);
+	failing = 0;
+	assert_int_equal(file_set_restore(place.journal, &found, NULL), 0);
+	assert_true(found);
+	assert_int_equal(count_with(old_texts), N_FILES);
+}
+
 static void
 a_broken_journal_is_told_of(void **state)
 {
@@ -271,6 +305,7 @@ main(void)
 		cmocka_unit_test(
 			a_kill_while_going_back_leaves_the_rest_to_the_next),
 		cmocka_unit_test(a_change_that_cannot_be_made_changes_nothing),
+		cmocka_unit_test(a_way_back_that_fails_can_be_gone_again),
 		cmocka_unit_test(a_broken_journal_is_told_of),
 	};
 
