@@ -59,6 +59,7 @@ struct run {
 	struct server *server;
 	struct heartbeat *heartbeat;
 	struct listener *listener;
+	bool has_pid_file; /* ours: one that is there may be another server's */
 	sigset_t signals;
 };
 
@@ -206,14 +207,18 @@ print_banner(const struct run *run)
 }
 
 static int
-write_pid_file(const char *path, struct err *err)
+write_pid_file(struct run *run, struct err *err)
 {
+	const char *path = run->settings->pid_file;
 	char text[32];
+	int rc;
 
 	if (path == NULL || path[0] == '\0')
 		return 0;
 	(void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	return file_write_atomic(path, span_str(text), 0644, err);
+	rc = file_write_atomic(path, span_str(text), 0644, err);
+	run->has_pid_file = rc == 0;
+	return rc;
 }
 
 /*
@@ -260,7 +265,7 @@ start(struct run *run, struct err *err)
 	if (rc == 0)
 		rc = listener_start(run->server, &run->listener, err);
 	if (rc == 0)
-		rc = write_pid_file(run->settings->pid_file, err);
+		rc = write_pid_file(run, err);
 	return rc;
 }
 
@@ -340,8 +345,7 @@ stop(struct run *run)
 	if (run->server != NULL)
 		run->server->stopping = true;
 	listener_stop(&run->listener, STOP_GRACE_MS);
-	if (run->settings != NULL && run->settings->pid_file != NULL &&
-		run->settings->pid_file[0] != '\0')
+	if (run->has_pid_file)
 		(void)unlink(run->settings->pid_file);
 	heartbeat_stop(&run->heartbeat);
 	log_tally(run);
