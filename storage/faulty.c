@@ -5,12 +5,15 @@
 #include "storage/faulty.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define EACH UINT_MAX
+
 struct order {
 	atomic_uint count; /* calls so far */
-	atomic_uint at;    /* the count that fails; 0: none */
+	atomic_uint at;    /* the count that fails; 0: none; or EACH */
 	atomic_int errnum;
 };
 
@@ -45,8 +48,9 @@ turn(struct backend *backend, enum faulty_call call, struct err *err)
 {
 	struct order *order = &faulty_of(backend)->orders[call];
 	unsigned int n = atomic_fetch_add(&order->count, 1) + 1;
+	unsigned int at = atomic_load(&order->at);
 
-	if (n != atomic_load(&order->at))
+	if (at != EACH && at != n)
 		return 0;
 	if (atomic_load(&order->errnum) == ENOSPC)
 		return err_set(err, ERR_FULL, 503, "storage unavailable");
@@ -64,6 +68,15 @@ faulty_fail(struct backend *backend, enum faulty_call call, unsigned int nth,
 	atomic_store(&order->errnum, errnum);
 	atomic_store(
 		&order->at, nth == 0 ? 0 : atomic_load(&order->count) + nth);
+}
+
+void
+faulty_fail_all(struct backend *backend, enum faulty_call call, int errnum)
+{
+	struct order *order = &faulty_of(backend)->orders[call];
+
+	atomic_store(&order->errnum, errnum);
+	atomic_store(&order->at, EACH);
 }
 
 unsigned int

@@ -31,6 +31,10 @@ struct backend *faulty_backend_new(struct backend *inner);
 void faulty_fail(struct backend *backend, enum faulty_call call,
 	unsigned int nth, int errnum);
 
+/* The same with each call, until faulty_fail orders something else. */
+void faulty_fail_all(
+	struct backend *backend, enum faulty_call call, int errnum);
+
 /* How many calls of this kind came so far. */
 unsigned int faulty_count(struct backend *backend, enum faulty_call call);
 

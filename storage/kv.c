@@ -101,6 +101,7 @@ kv_exists(struct store_tx *tx, const struct kv *kv, const char *name)
 
 struct scan {
 	size_t skip; /* bytes of a key before the name as fn gets it */
+	bool names_only;
 	struct arena *arena;
 	kv_scan_fn *fn;
 	void *ctx;
@@ -117,8 +118,28 @@ scan_record(void *ctx, struct span key, struct span value, struct err *err)
 
 	if (name == NULL)
 		return err_set_memory(err);
-	rc = parse_record(value, scan->arena, &object, err);
+	rc = scan->names_only ? 0
+			      : parse_record(value, scan->arena, &object, err);
 	return rc != 0 ? rc : scan->fn(scan->ctx, name, object, err);
+}
+
+static int
+scan_below(struct store_tx *tx, const struct kv *kv, const char *prefix,
+	const char *after, size_t limit, struct scan *scan, struct err *err)
+{
+	char key[KV_KEY_MAX], from[2 * KV_KEY_MAX];
+	struct span start = SPAN_NONE;
+	int rc = kv_key(kv, prefix, key, err);
+
+	if (rc != 0)
+		return rc;
+	scan->skip = strlen(key);
+	if (after != NULL && *after != '\0') {
+		(void)snprintf(from, sizeof(from), "%s%s", key, after);
+		start = span_str(from);
+	}
+	return tx_scan(tx, span_str(key), start, limit, scan->names_only,
+		scan_record, scan, err);
 }
 
 int
@@ -127,19 +148,20 @@ kv_scan(struct store_tx *tx, const struct kv *kv, const char *prefix,
 	void *ctx, struct err *err)
 {
 	struct scan scan = { .arena = arena, .fn = fn, .ctx = ctx };
-	char key[KV_KEY_MAX], from[2 * KV_KEY_MAX];
-	struct span start = SPAN_NONE;
-	int rc = kv_key(kv, prefix, key, err);
 
-	if (rc != 0)
-		return rc;
-	scan.skip = strlen(key);
-	if (after != NULL && *after != '\0') {
-		(void)snprintf(from, sizeof(from), "%s%s", key, after);
-		start = span_str(from);
-	}
-	return tx_scan(tx, span_str(key), start, limit, false, scan_record,
-		&scan, err);
+	return scan_below(tx, kv, prefix, after, limit, &scan, err);
+}
+
+int
+kv_names(struct store_tx *tx, const struct kv *kv, const char *prefix,
+	const char *after, size_t limit, struct arena *arena, kv_scan_fn *fn,
+	void *ctx, struct err *err)
+{
+	struct scan scan = {
+		.names_only = true, .arena = arena, .fn = fn, .ctx = ctx
+	};
+
+	return scan_below(tx, kv, prefix, after, limit, &scan, err);
 }
 
 /* Keys to delete; the one past the limit says that there are more. */

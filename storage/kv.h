@@ -43,6 +43,14 @@ int kv_scan(struct store_tx *tx, const struct kv *kv, const char *prefix,
 	void *ctx, struct err *err);
 
 /*
+ * Their names alone, whatever is in them: value is NULL, nothing is opened, and
+ * what cannot be read is named all the same.
+ */
+int kv_names(struct store_tx *tx, const struct kv *kv, const char *prefix,
+	const char *after, size_t limit, struct arena *arena, kv_scan_fn *fn,
+	void *ctx, struct err *err);
+
+/*
  * Delete up to limit records of the space; *ret_more says that some are left.
  * For a mount that goes away.
  */

@@ -12,14 +12,18 @@
 
 #define LEASE_SIZE_MAX 65536
 
+/* Of a row that is there: why it cannot be taken back is written into it. */
+#define LEASE_GROWN_MAX (LEASE_SIZE_MAX + LEASE_ERROR_MAX)
+
 static int
-put_row(struct store_tx *tx, const struct lease *lease, struct err *err)
+put_row(struct store_tx *tx, const struct lease *lease, size_t size_max,
+	struct err *err)
 {
 	struct row_key key = row_key(lease->ref);
 	struct buf bytes;
 	int rc;
 
-	buf_init(&bytes, LEASE_SIZE_MAX);
+	buf_init(&bytes, size_max);
 	rc = lease_encode(lease, &bytes, err);
 	if (rc == 0)
 		rc = tx_put(tx, row_key_span(&key), buf_span(&bytes), err);
@@ -124,7 +128,7 @@ lease_insert(struct store_tx *tx, const struct lease *lease, struct err *err)
 		return err_set(err, ERR_EXISTS, 500, "internal error");
 	rc = check_owner(tx, lease, err);
 	if (rc == 0)
-		rc = put_row(tx, lease, err);
+		rc = put_row(tx, lease, LEASE_SIZE_MAX, err);
 	if (rc == 0)
 		rc = own_put(tx, lease, err);
 	if (rc == 0)
@@ -189,7 +193,7 @@ int
 lease_update(struct store_tx *tx, const struct lease *old,
 	const struct lease *lease, struct err *err)
 {
-	int rc = put_row(tx, lease, err);
+	int rc = put_row(tx, lease, LEASE_GROWN_MAX, err);
 
 	if (rc == 0 && lease_due_s(old) != lease_due_s(lease)) {
 		rc = due_delete(tx, old, err);
@@ -228,8 +232,8 @@ lease_delete(struct store_tx *tx, const struct lease *lease, struct err *err)
 }
 
 /*
- * Nobody's any more, so that no walk meets it again. What is being installed
- * is not there to be removed before that is over.
+ * Nobody's any more, so that no walk meets it again. What is being installed,
+ * or renewed, is not there to be removed before that is over.
  */
 static int
 queue_row(struct store_tx *tx, struct lease *lease, struct err *err)
@@ -237,8 +241,7 @@ queue_row(struct store_tx *tx, struct lease *lease, struct err *err)
 	const struct lease old = *lease;
 	int64_t now_s = tx_now_s(tx);
 
-	lease->takeback.is_installing = old.state == LEASE_INSTALLING &&
-		old.takeback.next_try_s > now_s;
+	lease->takeback.is_installing = old.takeback.next_try_s > now_s;
 	if (!lease->takeback.is_installing)
 		lease->takeback.next_try_s = now_s;
 	lease->state = LEASE_REVOKING;

@@ -41,8 +41,10 @@ enum lease_state {
 
 /* Of a LEASE_DYNAMIC row. */
 struct lease_takeback {
-	/* INSTALLING: when its install is over for sure; REVOKING: the next
-	 * try. */
+	/*
+	 * INSTALLING: when its install is over for sure; LIVE: when its renewal
+	 * is, if one goes on; REVOKING: the next try.
+	 */
 	int64_t next_try_s;
 	bool is_installing; /* REVOKING: it may be, until next_try_s */
 	bool is_claimed;    /* a try goes on, or its server died over it */
@@ -236,6 +238,26 @@ int lease_count(struct store *store, uint64_t *ret_n, struct err *err);
  */
 int lease_end_install(struct store_tx *tx, const struct lease *lease, bool good,
 	struct arena *arena, bool *ret_live, struct err *err);
+
+/*
+ * Around a renewal that puts a key there once more, inside closures. From the
+ * begin to the end, or until over_s where the end never comes, whatever ends
+ * the row waits, as it does for an install; for several that meet it waits
+ * until the over_s of the first may have passed. The begin refuses a row that
+ * is not LIVE (400). lease is the row as it was read before the begin. Where it
+ * is LIVE no more at the end, it is queued for now, and put back where it has
+ * gone; but is_there false: nothing came.
+ */
+struct lease_again {
+	int64_t over_s;     /* the call is over for sure */
+	int64_t ret_before; /* the same of one that began before */
+};
+
+int lease_begin_renewal(struct store_tx *tx, const struct lease *lease,
+	struct lease_again *again, struct arena *arena, struct err *err);
+int lease_end_renewal(struct store_tx *tx, const struct lease *lease,
+	const struct lease_again *again, bool is_there, struct arena *arena,
+	bool *ret_live, struct err *err);
 
 /*
  * A page of the queue: the rows behind a place, by time of their next try, at

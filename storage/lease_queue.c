@@ -49,6 +49,58 @@ lease_end_install(struct store_tx *tx, const struct lease *lease, bool good,
 	return lease_update(tx, &old, &ended, err);
 }
 
+int
+lease_begin_renewal(struct store_tx *tx, const struct lease *lease,
+	struct lease_again *again, struct arena *arena, struct err *err)
+{
+	struct lease old, marked;
+	bool found = false;
+	int rc = lease_probe(tx, lease->ref, arena, &found, &old, err);
+
+	if (rc != 0)
+		return rc;
+	if (!found || old.state != LEASE_LIVE)
+		return err_set(err, ERR_INPUT, 400, "lease is not renewable");
+	/* Another's mark is known from ours. */
+	again->ret_before = old.takeback.next_try_s;
+	if (again->over_s <= again->ret_before)
+		again->over_s = again->ret_before + 1;
+	marked = old;
+	marked.takeback.next_try_s = again->over_s;
+	return lease_update(tx, &old, &marked, err);
+}
+
+int
+lease_end_renewal(struct store_tx *tx, const struct lease *lease,
+	const struct lease_again *again, bool is_there, struct arena *arena,
+	bool *ret_live, struct err *err)
+{
+	struct lease old, ended;
+	struct lease_takeback *takeback = &ended.takeback;
+	bool found = false;
+	int64_t now_s = tx_now_s(tx);
+	int rc = lease_probe(tx, lease->ref, arena, &found, &old, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_live = found && old.state == LEASE_LIVE;
+	if (!found)
+		return is_there ? put_back(tx, lease, err) : 0;
+	ended = old;
+	if (*ret_live || takeback->is_installing) {
+		bool goes_on = again->ret_before > now_s;
+
+		/* One that began behind this one is waited for. */
+		if (takeback->next_try_s != again->over_s)
+			return 0;
+		takeback->is_installing = !*ret_live && goes_on;
+		takeback->next_try_s = goes_on ? again->ret_before : now_s;
+	} else if (is_there) {
+		takeback->next_try_s = now_s;
+	}
+	return lease_update(tx, &old, &ended, err);
+}
+
 /* The row, where it is queued; else *ret_found is false. */
 static int
 probe_queued(struct store_tx *tx, struct rowref ref, struct arena *arena,
@@ -357,6 +409,7 @@ begin_walk(struct walk *walk, const char *mount, const char *prefix)
 	walk->mount = mount;
 	walk->prefix = prefix;
 	walk->claimed_only = false;
+	walk->size = (struct lease_queue_size){ 0 };
 	walk->page = (struct lease_queue_page){
 		.until_s = INT64_MAX, .limit = PAGE, .ret_more = true
 	};

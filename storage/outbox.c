@@ -95,6 +95,13 @@ pack_fact(const struct outbox_fact *fact, struct buf *out, struct err *err)
 	return buf_check(out, err);
 }
 
+/* Not where there was no memory for its first one, or for its version. */
+static bool
+has_facts(const struct outbox_record *record)
+{
+	return record->bytes.len > 1;
+}
+
 int
 outbox_put(struct store_tx *tx, const struct outbox_fact *fact,
 	struct outbox_record **ret_record, struct err *err)
@@ -129,7 +136,7 @@ outbox_flush(struct store_tx *tx, struct err *err)
 	char key[OUTBOX_KEY_MAX];
 	int rc;
 
-	if (record == NULL || record->written)
+	if (record == NULL || record->written || !has_facts(record))
 		return 0;
 	rc = tx_put(
 		tx, record_key(record->id, key), buf_span(&record->bytes), err);

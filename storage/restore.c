@@ -12,23 +12,23 @@
 #include "storage/schema.h"
 
 #define PAGE 500
-#define PAGE_MEMORY ((size_t)16 * 1024 * 1024)
+#define PAGE_MEMORY ((size_t)1024 * 1024)
+#define ROW_MEMORY ((size_t)256 * 1024) /* a row is smaller than 64 KiB */
 
 struct dropping {
-	struct arena *arena;
-	struct rowref last; /* the page begins behind it */
+	struct arena *arena; /* of the list */
+	struct rowref last;  /* the page begins behind it */
 	struct row_list list;
 	uint64_t n_dropped, n_queued;
 };
 
 static int
 end_if_spendable(struct store_tx *tx, struct dropping *dropping,
-	struct rowref ref, struct err *err)
+	struct rowref ref, struct arena *arena, struct err *err)
 {
 	struct lease lease;
 	bool found, more;
-	int rc = lease_probe_readable(
-		tx, ref, dropping->arena, &found, &lease, err);
+	int rc = lease_probe_readable(tx, ref, arena, &found, &lease, err);
 
 	if (lease_is_unreadable(rc))
 		return 0;
@@ -46,6 +46,19 @@ end_if_spendable(struct store_tx *tx, struct dropping *dropping,
 }
 
 static int
+drop_row(struct store_tx *tx, struct dropping *dropping, struct rowref ref,
+	struct err *err)
+{
+	struct arena *arena = arena_new(ROW_MEMORY);
+	int rc = arena == NULL
+		? err_set_memory(err)
+		: end_if_spendable(tx, dropping, ref, arena, err);
+
+	arena_free(&arena);
+	return rc;
+}
+
+static int
 drop_page(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct dropping *dropping = ctx;
@@ -57,8 +70,7 @@ drop_page(struct store_tx *tx, void *ctx, struct err *err)
 	rc = row_list_fill(&dropping->list, tx, span_str("row/"),
 		row_key_span(&after), err);
 	for (size_t i = 0; rc == 0 && i < dropping->list.n; i++)
-		rc = end_if_spendable(
-			tx, dropping, dropping->list.refs[i], err);
+		rc = drop_row(tx, dropping, dropping->list.refs[i], err);
 	return rc;
 }
 

@@ -131,30 +131,45 @@ keep_key(void *ctx, struct span key, struct span value, struct err *err)
 	return 0;
 }
 
+/*
+ * Whether a record opens; where it does not, name says which it is. In memory
+ * of its own: records may be large.
+ */
+static int
+try_record(struct store_tx *tx, struct span key, bool *ret_good,
+	char name[NAME_MAX_BYTES], struct err *err)
+{
+	struct arena *arena = arena_new(RECORD_MEMORY_MAX);
+	int rc;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	rc = check_record(tx, key, arena, ret_good, err);
+	if (rc == 0 && !*ret_good)
+		describe(tx, key, arena, name);
+	arena_free(&arena);
+	return rc;
+}
+
 static int
 check_key(struct store_tx *tx, struct step *step, struct span key,
 	struct err *err)
 {
-	struct arena *arena = arena_new(RECORD_MEMORY_MAX);
 	char name[NAME_MAX_BYTES];
 	bool good = true;
-	int rc = 0;
+	int rc;
 
-	if (arena == NULL)
-		return err_set_memory(err);
-	if (!span_has_prefix(key, span_str("core/"))) {
-		rc = check_record(tx, key, arena, &good, err);
-		step->scrub.n_records++;
-	}
+	if (span_has_prefix(key, span_str("core/")))
+		return 0;
+	rc = try_record(tx, key, &good, name, err);
+	step->scrub.n_records++;
 	if (rc == 0 && !good) {
-		describe(tx, key, arena, name);
 		step->scrub.n_damaged++;
 		step->damaged[step->n_damaged] =
 			arena_strdup(step->names, name);
 		if (step->damaged[step->n_damaged++] == NULL)
 			rc = err_set_memory(err);
 	}
-	arena_free(&arena);
 	return rc;
 }
 
@@ -341,29 +356,32 @@ find_newest(struct store_tx *tx, void *ctx, struct err *err)
 }
 
 static int
+check_row(struct store_tx *tx, struct rowref ref, struct err *err)
+{
+	struct row_key key = row_key(ref);
+	char name[NAME_MAX_BYTES];
+	bool good = true;
+	int rc = try_record(tx, row_key_span(&key), &good, name, err);
+
+	if (rc == 0 && !good) {
+		rc = err_set(err, ERR_CRYPTO, 500, "internal error");
+		err_wrap(err, "%s cannot be read", name);
+	}
+	return rc;
+}
+
+static int
 check_some(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct newest *newest = ctx;
 	size_t end = newest->next + STEP < newest->n ? newest->next + STEP
 						     : newest->n;
-	struct arena *arena = arena_new(NAMES_MEMORY_MAX * 4);
-	bool good = true;
-	int rc = arena == NULL ? err_set_memory(err) : 0;
+	int rc = 0;
 
-	for (size_t i = newest->next; rc == 0 && good && i < end; i++) {
-		struct row_key key = row_key(newest->refs[i]);
-		char name[NAME_MAX_BYTES];
-
-		rc = check_record(tx, row_key_span(&key), arena, &good, err);
-		if (rc == 0 && !good) {
-			describe(tx, row_key_span(&key), arena, name);
-			rc = err_set(err, ERR_CRYPTO, 500, "internal error");
-			err_wrap(err, "%s cannot be read", name);
-		}
-	}
+	for (size_t i = newest->next; rc == 0 && i < end; i++)
+		rc = check_row(tx, newest->refs[i], err);
 	if (rc == 0)
 		newest->next = end;
-	arena_free(&arena);
 	return rc;
 }
 

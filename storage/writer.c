@@ -363,7 +363,10 @@ take_deletes(struct writer *writer, bool with_jobs) REQUIRES(queue_guard)
 	writer->flush_s = with_jobs ? monotonic_s() + LATER_S : 0;
 }
 
-/* Between batches the backend may tidy up; at the end it must. */
+/*
+ * Between batches the backend may tidy up; at the end it must. Of a full disk
+ * log_outcome tells, once.
+ */
 static void
 checkpoint(struct store *store, bool now)
 {
@@ -375,7 +378,7 @@ checkpoint(struct store *store, bool now)
 		rc = backend->ops->checkpoint(backend, now, &err);
 	if (rc == ERR_STORAGE)
 		fail_for_good(store, &err);
-	else if (rc != 0)
+	else if (rc != 0 && rc != ERR_FULL)
 		log_warn("a checkpoint did not work", LOG_ERR(&err));
 }
 
@@ -438,13 +441,18 @@ writer_main(void *arg)
 
 /* ---- for other threads ----------------------------------------------- */
 
+/*
+ * Calls always find room: they are few, and the next step of a copy that was
+ * refused would leave it begun for ever.
+ */
 static int
 submit(struct writer *writer, struct store_job *job, struct err *err)
 {
 	bool room, wake = false;
 
 	lock_take(&writer->lock, &queue_guard);
-	room = writer->n_queued < QUEUE_MAX && !writer->closing;
+	room = (writer->n_queued < QUEUE_MAX || job->call != NULL) &&
+		!writer->closing;
 	if (room) {
 		wake = writer->first == NULL;
 		if (writer->last != NULL)

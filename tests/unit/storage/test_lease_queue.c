@@ -300,6 +300,136 @@ put_off(struct rows *rows, struct rowref ref, const char *why, int64_t wait_s)
 		0);
 }
 
+struct again {
+	struct rows *rows;
+	const struct lease *lease;
+	struct lease_again again;
+	bool is_there, live;
+};
+
+static int
+begin_again(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct again *again = ctx;
+
+	again->again.over_s = tx_now_s(tx) + INSTALL_S;
+	return lease_begin_renewal(
+		tx, again->lease, &again->again, again->rows->arena, err);
+}
+
+static int
+end_again(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct again *again = ctx;
+
+	return lease_end_renewal(tx, again->lease, &again->again,
+		again->is_there, again->rows->arena, &again->live, err);
+}
+
+static void
+begin_renewal(struct again *again)
+{
+	assert_int_equal(store_write(again->rows->store, begin_again, again,
+				 rows_err(again->rows)),
+		0);
+}
+
+static bool
+renewed_live(struct again *again)
+{
+	assert_int_equal(store_write(again->rows->store, end_again, again,
+				 rows_err(again->rows)),
+		0);
+	return again->live;
+}
+
+/* What is put there again cannot be removed before it is there. */
+static void
+a_renewal_that_is_revoked_is_taken_back_behind_its_end(void **state)
+{
+	struct rows *rows = *state;
+	struct lease lease;
+
+	/* 0: it ends; 1: nothing came; 2: its server died. */
+	for (int i = 0; i < 3; i++) {
+		struct again again = { rows, &lease, { 0 }, i == 0, true };
+		int64_t over_s = i == 2 ? INSTALL_S : 0;
+
+		lease = new_dynamic(rows, "creds/web", no_owner, LEASE_LIVE);
+		assert_int_equal(rows_insert(rows, &lease), 0);
+		begin_renewal(&again);
+		assert_int_equal(rows_state(rows, lease.ref), LEASE_LIVE);
+		end_by_revoke(rows, lease.ref, no_owner);
+		assert_int_equal(get(rows, lease.ref).takeback.next_try_s,
+			rows_now_s(rows) + INSTALL_S);
+		assert_true(get(rows, lease.ref).takeback.is_installing);
+		if (i < 2)
+			assert_false(renewed_live(&again));
+		assert_int_equal(get(rows, lease.ref).takeback.next_try_s,
+			rows_now_s(rows) + over_s);
+		assert_int_equal(
+			get(rows, lease.ref).takeback.is_installing, i == 2);
+		assert_int_equal(lease_queue_done(rows->store, lease.ref,
+					 rows_err(rows)),
+			0);
+	}
+}
+
+static void
+renewals_that_meet_are_all_waited_for(void **state)
+{
+	struct rows *rows = *state;
+	struct lease lease;
+
+	/* Whichever ends first, the row waits for the other one. */
+	for (int i = 0; i < 2; i++) {
+		struct again both[2] = { { rows, &lease, { 0 }, true, false },
+			{ rows, &lease, { 0 }, true, false } };
+
+		lease = new_dynamic(rows, "creds/web", no_owner, LEASE_LIVE);
+		assert_int_equal(rows_insert(rows, &lease), 0);
+		begin_renewal(&both[0]);
+		begin_renewal(&both[1]);
+		assert_true(renewed_live(&both[i]));
+		end_by_revoke(rows, lease.ref, no_owner);
+		assert_true(get(rows, lease.ref).takeback.is_installing);
+		assert_false(renewed_live(&both[1 - i]));
+		/* The last to begin knows not whether the first has ended. */
+		assert_int_equal(
+			get(rows, lease.ref).takeback.is_installing, i == 0);
+		assert_in_range(get(rows, lease.ref).takeback.next_try_s,
+			rows_now_s(rows), rows_now_s(rows) + INSTALL_S);
+		assert_int_equal(lease_queue_done(rows->store, lease.ref,
+					 rows_err(rows)),
+			0);
+	}
+}
+
+static void
+a_renewal_that_is_over_delays_nobody(void **state)
+{
+	struct rows *rows = *state;
+	struct lease lease =
+		new_dynamic(rows, "creds/web", no_owner, LEASE_LIVE);
+	struct again again = { rows, &lease, { 0 }, true, false };
+
+	assert_int_equal(rows_insert(rows, &lease), 0);
+	begin_renewal(&again);
+	assert_true(renewed_live(&again));
+	end_by_revoke(rows, lease.ref, no_owner);
+	assert_int_equal(
+		get(rows, lease.ref).takeback.next_try_s, rows_now_s(rows));
+	/* Forced away, it is put back by what came all the same. */
+	again.live = true;
+	assert_int_equal(
+		lease_force(rows->store, lease.ref, rows_err(rows)), 0);
+	assert_false(renewed_live(&again));
+	assert_queued(rows, 1);
+	assert_int_equal(
+		store_write(rows->store, begin_again, &again, rows_err(rows)),
+		ERR_INPUT);
+}
+
 static void
 one_claim_wins_and_is_over_in_time(void **state)
 {
@@ -431,6 +561,27 @@ look(struct store_tx *tx, void *ctx, struct err *err)
 	looking->n = 0;
 	return lease_queue_rows(
 		tx, &looking->page, looking->rows->arena, see, looking, err);
+}
+
+/* However large a row could be made, why it stays is written into it. */
+static void
+a_failure_of_the_largest_row_is_kept_too(void **state)
+{
+	struct rows *rows = *state;
+	static uint8_t bytes[65536];
+	char why[LEASE_ERROR_MAX + 1] = "";
+	struct lease lease =
+		new_dynamic(rows, "creds/web", no_owner, LEASE_LIVE);
+	size_t len = sizeof(bytes);
+
+	do
+		lease.data = span_of(bytes, len--);
+	while (rows_insert(rows, &lease) != 0);
+	assert_in_range(len, 60000, sizeof(bytes) - 2);
+	end_by_revoke(rows, lease.ref, no_owner);
+	memset(why, 'x', LEASE_ERROR_MAX);
+	put_off(rows, lease.ref, why, 60);
+	assert_int_equal(get(rows, lease.ref).takeback.attempts, 1);
 }
 
 static void
@@ -605,10 +756,14 @@ main(void)
 		EACH(an_install_that_never_ended_is_taken_back),
 		EACH(a_row_is_live_once_its_install_ended_well),
 		EACH(an_install_that_failed_or_came_late_is_queued_for_now),
+		EACH(a_renewal_that_is_revoked_is_taken_back_behind_its_end),
+		EACH(renewals_that_meet_are_all_waited_for),
+		EACH(a_renewal_that_is_over_delays_nobody),
 		EACH(one_claim_wins_and_is_over_in_time),
 		EACH(claims_of_a_dead_server_are_released),
 		EACH(claims_are_released_however_many_there_are),
 		EACH(a_failure_is_kept_with_its_cause),
+		EACH(a_failure_of_the_largest_row_is_kept_too),
 		EACH(the_queue_is_read_in_order_of_time_page_by_page),
 		EACH(rows_of_many_failures_are_irrevocable_too),
 		EACH(force_ends_what_lies_below_a_prefix),

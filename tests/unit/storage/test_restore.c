@@ -173,6 +173,23 @@ more_rows_than_a_page_holds_are_dropped(void **state)
 }
 
 static void
+large_rows_are_dropped_too(void **state)
+{
+	struct rows *rows = *state;
+	static uint8_t bytes[60000];
+
+	for (int i = 0; i < 400; i++) {
+		struct lease lease = rows_new_otp(
+			rows, "creds/web", (struct rowref){ 0 }, LIFE_S);
+
+		lease.data = span_of(bytes, sizeof(bytes));
+		assert_int_equal(rows_insert(rows, &lease), 0);
+	}
+	put_back(rows);
+	assert_int_equal(400, finish(rows).n_otps);
+}
+
+static void
 a_copy_of_a_restored_store_is_a_backup_again(void **state)
 {
 	struct rows *rows = *state;
@@ -216,6 +233,7 @@ main(void)
 		EACH(dynamic_leases_are_queued),
 		EACH(it_happens_once),
 		EACH(more_rows_than_a_page_holds_are_dropped),
+		EACH(large_rows_are_dropped_too),
 		EACH(a_copy_of_a_restored_store_is_a_backup_again),
 		EACH(a_row_that_cannot_be_read_stops_nothing),
 	};

@@ -153,6 +153,23 @@ the_newest_rows_are_looked_at_wherever_they_lie(void **state)
 	assert_non_null(strstr(rows->err.detail, "lease row"));
 }
 
+/* Rows may be large: a token's policies and metadata are. */
+static void
+the_newest_rows_may_all_be_large(void **state)
+{
+	struct rows *rows = *state;
+	static uint8_t bytes[60000];
+
+	for (int i = 0; i < 400; i++) {
+		struct lease lease = rows_new_otp(
+			rows, "creds/web", (struct rowref){ 0 }, LIFE_S);
+
+		lease.data = span_of(bytes, sizeof(bytes));
+		assert_int_equal(rows_insert(rows, &lease), 0);
+	}
+	assert_int_equal(scrub_newest(rows->store, 1000, rows_err(rows)), 0);
+}
+
 int
 main(void)
 {
@@ -165,6 +182,7 @@ main(void)
 		TEST(a_configuration_without_damage_passes_whatever_the_rows_are),
 		TEST(many_steps_miss_nothing),
 		TEST(the_newest_rows_are_looked_at_wherever_they_lie),
+		TEST(the_newest_rows_may_all_be_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -469,6 +469,45 @@ a_begun_write_finds_a_full_queue_at_once(void **state)
 	assert_in_range(refused, 1, ARRAY_LEN(begun) - 4096 + 1);
 }
 
+struct calling {
+	struct store *store;
+	int rc;
+};
+
+static void *
+call(void *arg)
+{
+	struct calling *calling = arg;
+
+	calling->rc = store_checkpoint(calling->store, NULL);
+	return NULL;
+}
+
+/* A copy is made by many calls: one refused would end it half-way. */
+static void
+a_call_finds_room_in_a_full_queue(void **state)
+{
+	struct fixture *fixture = *state;
+	static struct begun begun[2 * 4096 + 1000];
+	struct begun holder = { .change.rc = 0 };
+	struct calling calling = { .store = fixture->store };
+	pthread_t thread;
+	sem_t gate;
+
+	hold_writer(fixture, &holder, &gate);
+	for (size_t i = 0; i < ARRAY_LEN(begun); i++)
+		begin(fixture, &begun[i], i);
+	assert_int_equal(0, pthread_create(&thread, NULL, call, &calling));
+	/* One that is refused ends meanwhile. */
+	(void)usleep(200000);
+	sem_post(&gate);
+	pthread_join(thread, NULL);
+	sem_wait(&holder.done);
+	for (size_t i = 0; i < ARRAY_LEN(begun); i++)
+		sem_wait(&begun[i].done);
+	assert_int_equal(0, calling.rc);
+}
+
 int
 main(void)
 {
@@ -501,6 +540,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_begun_write_finds_a_full_queue_at_once, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_call_finds_room_in_a_full_queue, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
