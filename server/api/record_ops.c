@@ -329,8 +329,9 @@ scan_page(struct store_tx *tx, void *ctx, struct err *err)
 	page->names = value_list(req->arena);
 	page->info = type->key_info != NULL ? value_object(req->arena) : NULL;
 	page->last = page->after;
-	return kv_scan(tx, space_of(req), type->prefix, page->after,
-		page->limit, req->arena, add_name, page, err);
+	return (page->info != NULL ? kv_scan : kv_names)(tx, space_of(req),
+		type->prefix, page->after, page->limit, req->arena, add_name,
+		page, err);
 }
 
 /* Move the children of more behind those of all. */

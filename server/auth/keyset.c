@@ -249,6 +249,9 @@ get_locked(const struct look *look, struct shared_keys **ret_shared,
 	if (rc != ERR_BUSY && rc != ERR_MEMORY &&
 		keyset_is_remote(look->source))
 		rc = make_do(look, entry, now_ns, err);
+	/* Texts that the thread which was waited for could not read. */
+	if (rc == 0 && entry->keys == NULL)
+		rc = err_set(err, ERR_INTERNAL, 500, "internal error");
 	if (rc != 0)
 		return rc;
 	atomic_fetch_add(&entry->keys->refs, 1);

@@ -39,7 +39,8 @@ int keyset_check(struct server *server, const struct keyset_source *source,
 /*
  * Whether a key of the source made the signature: 0 or 400 "no known key
  * successfully validated the token signature"; 502 where the keys cannot be
- * had, 503 where too many ask for them. Waits for the network.
+ * had, 503 where too many ask for them, 500 without memory. Waits for the
+ * network.
  */
 int keyset_verify(struct server *server, const struct keyset_source *source,
 	const struct jws *jws, struct err *err);

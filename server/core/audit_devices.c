@@ -195,7 +195,8 @@ save_heads_locked(struct server *server)
 		if (written != NULL)
 			written->seq = moved->head.seq;
 	}
-	if (rc != 0 && rc != ERR_SEALED)
+	/* The store itself tells of a full disk; here it would each second. */
+	if (rc != 0 && rc != ERR_SEALED && rc != ERR_FULL)
 		log_warn("heads of the audit log were not stored",
 			LOG_ERR(&err));
 	arena_free(&heads.arena);

@@ -40,6 +40,12 @@ struct server;
 #define IDENTITY_WALK_MAX 512     /* groups that one request looks at */
 #define IDENTITY_ALIAS_NAME_MAX 1024
 
+/*
+ * Memory for one record that is read, changed and written. Many of them in one
+ * request take an arena each: a full group is larger than it looks.
+ */
+#define IDENTITY_RECORD_MEMORY (32 * (size_t)1024 * 1024)
+
 struct alias {
 	const char *id, *name;
 	const char *accessor; /* of the auth mount */
@@ -139,6 +145,23 @@ int identity_put_group_alias(struct store_tx *tx, const struct kv *kv,
 	const struct group *group, struct arena *arena, struct err *err);
 int identity_drop_group_alias(struct store_tx *tx, const struct kv *kv,
 	const struct group *group, struct arena *arena, struct err *err);
+
+/* ---- membership ------------------------------------------------------- */
+
+/*
+ * Note in a member's record that it is in a group, or no more; the caller puts
+ * the group. ERR_ABSENT; ERR_LIMIT, 400.
+ */
+int identity_link_entity(struct store_tx *tx, const struct kv *kv,
+	const char *entity_id, const char *group_id, bool joins,
+	struct err *err);
+int identity_link_group(struct store_tx *tx, const struct kv *kv,
+	const char *member_id, const char *group_id, bool joins,
+	struct err *err);
+
+/* Take an entity or a group out of a group's record. ERR_ABSENT. */
+int identity_drop_member(struct store_tx *tx, const struct kv *kv,
+	const char *group_id, const char *member_id, struct err *err);
 
 /* ---- logins ----------------------------------------------------------- */
 

@@ -16,7 +16,6 @@
 struct mount;
 struct mounts;
 struct op;
-struct record_type;
 struct req;
 struct server;
 struct token;
@@ -32,8 +31,7 @@ struct mount_type {
 	bool is_auth;
 	bool builtin; /* cannot be mounted or removed by callers */
 	const struct op *const
-		*tables; /* ends with NULL; see server/api/op.h */
-	const struct record_type *const *records; /* ends with NULL; or NULL */
+		*tables;       /* ends with NULL; see server/api/op.h */
 	int64_t default_ttl_s; /* of its leases where nobody says; 0: system */
 	/*
 	 * Auth methods: whether a token of theirs may be renewed, and by which

@@ -66,6 +66,8 @@ struct takeback {
 	bool noticed GUARDED_BY(takeback_guard);
 	struct machine *machines GUARDED_BY(takeback_guard);
 	bool failing; /* the last look did; its thread's own */
+	/* What came of rows could not be written down, at the last machine. */
+	bool stuck GUARDED_BY(takeback_guard);
 	_Atomic uint64_t n_done, n_failed;
 };
 
@@ -399,7 +401,7 @@ try_row(struct takeback *takeback, struct machine *machine, struct rowref ref,
 	rc = lease_queue_claim(store, &claim, arena, err);
 	if (rc == 0 && is_forced && claim.ret_waits)
 		(void)err_set(cause, ERR_BUSY, 500,
-			"it is being installed; it will be removed behind that");
+			"it is being put there; it will be removed behind that");
 	if (rc != 0 || !claim.ret_claimed)
 		goto out;
 	called = call(takeback, &claim.ret_lease, arena, cause);
@@ -438,15 +440,15 @@ take_machine(struct takeback *takeback)
 	return best;
 }
 
+/* again: look at once, for what became due meanwhile was passed by. */
 static void
-leave_machine(struct takeback *takeback, struct machine *machine)
+leave_machine(struct takeback *takeback, struct machine *machine, bool again)
 {
 	lock_take(&takeback->mutex, &takeback_guard);
 	machine->busy = false;
 	machine->n_refs = 0;
 	machine->attempts = 0;
-	/* What became due meanwhile was passed by. */
-	takeback->noticed = true;
+	takeback->noticed = takeback->noticed || again;
 	pthread_cond_signal(&takeback->look);
 	pthread_cond_broadcast(&takeback->work);
 	lock_give(&takeback->mutex, &takeback_guard);
@@ -495,6 +497,24 @@ work_off(struct takeback *takeback, struct machine *machine, struct err *err)
 	return rc;
 }
 
+/*
+ * What could not be written down is due as before: the next look, which comes
+ * by itself, is soon enough to try again.
+ */
+static void
+work_and_leave(struct takeback *takeback, struct machine *machine)
+{
+	struct err err = { 0 };
+	int rc = work_off(takeback, machine, &err);
+
+	lock_take(&takeback->mutex, &takeback_guard);
+	log_failing(&takeback->stuck, rc != 0 && rc != ERR_SEALED ? &err : NULL,
+		"the queue of leases to take back cannot be written",
+		"the queue of leases to take back is written again");
+	lock_give(&takeback->mutex, &takeback_guard);
+	leave_machine(takeback, machine, rc == 0);
+}
+
 static void *
 run_caller(void *arg)
 {
@@ -503,15 +523,9 @@ run_caller(void *arg)
 
 	while (!stopping) {
 		struct machine *machine = take_machine(takeback);
-		struct err err = { 0 };
 
-		if (machine != NULL) {
-			if (work_off(takeback, machine, &err) != 0 &&
-				err.code != ERR_SEALED)
-				log_error("the queue of leases to take back",
-					LOG_ERR(&err));
-			leave_machine(takeback, machine);
-		}
+		if (machine != NULL)
+			work_and_leave(takeback, machine);
 		lock_take(&takeback->mutex, &takeback_guard);
 		stopping = takeback->stopping;
 		lock_give(&takeback->mutex, &takeback_guard);
@@ -669,6 +683,7 @@ takeback_start(struct takeback *takeback, struct err *err)
 	if (takeback->n_threads == 0) {
 		takeback->stopping = false;
 		takeback->failing = false;
+		takeback->stuck = false;
 		sigfillset(&all);
 		(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 		errnum = start_thread(takeback, run_looker);
@@ -814,7 +829,7 @@ takeback_now(struct takeback *takeback, struct rowref ref, struct err *err)
 		goto out;
 	}
 	rc = try_now(takeback, machine, ref, waited, err);
-	leave_machine(takeback, machine);
+	leave_machine(takeback, machine, true);
 out:
 	mount_unref(takeback->server->mounts, &subject.mount);
 	arena_free(&probing.arena);

@@ -152,7 +152,7 @@ read_page(struct store_tx *tx, void *ctx, struct err *err)
 	struct list_ctx *list = ctx;
 
 	list->n_seen = 0;
-	return kv_scan(tx, &list->req->server->system, PREFIX, list->after,
+	return kv_names(tx, &list->req->server->system, PREFIX, list->after,
 		PAGE, list->req->arena, add_name, list, err);
 }
 

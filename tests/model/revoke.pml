@@ -1,7 +1,7 @@
 /*
  * One dynamic lease on its way to a machine and off it again: row, queue,
- * claims, calls; with killed servers, a machine that is down, two who take
- * back, a revoke and an expiry at any time, an operator who forces. Run by
+ * claims, calls; with killed servers, a machine that is down, a renewal, two who
+ * take back, a revoke and an expiry at any time, an operator who forces. Run by
  * run_revoke, which also checks that each of these faults, built in, is found:
  *   M_DELETE    what is revoked is deleted, not queued
  *   M_NOWAIT    a revoked install is taken back before it is over for sure
@@ -14,10 +14,12 @@
  *   M_NODUE     a row is not due before it is LIVE
  *   M_TWO       two calls to one machine at a time
  *   M_RELEASE   a new server makes due what may still be being installed
+ *   M_UNMARKED  a renewal puts the key there again and the row does not say so
  *
  * Where it stands in the code: Maker is dynamic_key_issue() of
  * server/engines/ssh/dynamic/dynamic_key.c and lease_end_install() of
- * storage/lease_queue.c; end_row() is lease_mark_revoking() of storage/lease.c;
+ * storage/lease_queue.c; Renewer is renew() of the one and lease_begin_renewal()
+ * and lease_end_renewal() of the other; end_row() is lease_mark_revoking() of storage/lease.c;
  * Taker is try_row() of server/core/takeback.c, the second one takeback_now();
  * Time is server/core/expire.c and what next_try_s says; the end of Crash() is
  * lease_queue_release() of storage/lease_queue.c. It is taken for granted
@@ -41,6 +43,7 @@
 byte row = ABSENT;
 bool due;                       /* its next try has come */
 bool fresh;                     /* is_installing: not to be forced */
+bool marked;                    /* LIVE, and its key is put there again */
 bool lost;                      /* in no index any more: M_NOCLAIM */
 
 /* the machine */
@@ -63,7 +66,7 @@ inline end_row() {
 	row = ABSENT;
 #else
 	if
-	:: row == INSTALLING ->
+	:: row == INSTALLING || (row == LIVE && marked) ->
 #ifdef M_NOWAIT
 		fresh = false; due = true
 #else
@@ -98,6 +101,38 @@ proctype Maker() {
 #ifdef M_NOBACK
 		:: mine == life && row == ABSENT -> skip
 #endif
+		:: else -> row = REVOKING; due = true; fresh = false
+		fi;
+		making = false
+	}
+dead:	skip
+}
+
+/* The flight, the deadline and the request are the install's, which is over. */
+proctype Renewer() {
+	byte mine;
+	atomic {
+		if
+		:: row == LIVE ->
+			mine = life; making = true; install = NOT_BEGUN;
+#ifndef M_UNMARKED
+			marked = true;
+#endif
+			past_deadline = false
+		:: true -> goto dead
+		fi
+	}
+	atomic {
+		if
+		:: mine != life -> goto dead
+		:: else -> install = FLYING
+		fi
+	}
+	atomic { (mine != life || install == OVER) }
+	atomic {
+		if
+		:: mine != life -> goto dead
+		:: mine == life && row == LIVE -> marked = false
 		:: else -> row = REVOKING; due = true; fresh = false
 		fi;
 		making = false
@@ -233,7 +268,7 @@ proctype Rest() {
 
 init {
 	atomic {
-		run Maker(); run Revoke(); run Taker(false); run Taker(true);
+		run Maker(); run Renewer(); run Revoke(); run Taker(false); run Taker(true);
 		run Force(); run Crash(); run Down(); run Rest()
 	}
 }

@@ -24,9 +24,6 @@ static const struct op *const tables[] = { approle_role_ops,
 	approle_secret_new_ops, approle_secret_id_ops, approle_tidy_ops,
 	approle_login_ops, NULL };
 
-static const struct record_type *const records[] = { &approle_role_record,
-	NULL };
-
 const struct mount_type approle_mount_type = {
 	.name = "approle",
 	.description =
@@ -36,6 +33,5 @@ const struct mount_type approle_mount_type = {
 		"and to destroy it by.",
 	.is_auth = true,
 	.tables = tables,
-	.records = records,
 	.renew = renew,
 };

@@ -6,9 +6,6 @@
 static const struct op *const cert_tables[] = { cert_role_ops, cert_crl_ops,
 	cert_config_ops, cert_login_ops, NULL };
 
-static const struct record_type *const cert_records[] = { &cert_role_record,
-	&cert_crl_record, &cert_config_record, NULL };
-
 const struct mount_type cert_mount_type = {
 	.name = "cert",
 	.description =
@@ -18,6 +15,5 @@ const struct mount_type cert_mount_type = {
 		"what they list.",
 	.is_auth = true,
 	.tables = cert_tables,
-	.records = cert_records,
 	.renew = cert_renew,
 };

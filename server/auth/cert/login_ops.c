@@ -67,7 +67,7 @@ scan_page(struct store_tx *tx, void *ctx, struct err *err)
 	struct page *page = ctx;
 
 	page->names.n = 0;
-	return kv_scan(tx, page->client->kv, page->prefix, page->after,
+	return kv_names(tx, page->client->kv, page->prefix, page->after,
 		PAGE_ROWS, page->client->req->arena, add_name, page, err);
 }
 

@@ -39,9 +39,6 @@ renew_jwt(struct req *req, const struct mount *mount, const struct token *token,
 static const struct op *const jwt_tables[] = { jwt_config_ops, jwt_role_ops,
 	jwt_login_ops, NULL };
 
-static const struct record_type *const jwt_records[] = { &jwt_config_record,
-	&jwt_role_record, NULL };
-
 const struct mount_type jwt_mount_type = {
 	.name = "jwt",
 	.description =
@@ -50,6 +47,5 @@ const struct mount_type jwt_mount_type = {
 		"keys are trusted; a role says which claims log in, and with which policies.",
 	.is_auth = true,
 	.tables = jwt_tables,
-	.records = jwt_records,
 	.renew = renew_jwt,
 };

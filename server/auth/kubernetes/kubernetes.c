@@ -24,10 +24,6 @@ renew_kubernetes(struct req *req, const struct mount *mount,
 static const struct op *const kubernetes_tables[] = { kubernetes_config_ops,
 	kubernetes_role_ops, kubernetes_login_ops, NULL };
 
-static const struct record_type *const kubernetes_records[] = {
-	&kubernetes_config_record, &kubernetes_role_record, NULL
-};
-
 const struct mount_type kubernetes_mount_type = {
 	.name = "kubernetes",
 	.description =
@@ -36,6 +32,5 @@ const struct mount_type kubernetes_mount_type = {
 		"accounts log in.",
 	.is_auth = true,
 	.tables = kubernetes_tables,
-	.records = kubernetes_records,
 	.renew = renew_kubernetes,
 };

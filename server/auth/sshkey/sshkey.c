@@ -21,9 +21,6 @@ renew(struct req *req, const struct mount *mount, const struct token *token,
 static const struct op *const tables[] = { sshkey_role_ops,
 	sshkey_challenge_ops, sshkey_login_ops, NULL };
 
-static const struct record_type *const records[] = { &sshkey_role_record,
-	NULL };
-
 const struct mount_type sshkey_mount_type = {
 	.name = "ssh",
 	.description =
@@ -32,6 +29,5 @@ const struct mount_type sshkey_mount_type = {
 		"role says which keys, or which CA's certificates, get a token.",
 	.is_auth = true,
 	.tables = tables,
-	.records = records,
 	.renew = renew,
 };

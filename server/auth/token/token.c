@@ -7,9 +7,6 @@ static const struct op *const token_tables[] = { token_create_ops,
 	token_lookup_ops, token_renew_ops, token_revoke_ops, token_accessor_ops,
 	token_role_ops, NULL };
 
-static const struct record_type *const token_records[] = { &token_role_record,
-	NULL };
-
 const struct mount_type token_mount_type = {
 	.name = "token",
 	.description =
@@ -18,6 +15,5 @@ const struct mount_type token_mount_type = {
 	.is_auth = true,
 	.builtin = true,
 	.tables = token_tables,
-	.records = token_records,
 	.renew = token_role_renew,
 };

@@ -21,9 +21,6 @@ renew(struct req *req, const struct mount *mount, const struct token *token,
 static const struct op *const tables[] = { userpass_user_ops,
 	userpass_login_ops, NULL };
 
-static const struct record_type *const records[] = { &userpass_user_record,
-	NULL };
-
 const struct mount_type userpass_mount_type = {
 	.name = "userpass",
 	.description =
@@ -32,6 +29,5 @@ const struct mount_type userpass_mount_type = {
 		"logins a name is refused for fifteen minutes, whether it exists or not.",
 	.is_auth = true,
 	.tables = tables,
-	.records = records,
 	.renew = renew,
 };

@@ -113,7 +113,7 @@ scan_page(struct store_tx *tx, void *ctx, struct err *err)
 	struct listing *listing = ctx;
 
 	listing->n_seen = 0;
-	return kv_scan(tx, &listing->call.kv, listing->prefix, listing->after,
+	return kv_names(tx, &listing->call.kv, listing->prefix, listing->after,
 		PAGE, listing->call.req->arena, add_key, listing, err);
 }
 

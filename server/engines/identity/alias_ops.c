@@ -32,17 +32,17 @@ struct call {
 	struct identity_login fresh; /* ids for what is made */
 };
 
-/* The alias of this id, and whose it is. */
+/* The alias of this id, and whose it is; both lie in arena. */
 static int
-find(struct store_tx *tx, struct call *call, const char *id, struct err *err)
+find(struct store_tx *tx, struct call *call, const char *id,
+	struct arena *arena, struct err *err)
 {
-	struct req *req = call->req;
-	const struct kv *kv = identity_space(req);
+	const struct kv *kv = identity_space(call->req);
 	const char *owner = NULL;
-	int rc = identity_find_alias(tx, kv, id, req->arena, &owner, err);
+	int rc = identity_find_alias(tx, kv, id, arena, &owner, err);
 
 	if (rc == 0)
-		rc = entity_get(tx, kv, owner, req->arena, &call->entity, err);
+		rc = entity_get(tx, kv, owner, arena, &call->entity, err);
 	for (size_t i = 0; rc == 0 && i < call->entity.n_aliases; i++) {
 		call->alias = &call->entity.aliases[i];
 		if (strcmp(call->alias->id, id) == 0)
@@ -164,7 +164,7 @@ change_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
 	const struct identity_alias_in *in = call->req->in;
-	int rc = find(tx, call, in->id, err);
+	int rc = find(tx, call, in->id, call->req->arena, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
@@ -210,7 +210,7 @@ get_alias(struct store_tx *tx, void *ctx, struct err *err)
 	struct call *call = ctx;
 	const struct identity_alias_in *in = call->req->in;
 
-	return find(tx, call, in->id, err);
+	return find(tx, call, in->id, call->req->arena, err);
 }
 
 static int
@@ -230,16 +230,21 @@ alias_info(struct store_tx *tx, struct req *req, const char *name,
 	UNUSED const struct value *record, struct value *info, struct err *err)
 {
 	struct call call = { .req = req };
+	struct arena *arena = arena_new(IDENTITY_RECORD_MEMORY);
 	struct value *shown = NULL;
-	int rc = find(tx, &call, name, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	shown = identity_alias_value(req, call.alias, call.entity.id);
-	if (shown == NULL)
+	if (arena == NULL)
 		return err_set_memory(err);
-	*info = *shown;
-	return 0;
+	rc = find(tx, &call, name, arena, err);
+	if (rc == 0)
+		shown = identity_alias_value(req, call.alias, call.entity.id);
+	if (shown != NULL)
+		*info = *shown;
+	else if (rc == 0)
+		rc = err_set_memory(err);
+	arena_free(&arena);
+	return rc;
 }
 
 static int
@@ -255,7 +260,7 @@ drop_alias(struct store_tx *tx, void *ctx, struct err *err)
 	struct req *req = call->req;
 	const struct identity_alias_in *in = req->in;
 	const struct kv *kv = identity_space(req);
-	int rc = find(tx, call, in->id, err);
+	int rc = find(tx, call, in->id, call->req->arena, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);

@@ -272,19 +272,12 @@ list_names(struct req *req, struct reply *reply, struct err *err)
 static int
 leave_groups(struct store_tx *tx, const struct call *call, struct err *err)
 {
-	struct req *req = call->req;
-	const struct kv *kv = identity_space(req);
-	struct group group;
+	const struct entity *entity = &call->entity;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < call->entity.groups.n; i++) {
-		rc = group_get(tx, kv, call->entity.groups.items[i], req->arena,
-			&group, err);
-		if (rc != 0)
-			break;
-		str_list_drop(&group.entities, call->entity.id);
-		rc = group_put(tx, kv, &group, req->arena, err);
-	}
+	for (size_t i = 0; rc == 0 && i < entity->groups.n; i++)
+		rc = identity_drop_member(tx, identity_space(call->req),
+			entity->groups.items[i], entity->id, err);
 	return rc;
 }
 

@@ -31,17 +31,17 @@ struct call {
 	struct identity_login fresh; /* ids for what is made */
 };
 
-/* The group of the alias of this id. */
+/* The group of the alias of this id; it lies in arena. */
 static int
-find(struct store_tx *tx, struct call *call, const char *id, struct err *err)
+find(struct store_tx *tx, struct call *call, const char *id,
+	struct arena *arena, struct err *err)
 {
-	struct req *req = call->req;
-	const struct kv *kv = identity_space(req);
+	const struct kv *kv = identity_space(call->req);
 	const char *owner = NULL;
-	int rc = identity_find_group_alias(tx, kv, id, req->arena, &owner, err);
+	int rc = identity_find_group_alias(tx, kv, id, arena, &owner, err);
 
 	if (rc == 0)
-		rc = group_get(tx, kv, owner, req->arena, &call->group, err);
+		rc = group_get(tx, kv, owner, arena, &call->group, err);
 	if (rc == 0 && call->group.alias == NULL)
 		rc = err_set(err, ERR_ABSENT, 404, "%s", "");
 	return rc;
@@ -160,17 +160,11 @@ let_go(struct store_tx *tx, struct call *call, struct err *err)
 	struct req *req = call->req;
 	const struct kv *kv = identity_space(req);
 	struct group *group = &call->group;
-	struct entity entity;
 	int rc = identity_drop_group_alias(tx, kv, group, req->arena, err);
 
-	for (size_t i = 0; rc == 0 && i < group->entities.n; i++) {
-		rc = entity_get(tx, kv, group->entities.items[i], req->arena,
-			&entity, err);
-		if (rc != 0)
-			break;
-		str_list_drop(&entity.groups, group->id);
-		rc = entity_put(tx, kv, &entity, req->arena, err);
-	}
+	for (size_t i = 0; rc == 0 && i < group->entities.n; i++)
+		rc = identity_link_entity(tx, kv, group->entities.items[i],
+			group->id, false, err);
 	group->entities.n = 0;
 	group->alias = NULL;
 	return rc;
@@ -200,7 +194,7 @@ change_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
 	const struct identity_alias_in *in = call->req->in;
-	int rc = find(tx, call, in->id, err);
+	int rc = find(tx, call, in->id, call->req->arena, err);
 
 	call->changed = false;
 	if (rc == ERR_ABSENT) {
@@ -249,7 +243,7 @@ drop_alias(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct call *call = ctx;
 	const struct identity_alias_in *in = call->req->in;
-	int rc = find(tx, call, in->id, err);
+	int rc = find(tx, call, in->id, call->req->arena, err);
 
 	if (rc == ERR_ABSENT) {
 		err_clear(err);
@@ -276,7 +270,7 @@ get_alias(struct store_tx *tx, void *ctx, struct err *err)
 	struct call *call = ctx;
 	const struct identity_alias_in *in = call->req->in;
 
-	return find(tx, call, in->id, err);
+	return find(tx, call, in->id, call->req->arena, err);
 }
 
 static int
@@ -297,16 +291,22 @@ alias_info(struct store_tx *tx, struct req *req, const char *name,
 	UNUSED const struct value *record, struct value *info, struct err *err)
 {
 	struct call call = { .req = req };
+	struct arena *arena = arena_new(IDENTITY_RECORD_MEMORY);
 	struct value *shown = NULL;
-	int rc = find(tx, &call, name, err);
+	int rc;
 
-	if (rc != 0)
-		return rc;
-	shown = identity_alias_value(req, call.group.alias, call.group.id);
-	if (shown == NULL)
+	if (arena == NULL)
 		return err_set_memory(err);
-	*info = *shown;
-	return 0;
+	rc = find(tx, &call, name, arena, err);
+	if (rc == 0)
+		shown = identity_alias_value(
+			req, call.group.alias, call.group.id);
+	if (shown != NULL)
+		*info = *shown;
+	else if (rc == 0)
+		rc = err_set_memory(err);
+	arena_free(&arena);
+	return rc;
 }
 
 static int

@@ -86,22 +86,6 @@ typedef int link_fn(struct store_tx *tx, struct req *req, const char *member,
 	const char *group_id, bool joins, struct err *err);
 
 static int
-change_list(struct req *req, struct str_list *groups, const char *group_id,
-	bool joins, struct err *err)
-{
-	if (!joins) {
-		str_list_drop(groups, group_id);
-		return 0;
-	}
-	if (groups->n >= IDENTITY_MEMBERS_MAX)
-		return err_set(err, ERR_LIMIT, 400,
-			"a member can be in at most %d groups",
-			IDENTITY_MEMBERS_MAX);
-	return str_list_add(req->arena, groups, group_id) ? 0
-							  : err_set_memory(err);
-}
-
-static int
 no_member(const char *what, const char *id, struct err *err)
 {
 	err_clear(err);
@@ -113,30 +97,20 @@ static int
 link_entity(struct store_tx *tx, struct req *req, const char *member,
 	const char *group_id, bool joins, struct err *err)
 {
-	const struct kv *kv = identity_space(req);
-	struct entity entity;
-	int rc = entity_get(tx, kv, member, req->arena, &entity, err);
+	int rc = identity_link_entity(
+		tx, identity_space(req), member, group_id, joins, err);
 
-	if (rc == ERR_ABSENT)
-		return no_member("entity", member, err);
-	if (rc == 0)
-		rc = change_list(req, &entity.groups, group_id, joins, err);
-	return rc != 0 ? rc : entity_put(tx, kv, &entity, req->arena, err);
+	return rc == ERR_ABSENT ? no_member("entity", member, err) : rc;
 }
 
 static int
 link_group(struct store_tx *tx, struct req *req, const char *member,
 	const char *group_id, bool joins, struct err *err)
 {
-	const struct kv *kv = identity_space(req);
-	struct group group;
-	int rc = group_get(tx, kv, member, req->arena, &group, err);
+	int rc = identity_link_group(
+		tx, identity_space(req), member, group_id, joins, err);
 
-	if (rc == ERR_ABSENT)
-		return no_member("group", member, err);
-	if (rc == 0)
-		rc = change_list(req, &group.parents, group_id, joins, err);
-	return rc != 0 ? rc : group_put(tx, kv, &group, req->arena, err);
+	return rc == ERR_ABSENT ? no_member("group", member, err) : rc;
 }
 
 /* Tell the records of those that come and of those that go. */
@@ -408,19 +382,12 @@ list_names(struct req *req, struct reply *reply, struct err *err)
 static int
 leave_parents(struct store_tx *tx, const struct call *call, struct err *err)
 {
-	const struct kv *kv = identity_space(call->req);
-	struct arena *arena = call->req->arena;
-	struct group parent;
+	const struct group *group = &call->group;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < call->group.parents.n; i++) {
-		rc = group_get(tx, kv, call->group.parents.items[i], arena,
-			&parent, err);
-		if (rc != 0)
-			break;
-		str_list_drop(&parent.members, call->group.id);
-		rc = group_put(tx, kv, &parent, arena, err);
-	}
+	for (size_t i = 0; rc == 0 && i < group->parents.n; i++)
+		rc = identity_drop_member(tx, identity_space(call->req),
+			group->parents.items[i], group->id, err);
 	return rc;
 }
 

@@ -11,7 +11,8 @@
 #define METADATA_KEY_MAX 128
 #define METADATA_VALUE_MAX 512
 #define POLICIES_MAX 256
-#define PAGE_ROWS 200
+#define PAGE_ROWS 25
+#define PAGE_MEMORY (PAGE_ROWS * IDENTITY_RECORD_MEMORY)
 #define BLANKS " \t\r\n\v\f"
 
 const struct kv *
@@ -211,24 +212,40 @@ identity_rename(struct store_tx *tx, struct req *req, const char *prefix,
 				 tx, kv, prefix, wanted, id, req->arena, err);
 }
 
+/* The ids of the groups that a group is in, behind the others. */
+static int
+add_parents(struct store_tx *tx, struct req *req, const char *group_id,
+	struct str_list *all, struct err *err)
+{
+	struct arena *scratch = arena_new(IDENTITY_RECORD_MEMORY);
+	struct group group = { .parents = { .n = 0 } };
+	int rc;
+
+	if (scratch == NULL)
+		return err_set_memory(err);
+	rc = group_get(tx, identity_space(req), group_id, scratch, &group, err);
+	for (size_t i = 0; rc == 0 && i < group.parents.n; i++) {
+		const char *id =
+			arena_strdup(req->arena, group.parents.items[i]);
+
+		if (id == NULL || !str_list_add(req->arena, all, id))
+			rc = err_set_memory(err);
+	}
+	arena_free(&scratch);
+	return rc;
+}
+
 int
 identity_ancestors(struct store_tx *tx, struct req *req,
 	const struct str_list *ids, struct str_list *ret_above, struct err *err)
 {
 	struct str_list all = *ids;
-	struct group group;
 
 	for (size_t i = 0; i < all.n; i++) {
-		int rc = group_get(tx, identity_space(req), all.items[i],
-			req->arena, &group, err);
+		int rc = add_parents(tx, req, all.items[i], &all, err);
 
 		if (rc != 0)
 			return rc;
-		for (size_t j = 0; j < group.parents.n; j++) {
-			if (!str_list_add(
-				    req->arena, &all, group.parents.items[j]))
-				return err_set_memory(err);
-		}
 		if (all.n > ids->n + IDENTITY_WALK_MAX)
 			return err_set(err, ERR_LIMIT, 400,
 				"groups are nested too deeply");
@@ -324,11 +341,20 @@ static int
 read_page(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct page *page = ctx;
+	struct arena *records = arena_new(PAGE_MEMORY);
+	int rc;
 
+	if (records == NULL)
+		return err_set_memory(err);
 	page->tx = tx;
 	page->n = 0;
-	return kv_scan(tx, identity_space(page->req), page->prefix, page->after,
-		page->limit, page->req->arena, add_entry, page, err);
+	rc = kv_scan(tx, identity_space(page->req), page->prefix, page->after,
+		page->limit, records, add_entry, page, err);
+	page->after = arena_strdup(page->req->arena, page->after);
+	if (rc == 0 && page->after == NULL)
+		rc = err_set_memory(err);
+	arena_free(&records);
+	return rc;
 }
 
 int

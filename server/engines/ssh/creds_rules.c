@@ -4,7 +4,6 @@
 #include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/otp_role.h"
 #include "server/engines/ssh/profiles/profile.h"
-#include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 
 static int

@@ -5,7 +5,9 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_CREDS_RULES_H
 #define SALLYPORT_SERVER_ENGINES_SSH_CREDS_RULES_H
 
-#include "server/engines/ssh/ca/explain.h"
+#include "lib/netaddr.h"
+#include "server/api/explain.h"
+#include "server/engines/ssh/records/role.h"
 
 /* What was sent, and what the rules make of it. */
 struct creds_place {

@@ -1,8 +1,8 @@
 /* lookup: which roles are good for an address. */
 #include <string.h>
 
-#include "server/engines/ssh/options.h"
 #include "server/engines/ssh/otp_role.h"
+#include "server/engines/ssh/records/options.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 

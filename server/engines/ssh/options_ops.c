@@ -1,79 +1,6 @@
 /* config/options: the switches of a mount, off until set. */
-#include "server/engines/ssh/options.h"
-
+#include "server/engines/ssh/records/options.h"
 #include "server/engines/ssh/tables.h"
-
-#define RECORD_NAME "options"
-#define RECORD_KEY "config/" RECORD_NAME
-
-#define RETENTION_MAX_S (100 * 365 * INT64_C(86400))
-#define CACHE_MAX_S (30 * INT64_C(86400))
-
-static const struct field options_fields[] = {
-	FIELD_BOOL(struct ssh_options, lookup_filter_by_policy,
-		.doc = "lookup names only roles whose creds path the caller may write."),
-	FIELD_BOOL(struct ssh_options, zeroaddress_requires_sudo,
-		.doc = "Changing config/zeroaddress needs sudo on it."),
-	FIELD_BOOL(struct ssh_options, strict_extensions,
-		.doc = "A ca role's empty allowed_extensions allows none but the defaults; \"*\" allows any."),
-	FIELD_BOOL(struct ssh_options, allow_commas_in_identity_templates,
-		.doc = "Values of templates may have commas, in every ca role."),
-	FIELD_BOOL(struct ssh_options, issue_requires_wrapping,
-		.doc = "issue answers only where the caller asked for a wrapped answer, in every ca role."),
-	FIELD_DURATION(struct ssh_options, cert_retention, .initial = "720h",
-		.max = RETENTION_MAX_S,
-		.doc = "How long the register knows a certificate past its end."),
-	FIELD_DURATION(struct ssh_options, renewal_grace, .initial = "168h",
-		.max = RETENTION_MAX_S,
-		.doc = "How long past its end a host's certificate may be renewed."),
-	FIELD_DURATION(struct ssh_options, principals_cache_ttl,
-		.initial = "1h", .max = CACHE_MAX_S,
-		.doc = "How long hosts may use an answer of principals/:host while the server cannot be asked."),
-	FIELD_END,
-};
-
-static const struct record_type options_record = {
-	.prefix = "config/",
-	.fields = options_fields,
-	.size = sizeof(struct ssh_options),
-};
-
-int
-ssh_options_get(
-	const struct req *req, struct ssh_options *ret_options, struct err *err)
-{
-	struct compiled *ref = NULL;
-	const void *found = NULL;
-	void *initial = NULL;
-	int rc;
-
-	rc = record_find(req->server->store, &req->mount->kv, &options_record,
-		RECORD_NAME, &ref, &found, err);
-	if (rc == ERR_ABSENT) {
-		err_clear(err);
-		rc = record_decode(options_fields, sizeof(*ret_options), NULL,
-			req->arena, &initial, err);
-		found = initial;
-	}
-	if (rc != 0)
-		return rc;
-	*ret_options = *(const struct ssh_options *)found;
-	compiled_unref(&ref);
-	return 0;
-}
-
-int
-ssh_options_check_zeroaddress_sudo(const struct req *req, struct err *err)
-{
-	struct ssh_options options;
-	int rc = ssh_options_get(req, &options, err);
-
-	if (rc != 0)
-		return rc;
-	if (options.zeroaddress_requires_sudo && !req->has_sudo)
-		return err_set(err, ERR_DENIED, 403, "permission denied");
-	return 0;
-}
 
 static int
 read_options(struct req *req, struct reply *reply, struct err *err)
@@ -83,7 +10,7 @@ read_options(struct req *req, struct reply *reply, struct err *err)
 
 	if (rc != 0)
 		return rc;
-	reply->data = record_encode(options_fields, &options, req->arena);
+	reply->data = record_encode(ssh_options_fields, &options, req->arena);
 	return reply->data != NULL ? 0 : err_set_memory(err);
 }
 
@@ -91,12 +18,8 @@ static int
 put_options(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct req *req = ctx;
-	struct value *value =
-		record_encode(options_fields, req->in, req->arena);
 
-	if (value == NULL)
-		return err_set_memory(err);
-	return kv_put(tx, &req->mount->kv, RECORD_KEY, value, err);
+	return ssh_options_put(tx, &req->mount->kv, req->in, req->arena, err);
 }
 
 static int
@@ -117,7 +40,7 @@ const struct op ssh_options_ops[] = {
 		.path = "config/options",
 		.verb = OP_UPDATE,
 		.in_size = sizeof(struct ssh_options),
-		.fields = options_fields,
+		.fields = ssh_options_fields,
 		.handler = write_options,
 		.summary = "Replace the switches of this mount.",
 		.text = "Switches that are left out go back to off, or to their default.",

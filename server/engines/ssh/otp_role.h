@@ -3,7 +3,7 @@
 #define SALLYPORT_SERVER_ENGINES_SSH_OTP_ROLE_H
 
 #include "lib/netaddr.h"
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 
 /* Both lists of addresses and the port; port 0 becomes 22. ERR_INPUT, 400. */
 int otp_role_check_addresses(struct ssh_role *role, struct err *err);

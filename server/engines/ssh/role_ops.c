@@ -3,7 +3,8 @@
 
 #include "server/engines/ssh/ca/ca_role.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
-#include "server/engines/ssh/dynamic/named_key.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/role_check.h"
 #include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/zeroaddress.h"
 

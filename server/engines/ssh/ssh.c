@@ -1,8 +1,12 @@
 /* The engine's entry: its tables in the order that help shows them. */
 #include "server/engines/ssh/ssh.h"
 
+#include "server/engines/ssh/ca/tables.h"
 #include "server/engines/ssh/dynamic/dynamic_key.h"
+#include "server/engines/ssh/dynamic/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
 #include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/targets/tables.h"
 
 static const struct op *const ssh_tables[] = { ssh_role_ops, ssh_keys_ops,
 	ssh_zeroaddress_ops, ssh_options_ops, ssh_creds_ops, ssh_exec_ops,
@@ -14,9 +18,6 @@ static const struct op *const ssh_tables[] = { ssh_role_ops, ssh_keys_ops,
 	ssh_target_doctor_ops, ssh_target_keys_ops, ssh_target_export_ops,
 	ssh_setup_ops, NULL };
 
-static const struct record_type *const ssh_records[] = { &ssh_role_record,
-	NULL };
-
 const struct mount_type ssh_mount_type = {
 	.name = "ssh",
 	.description =
@@ -26,6 +27,5 @@ const struct mount_type ssh_mount_type = {
 		"type ca signs keys instead: certificates that users log in with, or that\n"
 		"hosts prove themselves by.",
 	.tables = ssh_tables,
-	.records = ssh_records,
 	.lease_hooks = &ssh_lease_hooks,
 };

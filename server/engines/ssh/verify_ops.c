@@ -1,7 +1,7 @@
 /* verify: hand in a one-time password, learn what it opens, use it up. */
 #include <string.h>
 
-#include "server/engines/ssh/guess.h"
+#include "server/api/guess.h"
 #include "server/engines/ssh/otp.h"
 #include "server/engines/ssh/tables.h"
 

@@ -1,7 +1,7 @@
 /* config/zeroaddress: roles that are good for any address. */
 #include "server/engines/ssh/zeroaddress.h"
 
-#include "server/engines/ssh/options.h"
+#include "server/engines/ssh/records/options.h"
 #include "server/engines/ssh/tables.h"
 
 #define RECORD_NAME "zeroaddress"
@@ -97,6 +97,19 @@ zeroaddress_forget_role(
 	return put_list(tx, req, &list, err);
 }
 
+static int
+check_sudo(const struct req *req, struct err *err)
+{
+	struct ssh_options options;
+	int rc = ssh_options_get(req, &options, err);
+
+	if (rc != 0)
+		return rc;
+	if (options.zeroaddress_requires_sudo && !req->has_sudo)
+		return err_set(err, ERR_DENIED, 403, "permission denied");
+	return 0;
+}
+
 struct write_ctx {
 	struct req *req;
 	const struct zeroaddress *list;
@@ -139,7 +152,7 @@ write_zeroaddress(struct req *req, struct reply *reply, struct err *err)
 	int rc;
 
 	(void)reply;
-	rc = ssh_options_check_zeroaddress_sudo(req, err);
+	rc = check_sudo(req, err);
 	if (rc != 0)
 		return rc;
 	drop_repeats(&in->roles);
@@ -177,7 +190,7 @@ read_zeroaddress(struct req *req, struct reply *reply, struct err *err)
 static int
 delete_zeroaddress(struct req *req, struct reply *reply, struct err *err)
 {
-	int rc = ssh_options_check_zeroaddress_sudo(req, err);
+	int rc = check_sudo(req, err);
 
 	(void)reply;
 	return rc != 0 ? rc : req_write(req, delete_list, req, err);

@@ -105,6 +105,11 @@ def test_a_small_disk_refuses_writes_and_recovers(tmp_path):
             assert refused and all(one == UNAVAILABLE for one in refused)
             assert spend(wire, spare) == UNAVAILABLE
             assert wire.call('GET', 'ssh/roles/otp')[0] == 200
+            # It is said once: the log may need room as well.
+            told = server.log_text()
+            assert told.count('the store could not commit') >= 1
+            assert 'a checkpoint did not work' not in told
+            assert 'heads of the audit log were not stored' not in told
             (small / 'filler').unlink()
             wait_for(lambda: ask(wire)[0] == 200, 'it writes again')
             assert [spend(wire, spare)[0] for _ in range(2)] == [200, 400]

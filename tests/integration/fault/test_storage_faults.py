@@ -28,12 +28,19 @@ def test_a_store_that_is_none_is_refused(tmp_path):
 
 
 def test_a_second_server_is_refused():
-    server = Server().start()
+    """And takes nothing of the first one's with it: not its file with the pid either."""
+    server = Server(dev=False)
+    pid_file = server.directory / 'server.pid'
+    server.config = f'pid_file = "{pid_file}"'
+    server.start()
     try:
-        words = [word.replace(str(server.port), '0') for word in server.words()]
-        second = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, env={'HOME': str(server.directory)})
+        second = subprocess.run(server.words(), capture_output=True, text=True, timeout=PATIENCE_S,
+                                env={'HOME': str(server.directory)})
         assert second.returncode == 1
         assert str(server.store) in second.stderr
         assert server.api().get('sys/mounts').status == 200
+        assert pid_file.read_text() == f'{server.process.pid}\n'
+        server.stop()
+        assert not pid_file.exists()
     finally:
         server.clean()

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <pthread.h>
@@ -17,7 +18,7 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool closed, fails;
+	bool closed, fails, is_local;
 	int n_loads, n_now, n_most;
 	int n_refused; /* logins that were told 503 */
 } net = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -36,7 +37,7 @@ clock_now(UNUSED void *ctx)
 bool
 keyset_is_remote(UNUSED const struct keyset_source *source)
 {
-	return true;
+	return !net.is_local;
 }
 
 int
@@ -77,7 +78,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	net.closed = net.fails = false;
+	net.closed = net.fails = net.is_local = false;
 	net.n_loads = net.n_most = net.n_refused = 0;
 	now_ns = 1000 * CLOCK_NS_PER_S;
 	hands = (struct clock){ clock_now, clock_now, NULL };
@@ -165,6 +166,43 @@ old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had(void **state)
 	assert_int_equal(log_in(url), 502);
 }
 
+static void *
+log_in_with_text(UNUSED void *ctx)
+{
+	static const char *texts[] = { "a key" };
+	const struct str_list list = { texts, 1 };
+	const struct keyset_source source = {
+		.texts = &list, .jwks_url = "", .issuer = "", .ca_pem = ""
+	};
+	const struct jws jws = { 0 };
+	struct err err = { 0 };
+
+	assert_int_not_equal(keyset_verify(&server, &source, &jws, &err), 0);
+	return NULL;
+}
+
+/* No memory, say: those who waited for it have no keys either. */
+static void
+a_text_that_cannot_be_read_is_told_to_all_who_wait(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	net.closed = net.fails = net.is_local = true;
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+					 log_in_with_text, NULL),
+			0);
+	/* Time for the second to come to the wait. */
+	(void)usleep(100000);
+	(void)pthread_mutex_lock(&net.lock);
+	net.closed = false;
+	(void)pthread_cond_broadcast(&net.changed);
+	(void)pthread_mutex_unlock(&net.lock);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		(void)pthread_join(threads[i], NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int
@@ -174,6 +212,7 @@ main(void)
 		TEST(one_fetches_and_the_others_wait_for_it),
 		TEST(tokens_that_fit_no_key_have_them_fetched_so_often_only),
 		TEST(old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had),
+		TEST(a_text_that_cannot_be_read_is_told_to_all_who_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,18 @@ server_fixture_new(void)
 	return fixture;
 }
 
+/* A server over a store that is open, which it then owns. */
+static inline void
+server_fixture_serve(struct server_fixture *fixture, struct store *store)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(
+		server_new(&fixture->settings, &fixture->clock.clock, store,
+			NULL, fixture_types, &fixture->server, &err),
+		0);
+}
+
 static inline void
 server_fixture_start(struct server_fixture *fixture)
 {
@@ -105,10 +117,7 @@ server_fixture_start(struct server_fixture *fixture)
 			? store_open_sqlite(&settings, &store, &err)
 			: store_open_memory(&settings, &store, &err),
 		0);
-	assert_int_equal(
-		server_new(&fixture->settings, &fixture->clock.clock, store,
-			NULL, fixture_types, &fixture->server, &err),
-		0);
+	server_fixture_serve(fixture, store);
 }
 
 static inline void
@@ -122,19 +131,27 @@ server_fixture_unseal(struct server_fixture *fixture)
 		fail_msg("%s (%s)", err.message, err.detail);
 }
 
-/* One share, initialized and unsealed; store_path: see the struct. */
-static inline struct server_fixture *
-server_fixture_open_at(const char *store_path)
+/* One share; unsealed behind that. */
+static inline void
+server_fixture_init(struct server_fixture *fixture)
 {
-	struct server_fixture *fixture = server_fixture_new();
 	struct err err = { 0 };
 
-	fixture->store_path = store_path;
-	server_fixture_start(fixture);
 	if (seal_init(fixture->server->seal, 1, 1, "", fixture->arena,
 		    &fixture->made, &err) != 0)
 		fail_msg("%s (%s)", err.message, err.detail);
 	server_fixture_unseal(fixture);
+}
+
+/* Initialized and unsealed; store_path: see the struct. */
+static inline struct server_fixture *
+server_fixture_open_at(const char *store_path)
+{
+	struct server_fixture *fixture = server_fixture_new();
+
+	fixture->store_path = store_path;
+	server_fixture_start(fixture);
+	server_fixture_init(fixture);
 	return fixture;
 }
 

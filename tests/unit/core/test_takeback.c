@@ -4,14 +4,18 @@
  */
 #include "server/core/takeback.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/core/expire.h"
 #include "server/outbound/outbound.h"
+#include "storage/faulty.h"
+#include "storage/memory.h"
 #include "tests/support/demo_machines.h"
 
 #define FIXTURE_LEASE_HOOKS &demo_lease_hooks
@@ -176,6 +180,28 @@ teardown(void **state)
 {
 	(void)state;
 	server_fixture_free(fixture);
+	return 0;
+}
+
+/* In memory, with faults on order. */
+static struct backend *backend;
+
+static int
+setup_faulty(void **state)
+{
+	struct store_settings settings = { .create = true };
+	struct store *faulty = NULL;
+
+	(void)state;
+	demo_machines_reset();
+	fixture = server_fixture_new();
+	settings.clock = &fixture->clock.clock;
+	backend = faulty_backend_new(memory_backend_new());
+	assert_int_equal(
+		store_open_backend(backend, &settings, &faulty, NULL), 0);
+	server_fixture_serve(fixture, faulty);
+	server_fixture_init(fixture);
+	add_mount();
 	return 0;
 }
 
@@ -526,6 +552,41 @@ restarts_forget_nothing(void **state)
 	assert_int_equal(demo_machines[1].n_keys, 0);
 }
 
+static int64_t
+seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* A claim that cannot be written is due as before: that is no work to do. */
+static void
+a_full_store_is_not_run_against(void **state)
+{
+	struct rowref ref = install(1, "creds/a", 600);
+	unsigned int before;
+	int64_t start_s;
+
+	(void)state;
+	demo_machines[1].rc = ERR_PEER;
+	revoke_all();
+	(void)wait_for_attempts(ref, 1);
+	faulty_fail_all(backend, FAULTY_COMMIT, ENOSPC);
+	before = faulty_count(backend, FAULTY_COMMIT);
+	start_s = seconds();
+	pass(600);
+	(void)usleep(1500000);
+	assert_true(faulty_count(backend, FAULTY_COMMIT) > before);
+	assert_true(faulty_count(backend, FAULTY_COMMIT) - before <
+		10 * (seconds() - start_s + 2));
+	faulty_fail(backend, FAULTY_COMMIT, 0, 0);
+	demo_machines[1].rc = 0;
+	wait_until_queued(0);
+	assert_int_equal(demo_machines[1].n_keys, 0);
+}
+
 static void
 crash(struct demo_machine *machine)
 {
@@ -609,6 +670,8 @@ many_leases_over_many_machines_all_end(void **state)
 }
 
 #define MEMORY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define FAULTY(test)                                                           \
+	cmocka_unit_test_setup_teardown(test, setup_faulty, teardown)
 #define FILED(test)                                                            \
 	cmocka_unit_test_setup_teardown(test, setup_file, teardown_file)
 
@@ -617,6 +680,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MEMORY(what_ends_is_taken_off_its_machine),
+		FAULTY(a_full_store_is_not_run_against),
 		MEMORY(what_expires_is_too),
 		MEMORY(what_fails_is_tried_again_with_growing_waits),
 		MEMORY(a_machine_that_is_down_puts_its_leases_off),

@@ -111,6 +111,7 @@ answer(struct req *req)
 {
 	size_t n;
 
+	(void)pthread_mutex_lock(&hold_lock);
 	(void)snprintf(saw, sizeof(saw), "%s %s%s token=%.*s body=%.*s q=%s%s",
 		req->method, req->path, req->path_ends_in_slash ? " list" : "",
 		(int)req->token_text.len,
@@ -120,6 +121,7 @@ answer(struct req *req)
 		req->body.len > 0 ? (const char *)req->body.data : "",
 		req->n_query > 0 ? req->query[0].name : "-",
 		req->peer.family == 0 ? " unix" : "");
+	(void)pthread_mutex_unlock(&hold_lock);
 	req->out.status = strcmp(req->path, "nothing") == 0 ? 204
 		: strcmp(req->path, "busy") == 0            ? 503
 							    : 200;

@@ -7,7 +7,7 @@
 
 #include "lib/json.h"
 #include "server/engines/ssh/ca/cert_issue.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/role_check.h"
 #include "tests/unit/core/identity_fixture.h"
 
 #define NOW_S 1000000

@@ -27,8 +27,8 @@ says(const struct outbound_ssh *call, const char *word)
 	return memmem(input.data, input.len, word, strlen(word)) != NULL;
 }
 
-static void
-revoke(const char *id)
+static int
+revoke_lease(const char *id)
 {
 	struct api_reply revoked;
 	char body[512];
@@ -36,7 +36,7 @@ revoke(const char *id)
 	(void)snprintf(
 		body, sizeof(body), "{\"lease_id\":\"%s\",\"sync\":true}", id);
 	api_call(fixture, OP_UPDATE, "sys/leases/revoke", body, &revoked);
-	assert_int_equal(revoked.status, 204);
+	return revoked.status;
 }
 
 /* With the last of its time. */
@@ -64,8 +64,11 @@ be_a_machine(
 	revoke_first = NULL;
 	end = OUTBOUND_SSH_DONE;
 	deadline_ms = call->deadline_ms;
-	if (id != NULL)
-		revoke(id);
+	/* It waits for the call that goes on here. */
+	if (id != NULL) {
+		assert_int_equal(revoke_lease(id), 500);
+		assert_true(key_is_there);
+	}
 	if (this_end == OUTBOUND_SSH_REFUSED)
 		return refuse_late(ret_answer);
 	key_is_there = says(call, "\ninstall\n");
@@ -97,7 +100,7 @@ count_queued(void)
 }
 
 static const char *
-issue(void)
+issue_by(const char *role)
 {
 	/* What is queued stays so, to be counted. */
 	takeback_stop(fixture->server->takeback);
@@ -107,13 +110,19 @@ issue(void)
 	api_call(fixture, OP_UPDATE, "ssh/keys/admin", "{\"generate\":true}",
 		&reply);
 	assert_int_equal(reply.status, 200);
-	api_call(fixture, OP_UPDATE, "ssh/roles/dyn", ROLE, &reply);
+	api_call(fixture, OP_UPDATE, "ssh/roles/dyn", role, &reply);
 	assert_int_equal(reply.status, 204);
 	api_call(fixture, OP_UPDATE, "ssh/creds/dyn", WEB_ASKED, &reply);
 	assert_int_equal(reply.status, 200);
 	assert_true(key_is_there);
 	return arena_strdup(
 		fixture->arena, value_find_str(reply.json, "lease_id", ""));
+}
+
+static const char *
+issue(void)
+{
+	return issue_by(ROLE);
 }
 
 static int
@@ -161,7 +170,7 @@ renewal_that_is_cut_off_leaves_a_lease_live(void **state)
 	assert_int_equal(renew(id), 500);
 	assert_int_equal(count_queued(), 0);
 	assert_int_equal(renew(id), 200);
-	revoke(id);
+	assert_int_equal(revoke_lease(id), 204);
 	assert_false(key_is_there);
 	assert_int_equal(count_queued(), 0);
 }
@@ -179,9 +188,75 @@ two_tries_of_a_removal_end_before_its_claim(void **state)
 	id = issue();
 	assert_in_range(deadline_ms, 1, 60000);
 	end = OUTBOUND_SSH_REFUSED;
-	revoke(id);
+	assert_int_equal(revoke_lease(id), 204);
 	assert_false(key_is_there);
 	assert_in_range(deadline_ms, 1, TAKEBACK_CALL_MAX_S * 1000 - 60000);
+}
+
+/* ---- large rows --------------------------------------------------------- */
+
+/* The status of creds, for a role with a script of so many bytes. */
+static int
+issue_large(size_t script_bytes)
+{
+	static const char start[] = ROLE;
+	char *script = arena_alloc(fixture->arena, script_bytes + 1, 1);
+	const char *role = NULL;
+
+	memset(script, '#', script_bytes);
+	role = arena_printf(fixture->arena, "%.*s,\"install_script\":\"%s\"}",
+		(int)strlen(start) - 1, start, script);
+	api_call(fixture, OP_UPDATE, "ssh/roles/dyn", role, &reply);
+	assert_int_equal(reply.status, 204);
+	api_call(fixture, OP_UPDATE, "ssh/creds/dyn", WEB_ASKED, &reply);
+	return reply.status;
+}
+
+/* Tries of what is queued, that are noted. */
+static int
+add_attempts(void *ctx, const struct lease *lease, UNUSED struct err *err)
+{
+	*(uint32_t *)ctx += lease->takeback.attempts;
+	return 0;
+}
+
+static int
+read_attempts(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct lease_queue_page page = { .until_s = INT64_MAX, .limit = 10 };
+
+	return lease_queue_rows(
+		tx, &page, fixture->arena, add_attempts, ctx, err);
+}
+
+static uint32_t
+count_attempts(void)
+{
+	uint32_t n = 0;
+
+	assert_int_equal(
+		store_read(fixture->server->store, read_attempts, &n, NULL), 0);
+	return n;
+}
+
+/* A failure is written into the row: it needs room there. */
+static void
+failure_is_noted_in_the_largest_row_too(void **state)
+{
+	size_t script_bytes = 65536;
+
+	(void)state;
+	(void)issue();
+	for (; issue_large(script_bytes) != 200; script_bytes -= 10) {
+		assert_int_equal(reply.status, 400);
+		assert_non_null(strstr(
+			api_error(&reply), "too long for a lease together"));
+	}
+	assert_in_range(script_bytes, 60000, 65536);
+	end = OUTBOUND_SSH_LOST;
+	assert_int_equal(
+		revoke_lease(value_find_str(reply.json, "lease_id", "")), 500);
+	assert_int_equal(count_attempts(), 1);
 }
 
 int
@@ -192,6 +267,7 @@ main(void)
 		MOUNTED(key_that_may_have_come_behind_a_revoke_is_queued),
 		MOUNTED(two_tries_of_a_removal_end_before_its_claim),
 		MOUNTED(renewal_that_is_cut_off_leaves_a_lease_live),
+		MOUNTED(failure_is_noted_in_the_largest_row_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server/engines/ssh/dynamic/dynamic_role.h"
+#include "server/engines/ssh/role_check.h"
 #include "tests/support/in_arena.h"
 
 static struct ssh_role

@@ -1,5 +1,5 @@
 /* What exec may run: which commands, for how long, from where. */
-#include "server/engines/ssh/dynamic/exec_rules.h"
+#include "server/engines/ssh/exec_rules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* How a command ended, as the answer of exec says it. */
-#include "server/engines/ssh/dynamic/exec_status.h"
+#include "server/engines/ssh/exec_status.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

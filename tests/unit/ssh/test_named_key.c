@@ -1,7 +1,7 @@
 /* keys/: taken in, made, replaced, opened by version, and deleted. */
 #include "lib/sshkey.h"
 #include "lib/sshkeypair.h"
-#include "server/engines/ssh/dynamic/named_key.h"
+#include "server/engines/ssh/records/named_key.h"
 #include "tests/unit/ssh/ssh_fixture.h"
 
 #define GENERATE "{\"generate\":true}"

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/engines/ssh/otp_role.h"
+#include "server/engines/ssh/role_check.h"
 
 static struct ssh_role
 good_role(void)

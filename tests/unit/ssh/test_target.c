@@ -1,5 +1,5 @@
 /* targets/:name: what may be stored, what is shown, found by address; pins. */
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/target.h"
 
 #include "tests/support/mounted.h"
 

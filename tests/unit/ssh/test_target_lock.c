@@ -13,13 +13,12 @@
 
 #define THREADS 8
 #define TURNS 200
-#define MS_NS 1000000
 #define LONG_MS 600000
 
 static int64_t
 in_ms(int64_t ms)
 {
-	return clock_boot_ns(clock_system()) / MS_NS + ms;
+	return clock_boot_ns(clock_system()) + ms * CLOCK_NS_PER_MS;
 }
 
 static _Atomic int inside[2];

@@ -1,5 +1,5 @@
 /* verify as hosts call it: words, shapes, the limit on guesses. */
-#include "server/engines/ssh/miss_limit.h"
+#include "server/api/miss_limit.h"
 #include "tests/unit/ssh/ssh_fixture.h"
 
 static void

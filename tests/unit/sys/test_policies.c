@@ -1,4 +1,6 @@
 /* sys/policies/acl and sys/policy, its old form. */
+#include <stdlib.h>
+
 #include "tests/unit/sys/sys_fixture.h"
 
 #define ACL "sys/policies/acl"
@@ -118,6 +120,29 @@ a_list_longer_than_a_page_is_whole(void **state)
 	assert_int_equal(value_find(reply.data, "keys")->n, 510 + 2);
 }
 
+/* Together more than the memory of a request: a list is of names alone. */
+static void
+many_large_policies_are_listed(void **state)
+{
+	const size_t len = POLICY_TEXT_MAX - 100, n = 270;
+	char *body = calloc(1, len + 100), path[64];
+
+	(void)state;
+	assert_non_null(body);
+	(void)snprintf(body, len, "{\"policy\":\"" RULE " # ");
+	memset(body + strlen(body), 'x', len);
+	memcpy(body + len, "\"}", sizeof("\"}"));
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(path, sizeof(path), ACL "/p%03zu", i);
+		api_call(fixture, OP_UPDATE, path, body, &reply);
+		assert_int_equal(reply.status, 204);
+	}
+	free(body);
+	api_call(fixture, OP_LIST, ACL, NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find(reply.data, "keys")->n, n + 2);
+}
+
 int
 main(void)
 {
@@ -127,6 +152,7 @@ main(void)
 		MOUNTED(bad_and_fixed_policies_are_refused),
 		MOUNTED(a_changed_policy_counts_for_tokens_at_once),
 		MOUNTED(a_list_longer_than_a_page_is_whole),
+		MOUNTED(many_large_policies_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

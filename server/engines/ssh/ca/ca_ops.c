@@ -1,6 +1,6 @@
 /* config/ca: the default signing key of a mount; config/ca/rotate. */
 #include "server/engines/ssh/ca/ca_key.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 struct ca_in {
 	struct ssh_ca_key_in key;

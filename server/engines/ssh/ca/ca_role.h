@@ -2,7 +2,7 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_CA_CA_ROLE_H
 #define SALLYPORT_SERVER_ENGINES_SSH_CA_CA_ROLE_H
 
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 
 #define CA_ROLE_NOT_BEFORE_S 30
 

@@ -8,8 +8,7 @@
 #include "lib/sshkeypair.h"
 #include "server/engines/ssh/ca/cert_gate.h"
 #include "server/engines/ssh/ca/revocation.h"
-#include "server/engines/ssh/options.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/records/options.h"
 #include "server/keeper/keeper.h"
 
 #define NONCE_BYTES 32

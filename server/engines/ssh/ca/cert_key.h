@@ -5,7 +5,7 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_CA_CERT_KEY_H
 #define SALLYPORT_SERVER_ENGINES_SSH_CA_CERT_KEY_H
 
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 
 struct cert_key_kind;
 

@@ -15,7 +15,7 @@
 #include "lib/source_address.h"
 #include "server/core/template.h"
 #include "server/engines/ssh/ca/name_list.h"
-#include "server/engines/ssh/ca/principal.h"
+#include "server/engines/ssh/records/principal.h"
 
 #define KEY_ID_DEFAULT "vault-{{token_display_name}}-{{public_key_hash}}"
 #define KEY_ID_NAMELESS "vault-{{public_key_hash}}"

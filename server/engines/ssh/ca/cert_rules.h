@@ -9,7 +9,7 @@
 #include "lib/netaddr.h"
 #include "lib/sshcert.h"
 #include "server/core/identity.h"
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 
 #define CERT_KEY_ID_MAX 1024
 

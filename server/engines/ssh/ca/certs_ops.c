@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "server/engines/ssh/ca/revocation.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 #define PAGE 250
 #define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)

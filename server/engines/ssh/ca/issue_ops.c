@@ -2,10 +2,10 @@
 #include "lib/sshkeypair.h"
 #include "server/engines/ssh/ca/cert_issue.h"
 #include "server/engines/ssh/ca/cert_key.h"
-#include "server/engines/ssh/ca/explain.h"
+#include "server/engines/ssh/ca/explain_cert.h"
 #include "server/engines/ssh/ca/register.h"
-#include "server/engines/ssh/options.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
+#include "server/engines/ssh/records/options.h"
 
 #define KEY_TYPE_DEFAULT "rsa"
 

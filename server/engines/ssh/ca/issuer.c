@@ -8,7 +8,7 @@
 #include "lib/codec.h"
 #include "lib/sha256.h"
 #include "lib/sshkey.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 #define SEALED_MAX 65536
 #define LISTED_MAX 65536

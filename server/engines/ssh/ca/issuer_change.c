@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "server/engines/ssh/ca/revocation.h"
-#include "server/engines/ssh/tables.h"
 
 #define NAME_MAX_LEN 255
 #define UUID_LEN 36

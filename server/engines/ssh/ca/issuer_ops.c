@@ -4,7 +4,7 @@
 
 #include "server/core/records.h"
 #include "server/engines/ssh/ca/ca_key.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 /* ---- issuers/import ---------------------------------------------------- */
 

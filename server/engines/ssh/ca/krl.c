@@ -15,7 +15,6 @@
 #include "server/core/records.h"
 #include "server/engines/ssh/ca/issuer.h"
 #include "server/engines/ssh/ca/serials.h"
-#include "server/engines/ssh/tables.h"
 
 #define CONTENT_TYPE "application/octet-stream"
 #define KRL_MAX ((size_t)256 * 1024 * 1024)

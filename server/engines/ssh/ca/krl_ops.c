@@ -1,7 +1,7 @@
 /* krl, issuer/:issuer_ref/krl: what hosts put into RevokedKeys. */
 #include "server/engines/ssh/ca/issuer.h"
 #include "server/engines/ssh/ca/krl.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 static int
 read_krl(struct req *req, struct reply *reply, struct err *err)

@@ -1,7 +1,7 @@
 /* public_key: what hosts put into TrustedUserCAKeys, without a token. */
 #include "server/engines/ssh/ca/issuer.h"
+#include "server/engines/ssh/ca/tables.h"
 #include "server/engines/ssh/ca/trusted_keys.h"
-#include "server/engines/ssh/tables.h"
 
 static int
 read_public_key(struct req *req, struct reply *reply, struct err *err)

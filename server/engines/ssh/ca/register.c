@@ -8,8 +8,7 @@
 #include "server/api/new_row.h"
 #include "server/core/expire.h"
 #include "server/core/seal.h"
-#include "server/engines/ssh/options.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/records/options.h"
 
 #define LEASE_PATH LEASE_PRIVATE "cert"
 #define DATA_MAX 60000 /* a certificate of 24,000 bytes, as JSON */

@@ -1,9 +1,9 @@
 /* sign/:role: a certificate for a key that the caller has. */
 #include "server/engines/ssh/ca/cert_issue.h"
 #include "server/engines/ssh/ca/cert_key.h"
-#include "server/engines/ssh/ca/explain.h"
+#include "server/engines/ssh/ca/explain_cert.h"
 #include "server/engines/ssh/ca/register.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/ca/tables.h"
 
 #define PUBLIC_KEY_MAX 32768
 

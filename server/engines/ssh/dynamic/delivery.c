@@ -6,8 +6,8 @@
 #include "server/engines/ssh/dynamic/delivery.h"
 
 #include "lib/log.h"
-#include "server/engines/ssh/dynamic/named_key.h"
-#include "server/engines/ssh/targets/target_call.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target.h"
 
 #define TAKE_BACK_MS (DELIVERY_TAKE_BACK_S * 1000)
 

@@ -17,13 +17,13 @@
 #include "server/engines/ssh/dynamic/dynamic_lease.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/dynamic/lease_walk.h"
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/profile_step.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target.h"
 
 #define FOLDER "creds/"
-#define NS_PER_MS 1000000
 #define DELIVERY_FAILED "failed to deliver the private key"
+#define RENEW_FAILED "failed to renew the key in target"
 #define ADD_FAILED "failed to add public key to authorized_keys file in target"
 
 /* ---- the row ------------------------------------------------------------- */
@@ -369,17 +369,6 @@ struct removal {
 	struct profile_result result;
 };
 
-static void
-cut_deadline(const struct removal *removal, struct profile_job *job)
-{
-	const int64_t left_ms =
-		(removal->end_ns - clock_boot_ns(removal->server->clock)) /
-		NS_PER_MS;
-
-	if (job->deadline_ms > left_ms)
-		job->deadline_ms = left_ms > 0 ? left_ms : 1;
-}
-
 static int
 remove_key(struct removal *removal, int64_t key_version, struct err *err)
 {
@@ -391,7 +380,8 @@ remove_key(struct removal *removal, int64_t key_version, struct err *err)
 
 	if (rc != 0)
 		return rc;
-	cut_deadline(removal, &job);
+	job.deadline_ms =
+		clock_left_ms(server->clock, removal->end_ns, job.deadline_ms);
 	return profile_run(server->outbound, profile_find(plan->profile),
 		PROFILE_REMOVE, &job, removal->arena, &removal->result, err);
 }
@@ -454,40 +444,41 @@ name_machine(const struct lease *lease, struct arena *arena,
 	return *ret_name != NULL ? 0 : err_set_memory(err);
 }
 
-struct check {
+struct renewal {
 	const struct lease *lease;
+	const struct dynamic_lease *plan;
+	struct lease_again again;
 	struct arena *arena;
-	bool is_live;
+	bool may_be_there, is_live;
 };
 
-/* A key that was put there behind a revoke is taken off once more. */
 static int
-check_live(struct store_tx *tx, void *ctx, struct err *err)
+begin_renewal(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct check *check = ctx;
-	struct lease now;
-	int rc = lease_get(tx, check->lease->ref, check->arena, &now, err);
-	bool ignored;
+	struct renewal *renewal = ctx;
 
-	if (rc == ERR_ABSENT)
-		err_clear(err);
-	else if (rc != 0)
-		return rc;
-	check->is_live = rc == 0 && now.state == LEASE_LIVE;
-	return check->is_live ? 0
-			      : lease_end_install(tx, check->lease, false,
-					check->arena, &ignored, err);
+	renewal->again.over_s =
+		tx_now_s(tx) + renewal->plan->timeout_s + DYNAMIC_MARGIN_S;
+	return lease_begin_renewal(
+		tx, renewal->lease, &renewal->again, renewal->arena, err);
+}
+
+static int
+end_renewal(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct renewal *renewal = ctx;
+
+	return lease_end_renewal(tx, renewal->lease, &renewal->again,
+		renewal->may_be_there, renewal->arena, &renewal->is_live, err);
 }
 
 /* What may lie there by now belongs to a lease, and be it a revoked one. */
 static int
-settle(struct server *server, const struct lease *lease, struct arena *arena,
-	struct err *err)
+settle(struct server *server, struct renewal *renewal, struct err *err)
 {
-	struct check check = { .lease = lease, .arena = arena };
-	int rc = store_write(server->store, check_live, &check, err);
+	int rc = store_write(server->store, end_renewal, renewal, err);
 
-	if (rc == 0 && !check.is_live) {
+	if (rc == 0 && !renewal->is_live) {
 		takeback_notice(server->takeback);
 		rc = err_set(err, ERR_INPUT, 400, "lease is not renewable");
 	}
@@ -502,6 +493,7 @@ renew(struct req *req, const struct mount *mount, const struct lease *lease,
 	struct server *server = req->server;
 	const struct profile *profile;
 	struct dynamic_lease *plan = NULL;
+	struct renewal renewal = { .lease = lease, .arena = req->arena };
 	struct profile_job job;
 	int rc = dynamic_lease_unpack(lease->data, req->arena, &plan, err);
 
@@ -512,14 +504,19 @@ renew(struct req *req, const struct mount *mount, const struct lease *lease,
 		return 0;
 	rc = dynamic_lease_job(server, mount, plan, plan->key_version, expire_s,
 		req->arena, &job, err);
-	if (rc == 0)
-		rc = profile_run(server->outbound, profile, PROFILE_INSTALL,
-			&job, req->arena, &result, err);
-	if (rc != 0 && result.may_be_there)
-		(void)settle(server, lease, req->arena, NULL);
 	if (rc != 0)
-		return say_failed(rc, "failed to renew the key in target", err);
-	return settle(server, lease, req->arena, err);
+		return say_failed(rc, RENEW_FAILED, err);
+	renewal.plan = plan;
+	rc = store_write(server->store, begin_renewal, &renewal, err);
+	if (rc != 0)
+		return rc;
+	rc = profile_run(server->outbound, profile, PROFILE_INSTALL, &job,
+		req->arena, &result, err);
+	renewal.may_be_there = rc == 0 || result.may_be_there;
+	if (rc == 0)
+		return settle(server, &renewal, err);
+	(void)settle(server, &renewal, NULL);
+	return say_failed(rc, RENEW_FAILED, err);
 }
 
 const struct lease_hooks ssh_lease_hooks = {

@@ -9,7 +9,7 @@
 #define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_DYNAMIC_KEY_H
 
 #include "server/api/req.h"
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 #include "server/outbound/outbound.h"
 
 struct dynamic_wish {

@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "server/engines/ssh/dynamic/delivery.h"
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/pins.h"
-#include "server/engines/ssh/tables.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target.h"
 
-#define DATA_MAX ((size_t)256 * 1024)
+#define DATA_MAX ((size_t)63 * 1024) /* with the row's head below 64 KiB */
 #define SCRIPT_MAX 65536
 #define OPTIONS_MAX 8192
 #define LINUX "linux"
@@ -48,7 +47,13 @@ int
 dynamic_lease_pack(const struct dynamic_lease *plan, struct arena *arena,
 	struct span *ret_data, struct err *err)
 {
-	return record_pack(fields, plan, DATA_MAX, arena, ret_data, err);
+	int rc = record_pack(fields, plan, DATA_MAX, arena, ret_data, err);
+
+	if (rc != ERR_LIMIT)
+		return rc;
+	err_clear(err);
+	return err_set(err, ERR_INPUT, 400,
+		"the role's install_script, host_keys and key_option_specs are too long for a lease together");
 }
 
 int

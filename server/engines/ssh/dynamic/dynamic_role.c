@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "lib/netaddr.h"
-#include "server/engines/ssh/ca/principal.h"
 #include "server/engines/ssh/dynamic/key_options.h"
 #include "server/engines/ssh/profiles/pins.h"
 #include "server/engines/ssh/profiles/profile.h"
+#include "server/engines/ssh/records/principal.h"
 
 #define KEY_BITS_DEFAULT 2048
 

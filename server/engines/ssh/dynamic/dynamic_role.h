@@ -2,7 +2,7 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_DYNAMIC_ROLE_H
 #define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_DYNAMIC_ROLE_H
 
-#include "server/engines/ssh/role.h"
+#include "server/engines/ssh/records/role.h"
 
 #define EXEC_TIMEOUT_S 30
 #define EXEC_TIMEOUT_MAX_S 300

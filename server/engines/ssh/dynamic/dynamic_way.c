@@ -1,8 +1,8 @@
 /* The rules behind those of a role: a way to the machine, a key, its pins. */
 #include "server/engines/ssh/dynamic/dynamic_way.h"
 
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/pins.h"
+#include "server/engines/ssh/records/named_key.h"
 
 static int
 find_way(struct req *req, const struct dynamic_wish *wish,

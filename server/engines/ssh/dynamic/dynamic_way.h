@@ -6,7 +6,7 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_DYNAMIC_WAY_H
 #define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_DYNAMIC_WAY_H
 
-#include "server/engines/ssh/ca/explain.h"
+#include "server/api/explain.h"
 #include "server/engines/ssh/dynamic/dynamic_lease.h"
 
 struct dynamic_way {

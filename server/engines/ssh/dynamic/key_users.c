@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "server/engines/ssh/dynamic/dynamic_key.h"
-#include "server/engines/ssh/tables.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/role.h"
+#include "server/engines/ssh/records/target.h"
 
 #define PAGE 200
 #define PAGE_MEMORY_MAX ((size_t)64 * 1024 * 1024)

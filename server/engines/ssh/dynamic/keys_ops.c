@@ -7,8 +7,8 @@
 #include "lib/sshkey.h"
 #include "lib/sshkeypair.h"
 #include "server/engines/ssh/dynamic/key_users.h"
-#include "server/engines/ssh/dynamic/named_key.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/dynamic/tables.h"
+#include "server/engines/ssh/records/named_key.h"
 #include "server/keeper/keeper.h"
 
 #define USERS_TOLD 5  /* names of those who need a key, in a refusal */
@@ -17,24 +17,27 @@
 
 /* ---- versions that nobody needs ------------------------------------------ */
 
+/* One that is not its key's current one, and never will be again. */
+struct former {
+	struct named_key_version version;
+	struct former *next;
+};
+
 struct forgetting {
 	const struct mount *mount;
 	struct arena *arena;
-	const struct key_leases *leases;
 	const char *forced; /* none of this key's is needed; or NULL */
+	struct former *former;
+	const struct key_leases *leases;
 	struct store_tx *tx;
-	struct named_key_version gone[GONE_MAX];
-	size_t n_gone;
 };
 
-/* It is its key's current one, or a lease logs in with it. */
 static int
-is_needed(const struct forgetting *forgetting,
-	const struct named_key_version *version, bool *ret_needed,
-	struct err *err)
+note_former(void *ctx, const struct named_key_version *version, struct err *err)
 {
+	struct forgetting *forgetting = ctx;
 	struct named_key_info info = { .version = 0 };
-	int64_t n_leases = 0;
+	struct former *former = NULL;
 	int rc = named_key_get(forgetting->tx, &forgetting->mount->kv,
 		version->key, forgetting->arena, &info, err);
 
@@ -42,68 +45,80 @@ is_needed(const struct forgetting *forgetting,
 		err_clear(err);
 		rc = 0;
 	}
-	if (forgetting->forced == NULL ||
-		strcmp(forgetting->forced, version->key) != 0)
-		n_leases = key_leases_of(
-			forgetting->leases, version->key, version->version);
-	*ret_needed = info.version == version->version || n_leases > 0;
-	return rc;
+	if (rc != 0 || info.version == version->version)
+		return rc;
+	former = ARENA_NEW(forgetting->arena, struct former);
+	if (former == NULL)
+		return err_set_memory(err);
+	*former = (struct former){ *version, forgetting->former };
+	forgetting->former = former;
+	return 0;
 }
 
 static int
-note_gone(void *ctx, const struct named_key_version *version, struct err *err)
+read_former(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct forgetting *forgetting = ctx;
-	bool needed = true;
-	int rc = is_needed(forgetting, version, &needed, err);
 
-	if (rc != 0 || needed)
-		return rc;
-	if (forgetting->n_gone < GONE_MAX)
-		forgetting->gone[forgetting->n_gone++] = *version;
-	return 0;
+	forgetting->tx = tx;
+	forgetting->former = NULL;
+	return named_key_versions(tx, &forgetting->mount->kv, NULL,
+		forgetting->arena, note_former, forgetting, err);
+}
+
+/* A lease logs in with it. */
+static bool
+is_needed(const struct forgetting *forgetting,
+	const struct named_key_version *version)
+{
+	if (forgetting->forced != NULL &&
+		strcmp(forgetting->forced, version->key) == 0)
+		return false;
+	return key_leases_of(
+		       forgetting->leases, version->key, version->version) > 0;
 }
 
 static int
 drop_gone(struct store_tx *tx, void *ctx, struct err *err)
 {
-	struct forgetting *forgetting = ctx;
-	const struct kv *kv = &forgetting->mount->kv;
-	int rc;
+	const struct forgetting *forgetting = ctx;
+	int n_gone = 0, rc = 0;
 
-	forgetting->tx = tx;
-	forgetting->n_gone = 0;
-	rc = named_key_versions(
-		tx, kv, NULL, forgetting->arena, note_gone, forgetting, err);
-	for (size_t i = 0; rc == 0 && i < forgetting->n_gone; i++)
-		rc = named_key_drop_version(tx, kv, forgetting->gone[i].key,
-			forgetting->gone[i].version, forgetting->arena, err);
+	for (const struct former *former = forgetting->former;
+		rc == 0 && former != NULL && n_gone < GONE_MAX;
+		former = former->next) {
+		if (is_needed(forgetting, &former->version))
+			continue;
+		rc = named_key_drop_version(tx, &forgetting->mount->kv,
+			former->version.key, former->version.version,
+			forgetting->arena, err);
+		n_gone++;
+	}
 	return rc;
 }
 
 /*
  * A lease takes the version that is current when its row is written: one that
- * was not current when the rows were counted, and had none, never gets any.
- * forced: a key that was deleted whoever needs it; or NULL.
+ * was not current before the rows were counted, and has none, never gets any.
+ * Hence that order. forced: a key that was deleted whoever needs it; or NULL.
  */
 static int
 forget_versions(struct req *req, const char *forced, struct err *err)
 {
-	struct forgetting *forgetting =
-		ARENA_NEW(req->arena, struct forgetting);
+	struct store *store = req->server->store;
+	struct forgetting forgetting = {
+		.mount = req->mount, .arena = req->arena, .forced = forced
+	};
 	struct key_leases *leases = NULL;
-	int rc = key_leases_count(
-		req->server, req->mount, req->arena, &leases, err);
+	int rc = store_read(store, read_former, &forgetting, err);
 
+	if (rc == 0)
+		rc = key_leases_count(
+			req->server, req->mount, req->arena, &leases, err);
 	if (rc != 0)
 		return rc;
-	if (forgetting == NULL)
-		return err_set_memory(err);
-	forgetting->mount = req->mount;
-	forgetting->arena = req->arena;
-	forgetting->leases = leases;
-	forgetting->forced = forced;
-	return store_write(req->server->store, drop_gone, forgetting, err);
+	forgetting.leases = leases;
+	return store_write(store, drop_gone, &forgetting, err);
 }
 
 /* What was asked is done: versions that stay go with the next change. */

@@ -5,7 +5,7 @@
 
 #include "lib/fill.h"
 #include "lib/json.h"
-#include "server/engines/ssh/ca/principal.h"
+#include "server/engines/ssh/records/principal.h"
 
 #define ANY "*"
 #define PRINCIPAL_MAX 1024 /* bytes, filled in */

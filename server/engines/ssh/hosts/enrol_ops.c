@@ -3,7 +3,7 @@
 #include "server/engines/ssh/hosts/enrolment.h"
 #include "server/engines/ssh/hosts/host_cert.h"
 #include "server/engines/ssh/hosts/host_secret.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
 
 #define REFUSED "invalid enrolment token"
 #define TOKEN_MAX 255

@@ -5,7 +5,7 @@
 #include "server/engines/ssh/hosts/enrolment.h"
 #include "server/engines/ssh/hosts/host.h"
 #include "server/engines/ssh/hosts/host_cert.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
 
 #define TTL_S INT64_C(3600)
 #define TTL_MAX_S (24 * INT64_C(3600))

@@ -184,7 +184,7 @@ enrolment_by_accessor(struct store_tx *tx, struct req *req, uint32_t path,
 			req->mount->uuid, ref, found.lease.salt, text, err);
 	if (rc != 0)
 		return rc;
-	if (strcmp(text, accessor) != 0)
+	if (!span_equal(span_str(text), span_str(accessor)))
 		return ERR_ABSENT;
 	*ret_enrolment = found;
 	return 0;

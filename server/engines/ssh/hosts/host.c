@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/number.h"
-#include "server/engines/ssh/ca/principal.h"
+#include "server/engines/ssh/records/principal.h"
 
 /* The router takes more for a name than a host may have. */
 int

@@ -5,7 +5,7 @@
 #include "server/engines/ssh/ca/krl.h"
 #include "server/engines/ssh/ca/trusted_keys.h"
 #include "server/engines/ssh/hosts/host_secret.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/records/role.h"
 
 /* ---- asking ------------------------------------------------------------- */
 

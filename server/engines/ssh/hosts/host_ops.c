@@ -4,7 +4,7 @@
 #include "server/engines/ssh/ca/krl.h"
 #include "server/engines/ssh/hosts/accounts.h"
 #include "server/engines/ssh/hosts/host.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
 
 /* ---- the record --------------------------------------------------------- */
 

@@ -6,8 +6,8 @@
 #include "lib/codec.h"
 #include "lib/log.h"
 #include "lib/random.h"
+#include "server/api/guess.h"
 #include "server/core/seal.h"
-#include "server/engines/ssh/guess.h"
 
 #define SECRET_BYTES 32
 #define MAC_LABEL "ssh host secret"

@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "server/engines/ssh/ca/issuer.h"
-#include "server/engines/ssh/ca/principal.h"
 #include "server/engines/ssh/ca/revocation.h"
 #include "server/engines/ssh/hosts/accounts.h"
 #include "server/engines/ssh/hosts/host_secret.h"
-#include "server/engines/ssh/options.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
+#include "server/engines/ssh/records/options.h"
+#include "server/engines/ssh/records/principal.h"
 
 struct principals_in {
 	struct secret_view host_secret;

@@ -9,8 +9,8 @@
 #include "server/engines/ssh/ca/revocation.h"
 #include "server/engines/ssh/hosts/host_cert.h"
 #include "server/engines/ssh/hosts/host_secret.h"
-#include "server/engines/ssh/options.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
+#include "server/engines/ssh/records/options.h"
 
 #define PURPOSE "renew" /* of its nonces */
 #define REFUSED "invalid host, nonce or signature"

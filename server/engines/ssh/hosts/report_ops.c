@@ -1,7 +1,7 @@
 /* enrol/report: what a host has loaded, and what went wrong last. */
 #include "server/engines/ssh/ca/krl.h"
 #include "server/engines/ssh/hosts/host_secret.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/hosts/tables.h"
 
 #define LAST_ERROR_MAX 1024
 #define VERSION_MAX (INT64_C(1) << 53) /* of what JSON numbers hold exactly */

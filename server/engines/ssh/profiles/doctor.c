@@ -3,8 +3,6 @@
 
 #include "lib/clock.h"
 
-#define NS_PER_MS (CLOCK_NS_PER_S / 1000)
-
 const char *
 doctor_state_name(enum doctor_state state)
 {
@@ -35,18 +33,6 @@ doctor_say(struct doctor *doctor, const char *check, enum doctor_state state,
 		doctor->rows = NULL;
 }
 
-int64_t
-doctor_left_ms(const struct doctor *doctor)
-{
-	const int64_t left_ms =
-		(doctor->end_ns - clock_boot_ns(clock_system())) / NS_PER_MS;
-	const int64_t most_ms = doctor->job->deadline_ms;
-
-	if (left_ms <= 0)
-		return 0;
-	return left_ms < most_ms ? left_ms : most_ms;
-}
-
 int
 doctor_ask(struct doctor *doctor, const char *command, int *ret_status,
 	const char **ret_text, struct err *err)
@@ -56,8 +42,9 @@ doctor_ask(struct doctor *doctor, const char *command, int *ret_status,
 		.command = command,
 		.may_fail = true,
 	};
-	struct outbound_ssh call =
-		profile_ssh_call(doctor->job, doctor_left_ms(doctor));
+	struct outbound_ssh call = profile_ssh_call(doctor->job,
+		clock_left_ms(clock_system(), doctor->end_ns,
+			doctor->job->deadline_ms));
 	struct outbound_ssh_answer end;
 	const char *text;
 	int rc;

@@ -34,9 +34,6 @@ const char *doctor_state_name(enum doctor_state state);
 void doctor_say(struct doctor *doctor, const char *check,
 	enum doctor_state state, const char *seen, const char *fix);
 
-/* Time that is left, for job->deadline_ms and calls of one's own; 0: none. */
-int64_t doctor_left_ms(const struct doctor *doctor);
-
 /*
  * Run one command on the target as its admin. 0 where it ran, whatever its
  * status; text: its output, cut at OUTBOUND_SSH_OUTPUT_MAX, in arena. ERR_PEER

@@ -39,11 +39,11 @@ static const struct profile_verdict removals[] = {
 static int
 limit_time(struct profile_run *run, UNUSED struct err *err)
 {
-	const int64_t end_ms =
-		clock_boot_ns(clock_system()) / 1000000 + LIMIT_MS;
+	const int64_t end_ns =
+		clock_boot_ns(clock_system()) + LIMIT_MS * CLOCK_NS_PER_MS;
 
-	if (run->end_ms > end_ms)
-		run->end_ms = end_ms;
+	if (run->end_ns > end_ns)
+		run->end_ns = end_ns;
 	return 0;
 }
 

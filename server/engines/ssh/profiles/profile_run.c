@@ -309,14 +309,6 @@ for_each(struct profile_run *run,
 	return rc;
 }
 
-static int64_t
-left_ms(const struct profile_run *run)
-{
-	const int64_t now_ms = clock_boot_ns(clock_system()) / 1000000;
-
-	return run->end_ms > now_ms ? run->end_ms - now_ms : 1;
-}
-
 static int
 refuse_host_key(const struct profile_run *run,
 	const struct outbound_ssh_answer *answer, struct err *err)
@@ -433,7 +425,9 @@ installs_any(const struct group *group)
 static int
 send_group(struct profile_run *run, const struct group *group, struct err *err)
 {
-	struct outbound_ssh call = profile_ssh_call(run->job, left_ms(run));
+	struct outbound_ssh call = profile_ssh_call(run->job,
+		clock_left_ms(
+			clock_system(), run->end_ns, run->job->deadline_ms));
 	struct outbound_ssh_answer answer = { 0 };
 	int rc;
 
@@ -515,6 +509,8 @@ static int
 run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 {
 	const struct profile_job *job = run->job;
+	const int64_t left_ms =
+		clock_left_ms(clock_system(), run->end_ns, job->deadline_ms);
 	struct outbound_request request = {
 		.method = run->step->method,
 		.ca_pem = job->ca_cert,
@@ -522,7 +518,7 @@ run_rest(struct profile_run *run, UNUSED struct group *group, struct err *err)
 		.source = or_null(job->source),
 		.user = or_null(job->api_user),
 		.answer_max = ANSWER_MAX,
-		.deadline_ms = left_ms(run),
+		.deadline_ms = left_ms > 0 ? left_ms : 1, /* 0: no end */
 	};
 	struct outbound_answer answer = { 0 };
 	const char *path = NULL;
@@ -666,7 +662,8 @@ profile_run(struct outbound *outbound, const struct profile *profile,
 
 	*ret_result =
 		(struct profile_result){ .host_key = "", .fingerprint = "" };
-	run.end_ms = clock_boot_ns(clock_system()) / 1000000 + job->deadline_ms;
+	run.end_ns = clock_boot_ns(clock_system()) +
+		job->deadline_ms * CLOCK_NS_PER_MS;
 	if (profile->steps[action] == NULL)
 		return err_set(err, ERR_INPUT, 500, "profile %s cannot do that",
 			profile->name);
@@ -675,7 +672,7 @@ profile_run(struct outbound *outbound, const struct profile *profile,
 		rc = set_values(&run, err);
 	if (rc == 0 && profile->takes_turns)
 		rc = target_lock_take(&turn,
-			profile->speaks_rest ? job->url : job->host, run.end_ms,
+			profile->speaks_rest ? job->url : job->host, run.end_ns,
 			err);
 	if (rc != 0)
 		return rc;

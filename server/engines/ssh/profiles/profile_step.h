@@ -115,7 +115,7 @@ struct profile_run {
 	const struct profile_step *step;
 	const struct profile_said *said;
 	struct str_map values;
-	int64_t end_ms; /* of the boot clock */
+	int64_t end_ns; /* of the boot clock */
 };
 
 /* "" where it is not set. */

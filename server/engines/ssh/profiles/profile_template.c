@@ -39,9 +39,9 @@ grow(struct str_map *values, struct arena *arena)
 
 	if (keys == NULL || texts == NULL)
 		return false;
-	for (size_t i = 0; i < values->n; i++) {
-		keys[i] = values->keys[i];
-		texts[i] = values->values[i];
+	if (values->keys != NULL && values->values != NULL) {
+		memcpy(keys, values->keys, values->n * sizeof(*keys));
+		memcpy(texts, values->values, values->n * sizeof(*texts));
 	}
 	values->keys = keys;
 	values->values = texts;

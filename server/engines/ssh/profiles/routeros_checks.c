@@ -240,11 +240,13 @@ routeros_check_policies(
 
 	while (policies.data == NULL && routeros_next_line(&printed, &line))
 		policies = routeros_column(line, "policy");
-	missing = missing_of(doctor, policies, needed);
-	if (policies.data == NULL)
+	if (policies.data == NULL) {
 		say(doctor, "policies", DOCTOR_SKIPPED, "",
 			"the admin user's group is not shown");
-	else if (missing[0] != '\0')
+		return;
+	}
+	missing = missing_of(doctor, policies, needed);
+	if (missing[0] != '\0')
 		say(doctor, "policies", DOCTOR_BAD,
 			"/user group set (the admin user's) policy=(these)",
 			"the admin user's group lacks %s", missing);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "server/engines/ssh/profiles/profile_template.h"
 #include "server/engines/ssh/profiles/routeros.h"
@@ -146,7 +147,8 @@ fetch(struct doctor *doctor, const char *path,
 		.user = job->api_user,
 		.password = job->api_secret,
 		.answer_max = ANSWER_MAX,
-		.deadline_ms = doctor_left_ms(doctor),
+		.deadline_ms = clock_left_ms(
+			clock_system(), doctor->end_ns, job->deadline_ms),
 	};
 
 	if (request.url == NULL)

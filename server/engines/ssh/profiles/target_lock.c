@@ -8,8 +8,6 @@
 #include "lib/clock.h"
 #include "lib/lock.h"
 
-#define NS_PER_MS 1000000
-
 static struct guard line_guard;
 static pthread_mutex_t line_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct target_lock *line GUARDED_BY(line_guard);
@@ -52,12 +50,11 @@ leave(struct target_lock *lock)
 	*at = lock->next;
 }
 
-/* end_ms of the boot clock as a time of the clock that conditions wait by. */
+/* end_ns of the boot clock as a time of the clock that conditions wait by. */
 static struct timespec
-until_of(int64_t end_ms)
+until_of(int64_t end_ns)
 {
-	const int64_t left_ns =
-		end_ms * NS_PER_MS - clock_boot_ns(clock_system());
+	const int64_t left_ns = end_ns - clock_boot_ns(clock_system());
 	struct timespec now;
 	int64_t ns;
 
@@ -70,9 +67,9 @@ until_of(int64_t end_ms)
 
 /* False: the time passed before its turn came. */
 static bool
-wait_for_turn(struct target_lock *lock, int64_t end_ms)
+wait_for_turn(struct target_lock *lock, int64_t end_ns)
 {
-	const struct timespec until = until_of(end_ms);
+	const struct timespec until = until_of(end_ns);
 	bool has_turn;
 
 	lock_take(&line_mutex, &line_guard);
@@ -89,7 +86,7 @@ wait_for_turn(struct target_lock *lock, int64_t end_ms)
 }
 
 int
-target_lock_take(struct target_lock *lock, const char *name, int64_t end_ms,
+target_lock_take(struct target_lock *lock, const char *name, int64_t end_ns,
 	struct err *err)
 {
 	bool has_turn;
@@ -97,7 +94,7 @@ target_lock_take(struct target_lock *lock, const char *name, int64_t end_ms,
 	lock->name = name;
 	lock_init_cond(&lock->turn);
 	blocking_begin();
-	has_turn = wait_for_turn(lock, end_ms);
+	has_turn = wait_for_turn(lock, end_ns);
 	blocking_end();
 	if (has_turn)
 		return 0;

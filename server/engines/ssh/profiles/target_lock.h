@@ -17,10 +17,10 @@ struct target_lock {
 };
 
 /*
- * Wait for the turn at this name, in order of arrival, until end_ms of the
+ * Wait for the turn at this name, in order of arrival, until end_ns of the
  * boot clock at most. ERR_TIMEOUT (500): then there is nothing to give back.
  */
-int target_lock_take(struct target_lock *lock, const char *name, int64_t end_ms,
+int target_lock_take(struct target_lock *lock, const char *name, int64_t end_ns,
 	struct err *err) WARN_UNUSED;
 void target_lock_give(struct target_lock *lock);
 

@@ -1,6 +1,6 @@
 /* profiles, profiles/:profile: which kinds of targets there are. */
 #include "server/engines/ssh/profiles/profile.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/targets/tables.h"
 
 /* A list takes a page of names where it names no fields: these are few. */
 static const struct field no_fields[] = { FIELD_END };

@@ -8,7 +8,7 @@
 #include "lib/codec.h"
 #include "lib/random.h"
 #include "lib/sshkey.h"
-#include "server/engines/ssh/targets/target_index.h"
+#include "server/engines/ssh/records/target_index.h"
 #include "server/keeper/keeper.h"
 
 #define KEY_TYPE "ed25519"

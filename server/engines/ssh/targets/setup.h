@@ -6,9 +6,9 @@
 #ifndef SALLYPORT_SERVER_ENGINES_SSH_TARGETS_SETUP_H
 #define SALLYPORT_SERVER_ENGINES_SSH_TARGETS_SETUP_H
 
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/truenas_api.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target.h"
 
 struct setup {
 	struct req *req;

@@ -3,8 +3,8 @@
 
 #include "lib/netaddr.h"
 #include "server/engines/ssh/profiles/profile.h"
-#include "server/engines/ssh/tables.h"
 #include "server/engines/ssh/targets/setup.h"
+#include "server/engines/ssh/targets/tables.h"
 
 #define HOST_MAX 255
 #define NAME_MAX_LEN 255

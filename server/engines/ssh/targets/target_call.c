@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#include "server/engines/ssh/dynamic/named_key.h"
-#include "server/engines/ssh/targets/target_index.h"
+#include "lib/clock.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target_index.h"
 
-#define MS_PER_S 1000
-#define NS_PER_MS (CLOCK_NS_PER_S / MS_PER_S)
 #define MOST_S 50 /* of all calls: clients wait for 60 s */
 
 /* ---- before ------------------------------------------------------------- */
@@ -19,39 +18,6 @@ read_target(struct store_tx *tx, void *ctx, struct err *err)
 
 	return target_get(tx, &call->req->mount->kv, call->name,
 		call->req->arena, &call->target, err);
-}
-
-int
-target_job(const struct ssh_target *target, struct profile_job *ret_job,
-	struct err *err)
-{
-	enum outbound_host_key_policy policy;
-	int rc = pins_policy(target->host_key_policy, &policy, err);
-
-	if (rc != 0)
-		return rc;
-	*ret_job = (struct profile_job){
-		.host = target->host,
-		.port = target->port,
-		.source = target->source_address,
-		.admin_user = target->user,
-		.host_keys = target->host_keys,
-		.policy = policy,
-		.legacy_crypto = target->legacy_crypto,
-		.url = target->url,
-		.ca_cert = target->ca_cert,
-		.tls_pin = target->tls_pin,
-		.api_user = target->api_user,
-		.api_secret = target->api_secret,
-		.deadline_ms = target->timeout * MS_PER_S,
-		.username = "",
-		.tag = "",
-		.public_key = "",
-		.options = "",
-		.install_script = "",
-		.accept_password_lockout = target->accept_password_lockout,
-	};
-	return 0;
 }
 
 int
@@ -73,7 +39,7 @@ target_call_begin(struct req *req, int64_t n_calls,
 			"target \"%.64s\" has a profile that is not known: %.64s",
 			call.name, call.target->profile);
 	all_s = n_calls * call.target->timeout;
-	call.end_ns = clock_boot_ns(req->server->clock) +
+	call.end_ns = clock_boot_ns(clock_system()) +
 		(all_s < MOST_S ? all_s : MOST_S) * CLOCK_NS_PER_S;
 	*ret_call = call;
 	return 0;
@@ -94,27 +60,15 @@ target_call_login(struct target_call *call, struct err *err)
 		target->key, 0, call->req->arena, &call->job.admin_key, err);
 }
 
-int64_t
-target_call_left_ms(const struct target_call *call)
-{
-	const int64_t left_ms =
-		(call->end_ns - clock_boot_ns(call->req->server->clock)) /
-		NS_PER_MS;
-	const int64_t most_ms = call->target->timeout * MS_PER_S;
-
-	if (left_ms <= 0)
-		return 0;
-	return left_ms < most_ms ? left_ms : most_ms;
-}
-
 /* ---- calls -------------------------------------------------------------- */
 
 int
 target_call_test(struct target_call *call,
 	struct outbound_ssh_answer *ret_answer, struct err *err)
 {
-	const struct outbound_ssh login =
-		profile_ssh_call(&call->job, target_call_left_ms(call));
+	const struct outbound_ssh login = profile_ssh_call(&call->job,
+		clock_left_ms(
+			clock_system(), call->end_ns, call->job.deadline_ms));
 
 	return outbound_ssh(call->req->server->outbound, &login,
 		call->req->arena, ret_answer, err);
@@ -127,7 +81,8 @@ target_call_scan(struct target_call *call, struct outbound_ssh_offer *ret_offer,
 	const struct profile_job *job = &call->job;
 
 	return outbound_ssh_scan(call->req->server->outbound, job->host,
-		job->port, job->source, target_call_left_ms(call),
+		job->port, job->source,
+		clock_left_ms(clock_system(), call->end_ns, job->deadline_ms),
 		call->req->arena, ret_offer, err);
 }
 

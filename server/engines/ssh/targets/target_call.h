@@ -3,7 +3,7 @@
 #define SALLYPORT_SERVER_ENGINES_SSH_TARGETS_TARGET_CALL_H
 
 #include "server/engines/ssh/profiles/profile.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/target.h"
 
 /* What was seen of a target; the names are part of the API. */
 #define TARGET_OK "ok"
@@ -16,12 +16,8 @@ struct target_call {
 	const struct ssh_target *target;
 	const struct profile *profile;
 	struct profile_job job; /* without a key to install */
-	int64_t end_ns;         /* of the boot clock: the whole call's */
+	int64_t end_ns;         /* of the machine's boot clock: of all calls */
 };
-
-/* What its record says, but for its admin's key. ERR_INPUT, 400. */
-int target_job(const struct ssh_target *target, struct profile_job *ret_job,
-	struct err *err);
 
 /*
  * The target that the path names, all but its admin's key. ERR_ABSENT (404).
@@ -36,9 +32,6 @@ int target_call_begin(struct req *req, int64_t n_calls,
  * though its profile logs in.
  */
 int target_call_login(struct target_call *call, struct err *err);
-
-/* For one call now: the target's timeout, or what is left; 0: nothing. */
-int64_t target_call_left_ms(const struct target_call *call);
 
 /* Log in and out again. */
 int target_call_test(struct target_call *call,

@@ -6,8 +6,8 @@
 
 #include "lib/netaddr.h"
 #include "server/engines/ssh/profiles/doctor.h"
-#include "server/engines/ssh/role.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/records/role.h"
+#include "server/engines/ssh/targets/tables.h"
 #include "server/engines/ssh/targets/target_call.h"
 
 /* Calls that a doctor may make, each with the target's own timeout. */
@@ -206,7 +206,8 @@ look_at_list(struct visit *visit)
 
 	if (profile->steps[PROFILE_LIST] == NULL)
 		return;
-	job.deadline_ms = target_call_left_ms(&visit->call);
+	job.deadline_ms =
+		clock_left_ms(clock_system(), doctor->end_ns, job.deadline_ms);
 	if (profile_run(doctor->outbound, profile, PROFILE_LIST, &job,
 		    doctor->arena, &result, &err) == 0)
 		doctor_say(doctor, "profile", DOCTOR_OK,

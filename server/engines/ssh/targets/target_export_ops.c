@@ -2,10 +2,10 @@
 #include <string.h>
 
 #include "lib/random.h"
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/routeros_export.h"
-#include "server/engines/ssh/tables.h"
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/target.h"
+#include "server/engines/ssh/targets/tables.h"
 
 #define PASSWORD_LEN 32
 #define PROFILE "routeros"

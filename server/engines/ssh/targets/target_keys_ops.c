@@ -7,8 +7,7 @@
 
 #include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/profiles/profile_step.h"
-#include "server/engines/ssh/ssh.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/targets/tables.h"
 #include "server/engines/ssh/targets/target_call.h"
 
 /* Calls of one request: the list, and removals. */
@@ -129,7 +128,7 @@ add_mount(void *ctx, const struct mount *mount, struct err *err)
 	struct arena *arena = drift->call.req->arena;
 	const char *uuid;
 
-	if (mount->type != &ssh_mount_type)
+	if (mount->type != drift->call.req->mount->type)
 		return 0;
 	uuid = arena_strdup(arena, mount->uuid);
 	return uuid != NULL && str_list_add(arena, &drift->mounts, uuid)
@@ -203,7 +202,8 @@ find_drift(struct req *req, struct drift *drift, struct err *err)
 	if (rc != 0)
 		return rc;
 	drift->missing = value_list(req->arena);
-	call->job.deadline_ms = target_call_left_ms(call);
+	call->job.deadline_ms = clock_left_ms(
+		clock_system(), call->end_ns, call->job.deadline_ms);
 	rc = profile_run(req->server->outbound, call->profile, PROFILE_LIST,
 		&call->job, req->arena, &drift->there, err);
 	if (rc == 0)
@@ -222,10 +222,11 @@ find_drift(struct req *req, struct drift *drift, struct err *err)
 static bool
 is_ours(const struct profile_key *key)
 {
+	const size_t tag_len = strlen(key->tag);
 	struct err err = { 0 };
 
 	return profile_check_user(key->username, &err) == 0 &&
-		profile_find_tag(span_str(key->tag)).len == strlen(key->tag);
+		profile_find_tag(span_str(key->tag)).len == tag_len;
 }
 
 static struct value *
@@ -257,7 +258,8 @@ remove_key(struct drift *drift, const struct profile_key *key, struct err *err)
 	job.username = key->username;
 	job.tag = key->tag;
 	job.public_key = key->public_key;
-	job.deadline_ms = target_call_left_ms(call);
+	job.deadline_ms =
+		clock_left_ms(clock_system(), call->end_ns, job.deadline_ms);
 	if (job.deadline_ms == 0)
 		return err_set(
 			err, ERR_TIMEOUT, 500, "no time was left: sweep again");

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "server/engines/ssh/tables.h"
+#include "server/engines/ssh/records/target_index.h"
+#include "server/engines/ssh/targets/tables.h"
 #include "server/engines/ssh/targets/target_call.h"
-#include "server/engines/ssh/targets/target_index.h"
 
 /* ---- test --------------------------------------------------------------- */
 

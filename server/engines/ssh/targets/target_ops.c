@@ -3,12 +3,12 @@
 
 #include "lib/codec.h"
 #include "lib/netaddr.h"
-#include "server/engines/ssh/ca/principal.h"
 #include "server/engines/ssh/dynamic/dynamic_key.h"
-#include "server/engines/ssh/dynamic/named_key.h"
 #include "server/engines/ssh/profiles/profile.h"
-#include "server/engines/ssh/tables.h"
-#include "server/engines/ssh/targets/target_index.h"
+#include "server/engines/ssh/records/named_key.h"
+#include "server/engines/ssh/records/principal.h"
+#include "server/engines/ssh/records/target_index.h"
+#include "server/engines/ssh/targets/tables.h"
 
 #define HOST_MAX 255
 #define NAME_MAX_LEN 255

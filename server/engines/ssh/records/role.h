@@ -1,12 +1,11 @@
 /*
  * A role of the ssh engine: who may get which credential for how long
- * (spec/ssh-engine.md 2). Pure: no store, no request.
+ * (spec/ssh-engine.md 2).
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_ROLE_H
-#define SALLYPORT_SERVER_ENGINES_SSH_ROLE_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_ROLE_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_ROLE_H
 
-#include "lib/err.h"
-#include "lib/value.h"
+#include "server/api/record_ops.h"
 
 struct ssh_role {
 	const char *key_type;      /* "otp", "dynamic" or "ca" */
@@ -63,11 +62,10 @@ struct ssh_role {
 };
 
 /*
- * Check and normalise what a caller wants to store, in the order and with the
- * texts of spec/ssh-engine.md 2.2. Of a dynamic role this is the first half:
- * its key is looked for next (dynamic_role.h). ERR_INPUT, 400.
+ * roles/:role, for its readers. What a write checks and a read shows is the
+ * operations' part of it: the type stands with them (role_ops.c).
  */
-int ssh_role_check(struct ssh_role *role, struct arena *arena, struct err *err);
+extern const struct record_type ssh_role_record;
 
 bool ssh_role_is_ca(const struct ssh_role *role);
 bool ssh_role_is_dynamic(const struct ssh_role *role);

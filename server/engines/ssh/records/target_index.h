@@ -1,8 +1,8 @@
 /* What writing a target's record changes beside it; all within its closure. */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_TARGETS_TARGET_INDEX_H
-#define SALLYPORT_SERVER_ENGINES_SSH_TARGETS_TARGET_INDEX_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_TARGET_INDEX_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_TARGET_INDEX_H
 
-#include "server/engines/ssh/targets/target.h"
+#include "server/engines/ssh/records/target.h"
 
 /* The entry by which target_find_by_address finds it. */
 int target_index_add(struct store_tx *tx, const struct kv *kv, const char *name,

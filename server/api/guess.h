@@ -1,9 +1,9 @@
 /* What guesses at secrets are answered. */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_GUESS_H
-#define SALLYPORT_SERVER_ENGINES_SSH_GUESS_H
+#ifndef SALLYPORT_SERVER_API_GUESS_H
+#define SALLYPORT_SERVER_API_GUESS_H
 
+#include "server/api/miss_limit.h"
 #include "server/api/req.h"
-#include "server/engines/ssh/miss_limit.h"
 
 /*
  * Count a miss of the request's source and refuse: ERR_INPUT (400) with text,

@@ -1,5 +1,5 @@
 /* A miss, counted and answered. */
-#include "server/engines/ssh/guess.h"
+#include "server/api/guess.h"
 
 int
 guess_refuse(struct req *req, struct miss_limit *limit, const char *text,

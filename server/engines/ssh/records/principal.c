@@ -1,5 +1,5 @@
 /* The bytes and labels of principals. */
-#include "server/engines/ssh/ca/principal.h"
+#include "server/engines/ssh/records/principal.h"
 
 #include <string.h>
 

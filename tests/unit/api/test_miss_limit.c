@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "lib/clock.h"
-#include "server/engines/ssh/miss_limit.h"
+#include "server/api/miss_limit.h"
 
 static struct netaddr
 address(const char *text)

@@ -1,10 +1,12 @@
-/* Targets and pins in the store: found by name and by address. */
-#include "server/engines/ssh/targets/target.h"
+/* Targets and pins in the store: found by name and by address; their jobs. */
+#include "server/engines/ssh/records/target.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "server/engines/ssh/targets/target_index.h"
+#include "server/engines/ssh/records/target_index.h"
+
+#define MS_PER_S 1000
 
 /* ---- by name ------------------------------------------------------------ */
 
@@ -352,4 +354,39 @@ target_pin(struct server *server, const struct kv *kv, const char *host,
 	rc = store_write(server->store, pin_key, &pinning, err);
 	arena_free(&arena);
 	return rc;
+}
+
+/* ---- what logs in there ------------------------------------------------- */
+
+int
+target_job(const struct ssh_target *target, struct profile_job *ret_job,
+	struct err *err)
+{
+	enum outbound_host_key_policy policy;
+	int rc = pins_policy(target->host_key_policy, &policy, err);
+
+	if (rc != 0)
+		return rc;
+	*ret_job = (struct profile_job){
+		.host = target->host,
+		.port = target->port,
+		.source = target->source_address,
+		.admin_user = target->user,
+		.host_keys = target->host_keys,
+		.policy = policy,
+		.legacy_crypto = target->legacy_crypto,
+		.url = target->url,
+		.ca_cert = target->ca_cert,
+		.tls_pin = target->tls_pin,
+		.api_user = target->api_user,
+		.api_secret = target->api_secret,
+		.deadline_ms = target->timeout * MS_PER_S,
+		.username = "",
+		.tag = "",
+		.public_key = "",
+		.options = "",
+		.install_script = "",
+		.accept_password_lockout = target->accept_password_lockout,
+	};
+	return 0;
 }

@@ -1,6 +1,6 @@
 /* How a command of exec ended, from how the call over SSH did. Pure. */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_EXEC_STATUS_H
-#define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_EXEC_STATUS_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_EXEC_STATUS_H
+#define SALLYPORT_SERVER_ENGINES_SSH_EXEC_STATUS_H
 
 #include "server/outbound/outbound.h"
 

@@ -1,5 +1,5 @@
 /* Exit codes as a shell has them (POSIX, "Exit Status for Commands"). */
-#include "server/engines/ssh/dynamic/exec_status.h"
+#include "server/engines/ssh/exec_status.h"
 
 #include <signal.h>
 #include <string.h>

@@ -2,11 +2,12 @@
  * targets/:name: a machine that the server logs in to, with the keys that it
  * is known by. A role can name it, and creds finds it by address.
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_TARGETS_TARGET_H
-#define SALLYPORT_SERVER_ENGINES_SSH_TARGETS_TARGET_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_TARGET_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_TARGET_H
 
 #include "server/api/record_ops.h"
 #include "server/engines/ssh/profiles/pins.h"
+#include "server/engines/ssh/profiles/profile.h"
 
 #define TARGET_TIMEOUT_S 20
 #define TARGET_TIMEOUT_MAX_S 60
@@ -38,6 +39,7 @@ struct ssh_target {
 	int64_t state_s;
 };
 
+/* Stands with its operations (targets/target_ops.c), as a role's does. */
 extern const struct record_type ssh_target_record;
 
 /* ERR_ABSENT (404) 'target "x" not found'. */
@@ -70,6 +72,10 @@ int target_pin(struct server *server, const struct kv *kv, const char *host,
 /* The keys pinned for an address, by its target or by target_pin; or none. */
 int target_pins(struct store *store, const struct kv *kv, const char *host,
 	int64_t port, struct arena *arena, struct str_list *ret_host_keys,
+	struct err *err);
+
+/* What its record says, but for its admin's key. ERR_INPUT, 400. */
+int target_job(const struct ssh_target *target, struct profile_job *ret_job,
 	struct err *err);
 
 #endif

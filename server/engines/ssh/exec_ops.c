@@ -10,8 +10,8 @@
 #include "server/engines/ssh/creds_rules.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
 #include "server/engines/ssh/dynamic/dynamic_way.h"
-#include "server/engines/ssh/dynamic/exec_rules.h"
-#include "server/engines/ssh/dynamic/exec_status.h"
+#include "server/engines/ssh/exec_rules.h"
+#include "server/engines/ssh/exec_status.h"
 #include "server/engines/ssh/tables.h"
 
 /* Beside the command's own time: installing, and what an answer takes. */

@@ -2,8 +2,8 @@
  * How a principal may look (spec/README.md): nothing in it can be taken for
  * two names, for a pattern, or for text of another kind (reliability.md L51).
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_CA_PRINCIPAL_H
-#define SALLYPORT_SERVER_ENGINES_SSH_CA_PRINCIPAL_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_PRINCIPAL_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_PRINCIPAL_H
 
 #include "lib/base.h"
 

@@ -1,10 +1,10 @@
 /*
- * How many unknown one-time passwords one source address may try. Only misses
- * are counted, so that a host where somebody types nonsense still lets others
- * in (spec/ssh-engine.md 7; reliability.md R13).
+ * How many unknown secrets (one-time passwords) one source address may try.
+ * Only misses are counted, so that a host where somebody types nonsense still
+ * lets others in (spec/ssh-engine.md 7; reliability.md R13).
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_MISS_LIMIT_H
-#define SALLYPORT_SERVER_ENGINES_SSH_MISS_LIMIT_H
+#ifndef SALLYPORT_SERVER_API_MISS_LIMIT_H
+#define SALLYPORT_SERVER_API_MISS_LIMIT_H
 
 #include "lib/lock.h"
 #include "lib/netaddr.h"

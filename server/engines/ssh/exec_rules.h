@@ -2,8 +2,8 @@
  * What exec may run on a target: a command that is one line and that the role
  * allows, for so long, from an address of ours. Pure: no store, no request.
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_EXEC_RULES_H
-#define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_EXEC_RULES_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_EXEC_RULES_H
+#define SALLYPORT_SERVER_ENGINES_SSH_EXEC_RULES_H
 
 #include "lib/err.h"
 #include "lib/netaddr.h"

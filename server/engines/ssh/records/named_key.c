@@ -2,7 +2,7 @@
  * A name's record says what is current (keys/<name>); the private halves stand
  * beside it, one record a version (key-versions/<name>/<number>).
  */
-#include "server/engines/ssh/dynamic/named_key.h"
+#include "server/engines/ssh/records/named_key.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * deleted one does too: its name leads nowhere, its versions go when nobody
  * needs them any more.
  */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_NAMED_KEY_H
-#define SALLYPORT_SERVER_ENGINES_SSH_DYNAMIC_NAMED_KEY_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_NAMED_KEY_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_NAMED_KEY_H
 
 #include "server/api/record_ops.h"
 

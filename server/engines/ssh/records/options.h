@@ -1,8 +1,8 @@
 /* Switches of one mount: <mount>/config/options (spec/README.md). */
-#ifndef SALLYPORT_SERVER_ENGINES_SSH_OPTIONS_H
-#define SALLYPORT_SERVER_ENGINES_SSH_OPTIONS_H
+#ifndef SALLYPORT_SERVER_ENGINES_SSH_RECORDS_OPTIONS_H
+#define SALLYPORT_SERVER_ENGINES_SSH_RECORDS_OPTIONS_H
 
-#include "server/api/req.h"
+#include "server/api/record_ops.h"
 
 struct ssh_options {
 	bool lookup_filter_by_policy;
@@ -16,11 +16,14 @@ struct ssh_options {
 	int64_t principals_cache_ttl; /* s that hosts may keep an answer */
 };
 
+extern const struct field ssh_options_fields[];
+
 /* The mount's switches; defaults where none were stored. */
 int ssh_options_get(const struct req *req, struct ssh_options *ret_options,
 	struct err *err);
 
-/* ERR_DENIED where zeroaddress_requires_sudo is on and the caller has none. */
-int ssh_options_check_zeroaddress_sudo(const struct req *req, struct err *err);
+int ssh_options_put(struct store_tx *tx, const struct kv *kv,
+	const struct ssh_options *options, struct arena *arena,
+	struct err *err);
 
 #endif

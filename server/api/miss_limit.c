@@ -3,7 +3,7 @@
  * is taken takes it over, since a limit that forgets is better than memory
  * that strangers can grow.
  */
-#include "server/engines/ssh/miss_limit.h"
+#include "server/api/miss_limit.h"
 
 #include <string.h>
 
