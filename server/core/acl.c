@@ -507,15 +507,12 @@ acl_check(const struct acl *acl, const struct acl_request *request,
 unsigned
 acl_capabilities(const struct acl *acl, const char *path)
 {
-	struct span text = span_str(path);
 	const struct rule *pick = NULL;
 	unsigned caps;
 
 	if (acl->root)
 		return CAP_ROOT;
-	if (text.len > 0 && text.data[0] == '/')
-		text = span_skip(text, 1);
-	pick = best_rule(acl, text, true);
+	pick = best_rule(acl, span_str(path), true);
 	caps = pick == NULL ? 0 : joined_caps(acl, pick);
 	return caps == 0 ? (unsigned)CAP_DENY : caps;
 }

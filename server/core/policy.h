@@ -72,7 +72,7 @@ void acl_clear(struct acl *acl);
 int acl_check(const struct acl *acl, const struct acl_request *request,
 	bool *ret_sudo, struct err *err);
 
-/* Bits of enum capability on a path, as sys/capabilities shows them. */
+/* Bits of enum capability on a path, written as acl_check takes it. */
 unsigned acl_capabilities(const struct acl *acl, const char *path);
 
 /* Sorted names of bits ("deny" alone, "root" alone) as a list value. */

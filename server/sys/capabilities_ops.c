@@ -44,7 +44,8 @@ reply_paths(struct req *req, struct reply *reply, const struct acl *acl,
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		const char *path = paths->items[i];
-		const unsigned bits = acl_capabilities(acl, path);
+		const unsigned bits =
+			acl_capabilities(acl, path + (path[0] == '/'));
 		struct value *names = capabilities_value(req->arena, bits);
 
 		if (names == NULL)

@@ -31,6 +31,14 @@ check_decision(
 		abort();
 }
 
+static bool
+ends_in_slash(const char *path)
+{
+	const size_t len = strlen(path);
+
+	return len > 0 && path[len - 1] == '/';
+}
+
 static void
 decide(const struct policy *policy, const char *path, struct arena *arena)
 {
@@ -55,7 +63,9 @@ decide(const struct policy *policy, const char *path, struct arena *arena)
 			.data = request_data,
 		};
 
-		check_decision(&acl, &request, bits);
+		/* Only a list has a slash at its end. */
+		if (wanted[i] == CAP_LIST || !ends_in_slash(path))
+			check_decision(&acl, &request, bits);
 	}
 	(void)acl_has_any_below(&acl, path);
 }
