@@ -99,13 +99,26 @@ kv_exists(struct store_tx *tx, const struct kv *kv, const char *name)
 
 /* ---- scans -------------------------------------------------------------- */
 
+/* Of the tree of one value; there may be many large ones. */
+#define VALUE_MEMORY_MAX (64 * (size_t)STORE_VALUE_MAX)
+
 struct scan {
 	size_t skip; /* bytes of a key before the name as fn gets it */
-	bool names_only;
 	struct arena *arena;
 	kv_scan_fn *fn;
 	void *ctx;
 };
+
+static int
+scan_name(void *ctx, struct span key, UNUSED struct span value, struct err *err)
+{
+	const struct scan *scan = ctx;
+	struct span rest = span_skip(key, scan->skip);
+	const char *name = arena_strndup(scan->arena, rest.data, rest.len);
+
+	return name == NULL ? err_set_memory(err)
+			    : scan->fn(scan->ctx, name, NULL, err);
+}
 
 static int
 scan_record(void *ctx, struct span key, struct span value, struct err *err)
@@ -113,19 +126,22 @@ scan_record(void *ctx, struct span key, struct span value, struct err *err)
 	const struct scan *scan = ctx;
 	struct span rest = span_skip(key, scan->skip);
 	const char *name = arena_strndup(scan->arena, rest.data, rest.len);
+	struct arena *own = arena_new(VALUE_MEMORY_MAX);
 	struct value *object = NULL;
-	int rc;
+	int rc = name == NULL || own == NULL
+		? err_set_memory(err)
+		: parse_record(value, own, &object, err);
 
-	if (name == NULL)
-		return err_set_memory(err);
-	rc = scan->names_only ? 0
-			      : parse_record(value, scan->arena, &object, err);
-	return rc != 0 ? rc : scan->fn(scan->ctx, name, object, err);
+	if (rc == 0)
+		rc = scan->fn(scan->ctx, name, object, err);
+	arena_free(&own);
+	return rc;
 }
 
 static int
 scan_below(struct store_tx *tx, const struct kv *kv, const char *prefix,
-	const char *after, size_t limit, struct scan *scan, struct err *err)
+	const char *after, size_t limit, bool names_only, struct scan *scan,
+	struct err *err)
 {
 	char key[KV_KEY_MAX], from[2 * KV_KEY_MAX];
 	struct span start = SPAN_NONE;
@@ -138,8 +154,8 @@ scan_below(struct store_tx *tx, const struct kv *kv, const char *prefix,
 		(void)snprintf(from, sizeof(from), "%s%s", key, after);
 		start = span_str(from);
 	}
-	return tx_scan(tx, span_str(key), start, limit, scan->names_only,
-		scan_record, scan, err);
+	return tx_scan(tx, span_str(key), start, limit, names_only,
+		names_only ? scan_name : scan_record, scan, err);
 }
 
 int
@@ -149,7 +165,7 @@ kv_scan(struct store_tx *tx, const struct kv *kv, const char *prefix,
 {
 	struct scan scan = { .arena = arena, .fn = fn, .ctx = ctx };
 
-	return scan_below(tx, kv, prefix, after, limit, &scan, err);
+	return scan_below(tx, kv, prefix, after, limit, false, &scan, err);
 }
 
 int
@@ -157,11 +173,9 @@ kv_names(struct store_tx *tx, const struct kv *kv, const char *prefix,
 	const char *after, size_t limit, struct arena *arena, kv_scan_fn *fn,
 	void *ctx, struct err *err)
 {
-	struct scan scan = {
-		.names_only = true, .arena = arena, .fn = fn, .ctx = ctx
-	};
+	struct scan scan = { .arena = arena, .fn = fn, .ctx = ctx };
 
-	return scan_below(tx, kv, prefix, after, limit, &scan, err);
+	return scan_below(tx, kv, prefix, after, limit, true, &scan, err);
 }
 
 /* Keys to delete; the one past the limit says that there are more. */

@@ -35,6 +35,8 @@ bool kv_exists(struct store_tx *tx, const struct kv *kv, const char *name);
 /*
  * Records whose names begin with prefix, in bytewise order. fn gets the rest
  * of the name, without prefix; after (NULL: from the start) is such a rest.
+ * Names are in arena; a value lives until fn returns. Non-zero from fn ends the
+ * scan and is returned; 1 ends it with success.
  */
 typedef int kv_scan_fn(void *ctx, const char *name, const struct value *value,
 	struct err *err);

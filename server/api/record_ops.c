@@ -284,27 +284,26 @@ struct page {
 	struct value *names, *info; /* of this page; info NULL: none wanted */
 };
 
+/* In memory of its own: there may be many large records. */
 static int
 add_info(struct page *page, const char *name, const struct value *value,
 	struct err *err)
 {
 	const struct record_type *type = page->req->op->record;
-	struct arena *arena = page->req->arena;
+	struct arena *own = arena_new(OBJECT_BYTES_MAX);
 	struct err why = { 0 };
 	void *record = NULL;
-	int rc;
+	int rc = own == NULL ? ERR_MEMORY
+			     : record_decode(type->fields, type->size, value,
+				       own, &record, &why);
 
-	rc = record_decode(
-		type->fields, type->size, value, arena, &record, &why);
-	if (rc == ERR_MEMORY)
-		return err_set_memory(err);
+	if (rc == 0 &&
+		!value_append(page->req->arena, page->info, name,
+			type->key_info(page->req, name, record)))
+		rc = ERR_MEMORY;
+	arena_free(&own);
 	/* What cannot be read is listed all the same (ssh-engine.md 2.4). */
-	if (rc != 0)
-		return 0;
-	return value_append(arena, page->info, name,
-		       type->key_info(page->req, name, record))
-		? 0
-		: err_set_memory(err);
+	return rc == ERR_MEMORY ? err_set_memory(err) : 0;
 }
 
 static int

@@ -31,7 +31,10 @@ struct record_type {
 	/* Fill data of a read; NULL: every field by its type. */
 	void (*show)(struct req *req, const char *name, const void *record,
 		struct reply *reply);
-	/* An entry of key_info in a list, or NULL for none. */
+	/*
+	 * An entry of key_info in a list, or NULL for none: in the request's
+	 * arena, where the record is not.
+	 */
 	struct value *(*key_info)(
 		struct req *req, const char *name, const void *record);
 	/* Inside the closure of a delete, before it; or NULL. */

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define PAGE 200
-#define PAGE_MEMORY_MAX (64 * 1024 * 1024)
+#define PAGE_BYTES ((size_t)8 * 1024 * 1024) /* a page of more ends */
+#define PAGE_MEMORY_MAX (PAGE_BYTES + (size_t)64 * 1024 * 1024)
 
 struct page {
 	const struct kv *kv;
@@ -12,8 +13,10 @@ struct page {
 	char after[KV_KEY_MAX]; /* name of the last record handed out */
 	struct arena *arena;
 	struct value *records; /* object: name to value */
+	bool more;             /* behind this page */
 };
 
+/* A page ends by number or by size: there may be many large records. */
 static int
 collect(void *ctx, const char *name, const struct value *value, struct err *err)
 {
@@ -22,7 +25,9 @@ collect(void *ctx, const char *name, const struct value *value, struct err *err)
 	if (!value_append(page->arena, page->records, name,
 		    value_copy(page->arena, value)))
 		return err_set_memory(err);
-	return 0;
+	page->more = page->records->n == PAGE ||
+		arena_used(page->arena) > PAGE_BYTES;
+	return page->more ? 1 : 0;
 }
 
 static int
@@ -30,18 +35,17 @@ read_page(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct page *page = ctx;
 
+	page->more = false;
 	page->records = value_object(page->arena);
 	if (page->records == NULL)
 		return err_set_memory(err);
 	return kv_scan(tx, page->kv, page->prefix,
-		page->after[0] == '\0' ? NULL : page->after, PAGE, page->arena,
+		page->after[0] == '\0' ? NULL : page->after, 0, page->arena,
 		collect, page, err);
 }
 
-/* Hand out one page; *ret_more: it was a full one. */
 static int
-hand_out(struct page *page, kv_scan_fn *fn, void *ctx, bool *ret_more,
-	struct err *err)
+hand_out(struct page *page, kv_scan_fn *fn, void *ctx, struct err *err)
 {
 	VALUE_EACH (record, page->records) {
 		int rc = fn(ctx, record->key, record, err);
@@ -52,7 +56,6 @@ hand_out(struct page *page, kv_scan_fn *fn, void *ctx, bool *ret_more,
 			return err_set(err, ERR_LIMIT, 500, "internal error");
 		memcpy(page->after, record->key, strlen(record->key) + 1);
 	}
-	*ret_more = page->records->n == PAGE;
 	return 0;
 }
 
@@ -60,11 +63,10 @@ int
 records_each(struct store *store, const struct kv *kv, const char *prefix,
 	kv_scan_fn *fn, void *ctx, struct err *err)
 {
-	struct page page = { .kv = kv, .prefix = prefix };
-	bool more = true;
+	struct page page = { .kv = kv, .prefix = prefix, .more = true };
 	int rc = 0;
 
-	while (rc == 0 && more) {
+	while (rc == 0 && page.more) {
 		page.arena = arena_new(PAGE_MEMORY_MAX);
 		if (page.arena == NULL)
 			return err_set_memory(err);
@@ -73,7 +75,7 @@ records_each(struct store *store, const struct kv *kv, const char *prefix,
 			err_wrap(err, "records %s after \"%s\"", prefix,
 				page.after);
 		else
-			rc = hand_out(&page, fn, ctx, &more, err);
+			rc = hand_out(&page, fn, ctx, err);
 		arena_free(&page.arena);
 	}
 	return rc;

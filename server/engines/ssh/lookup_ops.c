@@ -8,6 +8,7 @@
 
 /* Roles read in one snapshot; a longer list goes on in another. */
 #define PAGE 500
+#define ROLE_MEMORY_MAX ((size_t)16 * 1024 * 1024)
 
 struct lookup_in {
 	const char *ip;
@@ -58,32 +59,49 @@ role_fits(const struct lookup *lookup, const struct ssh_role *role, bool zero)
 	return otp_role_check_ip(role, &lookup->addr, rule, &ignored) == 0;
 }
 
+/* The list that a role is to be in; NULL: it does not fit. */
+static struct value *
+list_of(const struct lookup *lookup, const char *name,
+	const struct ssh_role *role)
+{
+	if (role_fits(lookup, role, false))
+		return lookup->by_block;
+	if (str_list_has(&lookup->zero, name) && role_fits(lookup, role, true))
+		return lookup->by_listed;
+	return NULL;
+}
+
+/* In memory of its own: there may be many large roles. */
+static int
+find_list(const struct lookup *lookup, const char *name,
+	const struct value *value, struct value **ret_list, struct err *err)
+{
+	struct arena *own = arena_new(ROLE_MEMORY_MAX);
+	void *role = NULL;
+	int rc = own == NULL
+		? err_set_memory(err)
+		: record_decode(ssh_role_record.fields, ssh_role_record.size,
+			  value, own, &role, err);
+
+	if (rc == 0)
+		*ret_list = list_of(lookup, name, role);
+	arena_free(&own);
+	return rc;
+}
+
 static int
 add_if_fit(
 	void *ctx, const char *name, const struct value *value, struct err *err)
 {
 	struct lookup *lookup = ctx;
-	struct arena *arena = lookup->req->arena;
-	struct value *names = NULL;
-	void *role = NULL;
-	int rc;
+	struct value *list = NULL;
+	int rc = find_list(lookup, name, value, &list, err);
 
 	lookup->n_seen++;
-	lookup->after = arena_strdup(arena, name);
-	if (lookup->after == NULL)
-		return err_set_memory(err);
-	rc = record_decode(ssh_role_record.fields, ssh_role_record.size, value,
-		arena, &role, err);
-	if (rc != 0)
+	lookup->after = name;
+	if (rc != 0 || list == NULL || !caller_may_use(lookup, name))
 		return rc;
-	if (role_fits(lookup, role, false))
-		names = lookup->by_block;
-	else if (str_list_has(&lookup->zero, name) &&
-		role_fits(lookup, role, true))
-		names = lookup->by_listed;
-	if (names == NULL || !caller_may_use(lookup, name))
-		return 0;
-	return value_add(names, value_string(arena, name))
+	return value_add(list, value_string(lookup->req->arena, name))
 		? 0
 		: err_set_memory(err);
 }

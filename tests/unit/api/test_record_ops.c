@@ -14,6 +14,8 @@
 static const struct mount_type *const types[] = { &token_mount_type,
 	&demo_mount_type, NULL };
 
+#define LARGE 100 /* records of 900 KiB */
+
 static struct api_fixture *fixture;
 static struct api_reply reply;
 
@@ -278,6 +280,44 @@ a_list_longer_than_a_page_is_whole(void **state)
 }
 
 static int
+put_large(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct mount *mount = ctx;
+	const size_t len = 900 * 1024;
+	struct arena *arena = arena_new(4 * len);
+	struct value *card = value_object(arena);
+	char *shade = arena_alloc(arena, len + 1, 1);
+	char name[16];
+	int rc = 0;
+
+	memset(shade, 'x', len);
+	assert_true(value_set_str(arena, card, "shade", shade));
+	for (int i = 0; rc == 0 && i < LARGE; i++) {
+		(void)snprintf(name, sizeof(name), "cards/n%04d", i);
+		rc = kv_put(tx, &mount->kv, name, card, err);
+	}
+	arena_free(&arena);
+	return rc;
+}
+
+/* Together they are more than a request may have in memory. */
+static void
+a_list_of_large_records_is_whole(void **state)
+{
+	struct mount *mount = mounts_find(fixture->server->mounts, "demo/x");
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(
+		store_write(fixture->server->store, put_large, mount, &err), 0);
+	mount_unref(fixture->server->mounts, &mount);
+	list("", "0");
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find(reply.data, "keys")->n, LARGE);
+	assert_int_equal(value_find(reply.data, "key_info")->n, LARGE);
+}
+
+static int
 put_raw(struct store_tx *tx, void *ctx, struct err *err)
 {
 	const struct mount *mount = ctx;
@@ -325,6 +365,7 @@ main(void)
 		CASE(a_deleted_record_is_gone_unless_its_type_objects),
 		CASE(lists_are_sorted_paged_and_informed),
 		CASE(a_list_longer_than_a_page_is_whole),
+		CASE(a_list_of_large_records_is_whole),
 		CASE(a_record_that_does_not_decode_is_listed_all_the_same),
 	};
 

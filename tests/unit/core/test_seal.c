@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/codec.h"
+#include "server/core/policy.h"
 #include "storage/token.h"
 #include "tests/unit/core/server_fixture.h"
 
@@ -332,6 +333,45 @@ a_record_that_does_not_load_keeps_it_sealed(void **state)
 	}
 }
 
+#define LARGE 200 /* policies of the largest size */
+
+static int
+put_large_policies(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct server_fixture *fixture = ctx;
+	struct arena *arena = arena_new(4 * POLICY_TEXT_MAX);
+	struct value *policy = value_object(arena);
+	char *text = arena_alloc(arena, POLICY_TEXT_MAX, 1);
+	char name[32];
+	int rc = 0;
+
+	memset(text, '#', POLICY_TEXT_MAX - 1);
+	assert_true(value_set_str(arena, policy, "policy", text));
+	for (int i = 0; rc == 0 && i < LARGE; i++) {
+		(void)snprintf(name, sizeof(name), "policies/n%03d", i);
+		rc = kv_put(tx, &fixture->server->system, name, policy, err);
+	}
+	arena_free(&arena);
+	return rc;
+}
+
+/* What may be written is no reason to stay sealed, however much it is. */
+static void
+large_records_open_again(void **state)
+{
+	struct server_fixture *fixture = server_fixture_open();
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(store_write(fixture->server->store, put_large_policies,
+				 fixture, &err),
+		0);
+	if (server_fixture_reload(fixture, &err) != 0)
+		fail_msg("%s (%s)", err.message, err.detail);
+	assert_false(status_of(fixture).sealed);
+	server_fixture_free(fixture);
+}
+
 static int
 put_junk(struct store_tx *tx, void *ctx, struct err *err)
 {
@@ -521,6 +561,7 @@ main(void)
 		cmocka_unit_test(sealed_answers_nothing),
 		cmocka_unit_test(sealing_waits_for_who_holds_the_barrier),
 		cmocka_unit_test(a_record_that_does_not_load_keeps_it_sealed),
+		cmocka_unit_test(large_records_open_again),
 		cmocka_unit_test(
 			an_init_that_was_cut_off_leaves_nothing_in_the_way),
 		cmocka_unit_test(the_unseal_file_is_made_and_opens),

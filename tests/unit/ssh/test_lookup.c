@@ -3,6 +3,7 @@
 
 #define ROLES 30
 #define ADDRESSES 300
+#define LARGE 700 /* roles of 100 KiB */
 
 struct block {
 	uint32_t addr;
@@ -162,6 +163,52 @@ lookup_agrees_with_the_plain_matcher(void **state)
 }
 
 static void
+add_blocks(struct buf *body, const char *name, const char *first)
+{
+	(void)buf_addf(body, ",\"%s\":\"%s", name, first);
+	for (size_t i = 0; i < 4000; i++)
+		(void)buf_add_str(body, ",192.0.2.0/24");
+	(void)buf_add_str(body, "\"");
+}
+
+/* With about as many blocks as a role may have. */
+static const char *
+large_role(void)
+{
+	const char *text;
+	struct buf body;
+
+	buf_init(&body, 1 << 20);
+	(void)buf_add_str(
+		&body, "{\"key_type\":\"otp\",\"default_user\":\"u\"");
+	add_blocks(&body, "cidr_list", "10.1.0.0/16");
+	add_blocks(&body, "exclude_cidr_list", "192.0.2.0/24");
+	(void)buf_add_str(&body, "}");
+	text = arena_strdup(fixture->arena, buf_str(&body));
+	buf_clear(&body);
+	return text;
+}
+
+/* Together they are more than a request may have in memory. */
+static void
+roles_with_many_blocks_are_all_looked_at(void **state)
+{
+	const char *body = large_role();
+	char path[32];
+
+	(void)state;
+	for (size_t i = 0; i < LARGE; i++) {
+		(void)snprintf(path, sizeof(path), "ssh/roles/r%03zu", i);
+		api_call(fixture, OP_UPDATE, path, body, &reply);
+		assert_int_equal(reply.status, 204);
+	}
+	api_call(fixture, OP_UPDATE, "ssh/lookup", "{\"ip\":\"10.1.2.3\"}",
+		&reply);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find(reply.data, "roles")->n, LARGE + 1);
+}
+
+static void
 askers_are_told_what_is_wrong(void **state)
 {
 	static const struct api_step steps[] = {
@@ -185,6 +232,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MOUNTED(lookup_agrees_with_the_plain_matcher),
+		MOUNTED(roles_with_many_blocks_are_all_looked_at),
 		MOUNTED(askers_are_told_what_is_wrong),
 	};
 

@@ -569,7 +569,7 @@ ssh_issuer_delete_all(struct store_tx *tx, void *ctx, struct err *err)
 	struct expired all = { .req = req, .ids = value_list(req->arena) };
 	struct ssh_issuers none = { .default_id = "" };
 	struct ssh_issuer *issuer = NULL;
-	int rc = kv_scan(tx, &req->mount->kv, SSH_ISSUER_PREFIX, NULL, 0,
+	int rc = kv_names(tx, &req->mount->kv, SSH_ISSUER_PREFIX, NULL, 0,
 		req->arena, note_id, &all, err);
 
 	if (rc != 0)

@@ -50,7 +50,9 @@ note_former(void *ctx, const struct named_key_version *version, struct err *err)
 	former = ARENA_NEW(forgetting->arena, struct former);
 	if (former == NULL)
 		return err_set_memory(err);
-	*former = (struct former){ *version, forgetting->former };
+	*former = (struct former){ { .key = version->key,
+					   .version = version->version },
+		forgetting->former };
 	forgetting->former = former;
 	return 0;
 }
@@ -571,7 +573,7 @@ drop_unneeded(struct store_tx *tx, void *ctx, struct err *err)
 		return err_set_memory(err);
 	rc = key_users_each(tx, kv, note_needed, tidying, err);
 	if (rc == 0)
-		rc = kv_scan(tx, kv, ssh_named_key_record.prefix, NULL,
+		rc = kv_names(tx, kv, ssh_named_key_record.prefix, NULL,
 			KEYS_MAX, req->arena, note_key, tidying, err);
 	VALUE_EACH (key, tidying->keys) {
 		if (rc != 0 || value_find(tidying->named, key->str) != NULL ||

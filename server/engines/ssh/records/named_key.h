@@ -62,7 +62,8 @@ struct named_key_version {
 
 /*
  * Each version of a key that is there, in order of number; name NULL: of every
- * key, deleted ones too. Lives as long as arena.
+ * key, deleted ones too. Its key lives as long as arena, the rest until fn
+ * returns.
  */
 typedef int named_key_version_fn(
 	void *ctx, const struct named_key_version *version, struct err *err);

@@ -127,7 +127,7 @@ find_at(struct store_tx *tx, void *ctx, struct err *err)
 	finding->name = "";
 	if (prefix == NULL)
 		return err_set_memory(err);
-	rc = kv_scan(tx, finding->kv, prefix, NULL, 1, finding->arena,
+	rc = kv_names(tx, finding->kv, prefix, NULL, 1, finding->arena,
 		take_name, finding, err);
 	if (rc == 0 && finding->name[0] == '\0')
 		return err_set(err, ERR_ABSENT, 404,
