@@ -79,13 +79,11 @@ add_cert(struct listing *listing, const struct ssh_cert *cert, bool revoked,
 {
 	struct arena *arena = listing->req->arena;
 	struct value *info = value_object(arena);
-	struct str_list principals;
 
-	if (!str_list_dup(arena, &cert->principals, &principals) ||
-		!value_add(listing->keys, value_string(arena, cert->serial)) ||
+	if (!value_add(listing->keys, value_string(arena, cert->serial)) ||
 		!value_set_str(arena, info, "key_id", cert->key_id) ||
 		!value_append(arena, info, "principals",
-			value_of_list(arena, &principals)) ||
+			value_of_list(arena, &cert->principals)) ||
 		!value_set(arena, info, "valid_before",
 			reply_time_value(arena,
 				cert->valid_before_s * CLOCK_NS_PER_S)) ||
