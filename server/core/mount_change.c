@@ -545,13 +545,15 @@ take_leases_back(struct mounts *mounts, const struct mount *mount,
 {
 	struct server *server = mounts->server;
 	struct err cause = { 0 };
+	int64_t end_ns = 0;
 	int rc = lease_revoke_prefix(server->store, mount->uuid, "", err);
 
 	*ret_left = false;
 	if (rc != 0)
 		return rc;
-	if (takeback_below(
-		    server->takeback, mount->uuid, "", longest_s, &cause) == 0)
+	end_ns = clock_boot_ns(server->clock) + longest_s * CLOCK_NS_PER_S;
+	if (takeback_below(server->takeback, mount->uuid, "", end_ns, &cause) ==
+		0)
 		return 0;
 	*ret_left = true;
 	return err_set(err, ERR_INPUT, 400,

@@ -838,10 +838,9 @@ out:
 
 int
 takeback_below(struct takeback *takeback, const char *mount_uuid,
-	const char *prefix, int64_t longest_s, struct err *err)
+	const char *prefix, int64_t end_ns, struct err *err)
 {
 	const struct clock *clock = takeback->server->clock;
-	int64_t end_ns = clock_boot_ns(clock) + longest_s * CLOCK_NS_PER_S;
 	struct rowref refs[BELOW_PAGE];
 	size_t n = BELOW_PAGE;
 	int rc = 0;

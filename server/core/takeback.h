@@ -42,10 +42,11 @@ int takeback_now(struct takeback *takeback, struct rowref ref, struct err *err);
 
 /*
  * The same for all queued rows of a mount below a path prefix, up to the first
- * that fails; ERR_TIMEOUT where longest_s pass before that.
+ * that fails; ERR_TIMEOUT where end_ns (of the server's boot clock) comes
+ * before that.
  */
 int takeback_below(struct takeback *takeback, const char *mount_uuid,
-	const char *prefix, int64_t longest_s, struct err *err);
+	const char *prefix, int64_t end_ns, struct err *err);
 
 /* Since start: calls that took something back, and those that failed. */
 struct takeback_counts {

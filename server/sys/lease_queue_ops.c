@@ -1,4 +1,5 @@
 /* What is still to be taken off other machines: how much, and which leases. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/number.h"
@@ -7,7 +8,8 @@
 #include "server/sys/tables.h"
 
 #define PAGE 500
-#define PAGE_MEMORY ((size_t)16 * 1024 * 1024)
+#define PAGE_MEMORY ((size_t)64 * 1024 * 1024)
+#define SEEN_MAX ((size_t)64 * 1024 * 1024)
 #define LIST_DEFAULT 1000
 
 struct type_in {
@@ -30,6 +32,7 @@ struct walk {
 	uint64_t n;           /* found */
 	struct value *items;  /* or NULL: … */
 	struct value *counts; /* … counted by accessor */
+	struct buf seen;      /* numbers of rows of the pages before, sorted */
 	/* of the page at hand */
 	struct lease_queue_page page;
 	struct arena *arena;
@@ -67,6 +70,39 @@ read_page(struct store_tx *tx, void *ctx, struct err *err)
 	walk->n_rows = 0;
 	return lease_queue_rows(
 		tx, &walk->page, walk->arena, keep_row, walk, err);
+}
+
+/* In any order, as long as it is one. */
+static int
+compare_numbers(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(uint64_t));
+}
+
+/* A row that was put off meanwhile comes again in a later page. */
+static bool
+was_seen(const struct walk *walk, const struct row *row)
+{
+	const struct buf *seen = &walk->seen;
+
+	return seen->len > 0 &&
+		bsearch(&row->lease.ref.row, seen->data,
+			seen->len / sizeof(uint64_t), sizeof(uint64_t),
+			compare_numbers) != NULL;
+}
+
+static int
+note_seen(struct walk *walk, struct err *err)
+{
+	struct buf *seen = &walk->seen;
+
+	for (size_t i = 0; i < walk->n_rows; i++)
+		(void)buf_add(
+			seen, &walk->rows[i].lease.ref.row, sizeof(uint64_t));
+	if (seen->len > 0)
+		qsort(seen->data, seen->len / sizeof(uint64_t),
+			sizeof(uint64_t), compare_numbers);
+	return buf_check(seen, err);
 }
 
 static int
@@ -138,10 +174,12 @@ take_page(struct walk *walk, struct err *err)
 	if (walk->barrier == NULL)
 		return err_set(err, ERR_SEALED, 503, "Vault is sealed");
 	rc = req_read(walk->req, read_page, walk, err);
-	for (size_t i = 0; rc == 0 && i < walk->n_rows; i++)
-		rc = take_row(walk, &walk->rows[i], err);
+	for (size_t i = 0; rc == 0 && i < walk->n_rows; i++) {
+		if (!was_seen(walk, &walk->rows[i]))
+			rc = take_row(walk, &walk->rows[i], err);
+	}
 	seal_release_barrier(seal);
-	return rc;
+	return rc != 0 ? rc : note_seen(walk, err);
 }
 
 static int
@@ -152,14 +190,15 @@ walk_queue(struct walk *walk, struct err *err)
 	walk->page = (struct lease_queue_page){
 		.until_s = INT64_MAX, .limit = PAGE, .ret_more = true
 	};
+	buf_init(&walk->seen, SEEN_MAX);
 	while (rc == 0 && walk->page.ret_more) {
 		walk->arena = arena_new(PAGE_MEMORY);
-		if (walk->arena == NULL)
-			return err_set_memory(err);
-		rc = take_page(walk, err);
+		rc = walk->arena == NULL ? err_set_memory(err)
+					 : take_page(walk, err);
 		arena_free(&walk->arena);
 		walk->page.after = walk->page.ret_end;
 	}
+	buf_clear(&walk->seen);
 	return rc;
 }
 

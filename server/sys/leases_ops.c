@@ -9,7 +9,7 @@
 #include "server/sys/lease_find.h"
 #include "server/sys/tables.h"
 
-/* So long a revoke below a prefix waits for other machines. */
+/* So long a revoke below a prefix waits for other machines, since it came. */
 #define REVOKE_WAIT_S 50
 
 struct lease_in {
@@ -292,8 +292,8 @@ static int
 wait_below(struct req *req, const char *mount_uuid, const char *rest,
 	struct err *err)
 {
-	return takeback_below(
-		req->server->takeback, mount_uuid, rest, REVOKE_WAIT_S, err);
+	return takeback_below(req->server->takeback, mount_uuid, rest,
+		req->start_ns + REVOKE_WAIT_S * CLOCK_NS_PER_S, err);
 }
 
 static int

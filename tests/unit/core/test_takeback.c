@@ -492,17 +492,19 @@ all_below_a_prefix_can_be_waited_for(void **state)
 	demo_in_call = pause_a_little;
 	assert_int_equal(
 		lease_revoke_prefix(store(), mount_uuid, "creds/a", &err), 0);
-	assert_int_equal(
-		takeback_below(takeback, mount_uuid, "creds/a", 600, &err), 0);
+	assert_int_equal(takeback_below(takeback, mount_uuid, "creds/a",
+				 INT64_MAX, &err),
+		0);
 	assert_int_equal(queued().n_pending, 0);
 	demo_machines[3].rc = ERR_PEER;
 	revoke_all();
 	assert_int_equal(
-		takeback_below(takeback, mount_uuid, "", 600, &err), ERR_PEER);
+		takeback_below(takeback, mount_uuid, "", INT64_MAX, &err),
+		ERR_PEER);
 	wait_until_queued(20);
 	err_clear(&err);
-	assert_int_equal(takeback_below(takeback, mount_uuid, "", -1, &err),
-		ERR_TIMEOUT);
+	assert_int_equal(
+		takeback_below(takeback, mount_uuid, "", 0, &err), ERR_TIMEOUT);
 }
 
 static void

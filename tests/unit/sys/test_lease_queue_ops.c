@@ -1,7 +1,9 @@
 /* sys/leases and unmounting, for leases that lie on other machines. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/core/takeback.h"
 #include "tests/support/demo_machines.h"
 #include "tests/support/demo_mount.h"
 #include "tests/support/mounted.h"
@@ -253,6 +255,149 @@ a_prefix_is_waited_for(void **state)
 }
 
 static void
+take_40_s(struct demo_machine *machine)
+{
+	(void)machine;
+	pass(40);
+}
+
+/* Nobody waits longer because there are more mounts below it. */
+static void
+a_prefix_of_many_mounts_is_waited_for_once(void **state)
+{
+	static const char *const mounts[] = { "many/a/", "many/b/", "many/c/" };
+
+	(void)state;
+	/* Only whoever waits takes back. */
+	takeback_stop(fixture->server->takeback);
+	for (size_t i = 0; i < ARRAY_LEN(mounts); i++) {
+		assert_int_equal(api_mount(fixture, "demo", mounts[i]), 0);
+		assert_int_equal(call(arena_printf(fixture->arena,
+					      "%skeys/m%zu", mounts[i], i),
+					 NULL),
+			200);
+	}
+	demo_in_call = take_40_s;
+	assert_int_equal(call("sys/leases/revoke-prefix/many", NULL), 500);
+	assert_non_null(
+		strstr(api_error(&reply), "leases are still being taken back"));
+	assert_int_equal(demo_machines[0].n_calls + demo_machines[1].n_calls +
+			demo_machines[2].n_calls,
+		2);
+}
+
+struct filling {
+	const char *mount_uuid;
+	uint32_t path;
+	uint64_t row; /* the first one's number */
+	size_t data_len;
+	int n;
+};
+
+/* Rows that wait for a machine for an hour. */
+static int
+fill_queue(struct store_tx *tx, void *ctx, struct err *err)
+{
+	const struct filling *filling = ctx;
+	uint8_t *data = malloc(filling->data_len);
+	struct lease lease = { .kind = LEASE_DYNAMIC,
+		.state = LEASE_REVOKING,
+		.expire_s = tx_now_s(tx),
+		.takeback = { .next_try_s = tx_now_s(tx) + 3600 },
+		.data = { data, filling->data_len } };
+	int rc = 0;
+
+	memset(data, '/', filling->data_len);
+	memcpy(data, "m1/", 3);
+	for (int i = 0; rc == 0 && i < filling->n; i++) {
+		lease.ref = (struct rowref){ filling->path,
+			filling->row + (uint64_t)i };
+		rc = lease_insert(tx, &lease, err);
+	}
+	free(data);
+	return rc;
+}
+
+static void
+fill(struct filling *filling)
+{
+	struct server *server = fixture->server;
+	struct mount *mount = mounts_find(server->mounts, "demo/x");
+	struct err err = { 0 };
+
+	takeback_stop(server->takeback);
+	assert_int_equal(
+		store_row_number(server->store, &filling->row, &err), 0);
+	assert_int_equal(lease_path_number(server->store, mount->uuid,
+				 "keys/m1", &filling->path, &err),
+		0);
+	assert_int_equal(
+		store_write(server->store, fill_queue, filling, &err), 0);
+	mount_unref(server->mounts, &mount);
+}
+
+/* A page of them is more than a page of small ones. */
+static void
+large_rows_that_wait_are_listed(void **state)
+{
+	struct filling filling = { .data_len = 60000, .n = 600 };
+
+	(void)state;
+	fill(&filling);
+	assert_int_equal(get_count("sys/leases/count", "pending", ""), 600);
+	assert_int_equal(get_count("sys/leases", "pending", ""), 600);
+	assert_int_equal(value_find(reply.data, "leases")->n, 600);
+}
+
+struct moving {
+	struct filling filling;
+	_Atomic bool ends;
+};
+
+/* The first rows go behind the others, again and again. */
+static void *
+move_rows(void *arg)
+{
+	struct moving *moving = arg;
+	struct store *store = fixture->server->store;
+	struct rowref refs[400];
+	struct lease_failure failure = { .next_try_s =
+						 store_now_s(store) + 3600 };
+
+	for (size_t i = 0; !moving->ends; i = (i + 400) % 1200) {
+		struct err err = { 0 };
+
+		for (size_t k = 0; k < ARRAY_LEN(refs); k++)
+			refs[k] = (struct rowref){ moving->filling.path,
+				moving->filling.row + i + k };
+		failure.next_try_s++;
+		assert_int_equal(lease_queue_failed(store, refs,
+					 ARRAY_LEN(refs), &failure, &err),
+			0);
+	}
+	return NULL;
+}
+
+static void
+a_row_that_is_put_off_meanwhile_is_told_once(void **state)
+{
+	struct moving moving = { .filling = { .data_len = 8, .n = 1200 } };
+	pthread_t thread;
+
+	(void)state;
+	fill(&moving.filling);
+	assert_int_equal(pthread_create(&thread, NULL, move_rows, &moving), 0);
+	for (int i = 0; i < 50; i++) {
+		const int64_t n = get_count("sys/leases", "pending", "none");
+
+		assert_in_range(n, 0, 1200);
+		assert_int_equal(value_find(reply.data, "leases")->n, n);
+	}
+	moving.ends = true;
+	pthread_join(thread, NULL);
+}
+
+static void
 a_token_takes_its_leases_off_their_machines(void **state)
 {
 	const char *token = api_make_token(fixture,
@@ -425,6 +570,9 @@ main(void)
 		MOUNTED(what_waits_is_counted_and_listed),
 		MOUNTED(force_ends_leases_whatever_their_machines_say),
 		MOUNTED(a_prefix_is_waited_for),
+		MOUNTED(a_prefix_of_many_mounts_is_waited_for_once),
+		MOUNTED(large_rows_that_wait_are_listed),
+		MOUNTED(a_row_that_is_put_off_meanwhile_is_told_once),
 		MOUNTED(a_token_takes_its_leases_off_their_machines),
 		MOUNTED(a_renewal_is_told_to_the_machine_first),
 		MOUNTED(a_mount_stays_until_its_leases_are_off_their_machines),
