@@ -858,3 +858,102 @@ takeback_below(struct takeback *takeback, const char *mount_uuid,
 	}
 	return rc;
 }
+
+/* ---- for whoever mends -------------------------------------------------- */
+
+/* A machine, and the rows of a page that wait for it. */
+struct mended {
+	const char *mount_uuid, *machine;
+	struct rowref *refs;
+	size_t n;
+};
+
+static int
+read_any_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct look *look = ctx;
+
+	look->n = 0;
+	return lease_queue_rows(
+		tx, &look->page, look->arena, keep_lease, look, err);
+}
+
+/* One that is being tried, or put there, is left to whoever does. */
+static int
+note_waiting(struct takeback *takeback, struct mended *mended,
+	const struct lease *lease, struct err *err)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct subject subject = { 0 };
+	int rc = 0;
+
+	if (arena == NULL)
+		return err_set_memory(err);
+	if (!lease->takeback.is_claimed && !lease->takeback.is_installing)
+		rc = locate(takeback, lease, arena, &subject, err);
+	if (rc == 0 && subject.machine != NULL &&
+		strcmp(subject.machine, mended->machine) == 0 &&
+		strcmp(subject.mount_uuid, mended->mount_uuid) == 0)
+		mended->refs[mended->n++] = lease->ref;
+	mount_unref(takeback->server->mounts, &subject.mount);
+	arena_free(&arena);
+	return rc;
+}
+
+static int
+hurry_page(struct takeback *takeback, struct look *look, struct mended *mended,
+	struct err *err)
+{
+	struct store *store = takeback->server->store;
+	const struct lease_failure none = { .next_try_s = store_now_s(store) };
+	int rc;
+
+	look->leases = ARENA_ARRAY(look->arena, struct lease, PAGE);
+	mended->refs = ARENA_ARRAY(look->arena, struct rowref, PAGE);
+	mended->n = 0;
+	if (look->leases == NULL || mended->refs == NULL)
+		return err_set_memory(err);
+	rc = store_read(store, read_any_page, look, err);
+	for (size_t i = 0; rc == 0 && i < look->n; i++)
+		rc = note_waiting(takeback, mended, &look->leases[i], err);
+	return rc != 0 || mended->n == 0
+		? rc
+		: lease_queue_failed(
+			  store, mended->refs, mended->n, &none, err);
+}
+
+static void
+forget_off(struct takeback *takeback, const struct mended *mended)
+{
+	lock_take(&takeback->mutex, &takeback_guard);
+	for (struct machine *at = takeback->machines; at != NULL;
+		at = at->next) {
+		if (strcmp(at->name, mended->machine) == 0 &&
+			strcmp(at->mount_uuid, mended->mount_uuid) == 0)
+			at->off_until_s = 0;
+	}
+	lock_give(&takeback->mutex, &takeback_guard);
+}
+
+int
+takeback_again(struct takeback *takeback, const char *mount_uuid,
+	const char *machine, struct err *err)
+{
+	struct mended mended = { .mount_uuid = mount_uuid, .machine = machine };
+	struct look look = { .page = { .until_s = INT64_MAX,
+				     .limit = PAGE,
+				     .ret_more = true } };
+	int rc = 0;
+
+	forget_off(takeback, &mended);
+	while (rc == 0 && look.page.ret_more) {
+		look.arena = arena_new(ARENA_MAX);
+		rc = look.arena == NULL
+			? err_set_memory(err)
+			: hurry_page(takeback, &look, &mended, err);
+		arena_free(&look.arena);
+		look.page.after = look.page.ret_end;
+	}
+	takeback_notice(takeback);
+	return rc;
+}

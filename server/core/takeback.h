@@ -48,6 +48,13 @@ int takeback_now(struct takeback *takeback, struct rowref ref, struct err *err);
 int takeback_below(struct takeback *takeback, const char *mount_uuid,
 	const char *prefix, int64_t end_ns, struct err *err);
 
+/*
+ * Somebody may have mended a machine, which is named as the mount's lease_hooks
+ * do: the rows that wait for it are due now. Reads through the queue.
+ */
+int takeback_again(struct takeback *takeback, const char *mount_uuid,
+	const char *machine, struct err *err);
+
 /* Since start: calls that took something back, and those that failed. */
 struct takeback_counts {
 	uint64_t n_done, n_failed;

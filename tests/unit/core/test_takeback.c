@@ -306,6 +306,33 @@ what_fails_is_tried_again_with_growing_waits(void **state)
 	assert_int_equal(demo_machines[1].n_calls, 14);
 }
 
+/* Whoever mends a machine does not wait for ten minutes. */
+static void
+a_mended_machine_is_tried_again_at_once(void **state)
+{
+	struct rowref refs[3], other;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refs); i++)
+		refs[i] = install(1, "creds/a", 600);
+	other = install(2, "creds/a", 600);
+	demo_machines[1].rc = ERR_PEER;
+	demo_machines[2].rc = ERR_PEER;
+	revoke_all();
+	(void)wait_for_attempts(other, 1);
+	for (size_t i = 0; i < ARRAY_LEN(refs); i++)
+		(void)wait_for_attempts(refs[i], 1);
+	demo_machines[1].rc = 0;
+	demo_machines[2].rc = 0;
+	assert_int_equal(takeback_again(fixture->server->takeback, mount_uuid,
+				 "m1", &err),
+		0);
+	wait_until_queued(1);
+	assert_int_equal(get(other).takeback.attempts, 1);
+	assert_int_equal(demo_machines[1].n_keys, 0);
+}
+
 /* One call tells it for all; the others do not wait for it. */
 static void
 a_machine_that_is_down_puts_its_leases_off(void **state)
@@ -685,6 +712,7 @@ main(void)
 		FAULTY(a_full_store_is_not_run_against),
 		MEMORY(what_expires_is_too),
 		MEMORY(what_fails_is_tried_again_with_growing_waits),
+		MEMORY(a_mended_machine_is_tried_again_at_once),
 		MEMORY(a_machine_that_is_down_puts_its_leases_off),
 		MEMORY(a_lease_that_fails_alone_stops_no_other),
 		MEMORY(a_call_that_was_not_made_is_not_counted),

@@ -430,6 +430,24 @@ take_back(struct server *server, const struct mount *mount,
 	return rc;
 }
 
+/* As the queue knows it; NULL: no memory. */
+static const char *
+machine_at(const char *host, int64_t port, struct arena *arena)
+{
+	return arena_printf(arena, "%s %lld", host, (long long)port);
+}
+
+int
+dynamic_key_again(
+	struct req *req, const char *host, int64_t port, struct err *err)
+{
+	const char *machine = machine_at(host, port, req->arena);
+
+	return machine == NULL ? err_set_memory(err)
+			       : takeback_again(req->server->takeback,
+					 req->mount->uuid, machine, err);
+}
+
 static int
 name_machine(const struct lease *lease, struct arena *arena,
 	const char **ret_name, struct err *err)
@@ -439,8 +457,7 @@ name_machine(const struct lease *lease, struct arena *arena,
 
 	if (rc != 0)
 		return rc;
-	*ret_name = arena_printf(
-		arena, "%s %lld", plan->host, (long long)plan->port);
+	*ret_name = machine_at(plan->host, plan->port, arena);
 	return *ret_name != NULL ? 0 : err_set_memory(err);
 }
 

@@ -85,6 +85,10 @@ typedef int dynamic_key_fn(void *ctx, const struct lease *lease,
 int dynamic_key_each(struct server *server, const struct mount *mount,
 	dynamic_key_fn *fn, void *ctx, struct err *err);
 
+/* The machine there was mended: keys that wait to be taken off are due now. */
+int dynamic_key_again(
+	struct req *req, const char *host, int64_t port, struct err *err);
+
 /*
  * What the tags of this server's keys begin with, and nobody else's:
  * "sallyport:<8 of the cluster id>:", in arena. ERR_SEALED.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/records/target_index.h"
 #include "server/engines/ssh/targets/tables.h"
 #include "server/engines/ssh/targets/target_call.h"
@@ -302,6 +303,19 @@ difference(struct arena *arena, const struct str_list *from,
 	return list;
 }
 
+/* The pins are stored; keys that could not be removed go now, or later. */
+static void
+hurry_removals(const struct target_call *call)
+{
+	struct err err = { 0 };
+
+	if (dynamic_key_again(call->req, call->target->host, call->target->port,
+		    &err) != 0)
+		log_warn(
+			"removals from a repinned target wait for their next try",
+			LOG_STR("target", call->name), LOG_ERR(&err));
+}
+
 static int
 repin_target(struct req *req, struct reply *reply, struct err *err)
 {
@@ -318,6 +332,7 @@ repin_target(struct req *req, struct reply *reply, struct err *err)
 	log_info("host keys of a target were repinned",
 		LOG_STR("target", call.name),
 		LOG_STR("host", call.target->host));
+	hurry_removals(&call);
 	reply_value(reply, "host_keys",
 		value_of_list(req->arena, &repinning.result));
 	reply_value(reply, "added",
@@ -368,7 +383,8 @@ const struct op ssh_target_look_ops[] = {
 		.handler = repin_target,
 		.summary = "Pin other host keys of a target.",
 		.text = "Where a target has a new key, compare its fingerprint with what the\n"
-			"machine itself says (ssh-keygen -lf on it), and hand it in.",
+			"machine itself says (ssh-keygen -lf on it), and hand it in. Keys of ours that\n"
+			"could not be removed because of the old one are tried at once.",
 		.errors = { LOOK_ERRORS,
 			{ 502, "it did not answer as an SSH server does" } },
 	},
