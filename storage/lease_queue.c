@@ -97,6 +97,8 @@ lease_end_renewal(struct store_tx *tx, const struct lease *lease,
 		takeback->next_try_s = goes_on ? again->ret_before : now_s;
 	} else if (is_there) {
 		takeback->next_try_s = now_s;
+	} else {
+		return 0;
 	}
 	return lease_update(tx, &old, &ended, err);
 }

@@ -35,9 +35,13 @@ struct server;
 #define IDENTITY_GROUP_ALIAS "identity/group-alias/"
 
 #define IDENTITY_ALIASES_MAX 256  /* of an entity */
-#define IDENTITY_MEMBERS_MAX 1000 /* of a group, and groups of a member */
+#define IDENTITY_MEMBERS_MAX 1000 /* of a group */
 #define IDENTITY_LOGINS_MAX 10000 /* of an external group */
-#define IDENTITY_WALK_MAX 512     /* groups that one request looks at */
+/*
+ * Groups that one request looks at, those of groups too: with more it is
+ * denied. So many may a member be in, too.
+ */
+#define IDENTITY_WALK_MAX 512
 #define IDENTITY_ALIAS_NAME_MAX 1024
 
 /*

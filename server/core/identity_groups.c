@@ -17,10 +17,10 @@ change_list(struct arena *arena, struct str_list *ids, const char *group_id,
 		str_list_drop(ids, group_id);
 		return 0;
 	}
-	if (ids->n >= IDENTITY_MEMBERS_MAX)
+	if (ids->n >= IDENTITY_WALK_MAX)
 		return err_set(err, ERR_LIMIT, 400,
 			"a member can be in at most %d groups",
-			IDENTITY_MEMBERS_MAX);
+			IDENTITY_WALK_MAX);
 	return str_list_add(arena, ids, group_id) ? 0 : err_set_memory(err);
 }
 
@@ -186,19 +186,14 @@ static int
 join(struct store_tx *tx, const struct kv *kv, const char *id,
 	struct entity *entity, struct arena *arena, struct err *err)
 {
-	struct arena *scratch = NULL;
+	struct arena *scratch = arena_new(IDENTITY_RECORD_MEMORY);
 	int rc;
 
-	if (entity->groups.n >= IDENTITY_WALK_MAX)
-		return err_set(err, ERR_LIMIT, 400,
-			"an entity can be in at most %d groups",
-			IDENTITY_WALK_MAX);
-	scratch = arena_new(IDENTITY_RECORD_MEMORY);
 	if (scratch == NULL)
 		return err_set_memory(err);
-	rc = add_member(tx, kv, id, entity->id, scratch, err);
-	if (rc == 0 && !str_list_add(arena, &entity->groups, id))
-		rc = err_set_memory(err);
+	rc = change_list(arena, &entity->groups, id, true, err);
+	if (rc == 0)
+		rc = add_member(tx, kv, id, entity->id, scratch, err);
 	arena_free(&scratch);
 	return rc;
 }

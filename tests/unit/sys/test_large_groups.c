@@ -206,6 +206,37 @@ a_full_group_can_be_deleted(void **state)
 	assert_int_equal(reply.status, 204);
 }
 
+/* More are refused at the write, not at each request of its members. */
+static void
+a_member_is_in_no_more_groups_than_count(void **state)
+{
+	static const char *const kinds[] = { "entity", "group" };
+	char path[64], body[128];
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		char id[RANDOM_UUID_MAX];
+
+		(void)snprintf(path, sizeof(path), "identity/%s", kinds[k]);
+		api_call(fixture, OP_UPDATE, path, "{\"name\":\"member\"}",
+			&reply);
+		assert_int_equal(reply.status, 200);
+		(void)snprintf(id, sizeof(id), "%s",
+			value_find_str(reply.data, "id", ""));
+		for (int i = 0; i <= IDENTITY_WALK_MAX; i++) {
+			(void)snprintf(path, sizeof(path),
+				"identity/group/name/%s-%d", kinds[k], i);
+			(void)snprintf(body, sizeof(body),
+				"{\"member_%s_ids\":[\"%s\"]}", kinds[k], id);
+			api_call(fixture, OP_UPDATE, path, body, &reply);
+			assert_int_equal(reply.status,
+				i < IDENTITY_WALK_MAX ? 200 : 400);
+		}
+		assert_string_equal(api_error(&reply),
+			"a member can be in at most 512 groups");
+	}
+}
+
 int
 main(void)
 {
@@ -213,6 +244,7 @@ main(void)
 		LARGE(a_login_may_stay_in_many_full_groups_or_leave_them),
 		LARGE(many_full_groups_are_listed_and_read),
 		LARGE(a_full_group_can_be_deleted),
+		MOUNTED(a_member_is_in_no_more_groups_than_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
