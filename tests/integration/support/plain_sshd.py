@@ -29,7 +29,6 @@ class PlainSshd:
         self.authorized.write_text(''.join(f'{key}\n' for key in keys))
 
     def start(self):
-        pathlib.Path('/run/sshd').mkdir(exist_ok=True)  # where it changes its root to; sshd wants it to be there
         config = self.directory / 'sshd_config'
         config.write_text('\n'.join([
             *(f'HostKey {key.path}' for key in self.host_keys), f'AuthorizedKeysFile {self.authorized}', 'StrictModes no',
