@@ -23,12 +23,16 @@ def nas():
         yield one
 
 
+def set_up(server, nas, name):
+    return server.api().post(f'ssh/targets/{name}/setup', {
+        'method': 'semi-automatic', 'url': nas.url, 'password': nas.password, 'port': nas.port,
+        'ca_cert': open(nas.tls.ca, encoding='ascii').read()})
+
+
 @pytest.fixture(scope='module')
 def server(nas):
     one = Server().start().mount_ssh()
-    made = one.api().post('ssh/targets/nas/setup', {
-        'method': 'semi-automatic', 'url': nas.url, 'password': nas.password, 'port': nas.port,
-        'ca_cert': open(nas.tls.ca, encoding='ascii').read()})
+    made = set_up(one, nas, 'nas')
     assert made.status == 200, made
     for name, ttl in (('nas', '1h'), ('short', '3s')):
         made = one.api().post(f'ssh/roles/{name}', {
@@ -138,6 +142,27 @@ def test_two_of_ours_do_not_undo_each_other(server, nas, theirs, tmp_path):
     wait_for(lambda: nas.user('replicator')['sshpubkey'] == theirs, 'all keys of leases are gone')
     figure('T8', tries, tries - there, 'keys put beside each other')
     assert there == tries
+
+
+def test_a_set_up_undoes_no_lease_and_brings_none_back(server, nas, tmp_path):
+    """Another target of the same machine is set up while root's keys come and go."""
+    def there():
+        return nas.user()['sshpubkey'].splitlines()
+
+    def lease(_):
+        got = ask(server, username='root')
+        assert got.status == 200, got
+        assert any(line.endswith(got.json['lease_id'].rpartition('/')[2]) for line in there())
+        assert revoke(server, got.json['lease_id'], sync=True).status == 204
+
+    tries, before = count('NAS_SETUP_RACE', 6, 100), there()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(set_up, server, nas, f'again{n}') for n in range(tries)]
+        list(pool.map(lease, range(2 * tries)))
+    made = [one.result() for one in made]
+    assert [one.status for one in made] == [200] * tries, made
+    admins = {line.split()[-1] for line in there() if line not in before}
+    assert admins == {f'sallyport-admin@again{n}' for n in range(tries)}
 
 
 def test_refusals_of_the_machine_are_told_and_leave_nothing(server, nas, theirs):

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "lib/authorized_keys.h"
+#include "lib/clock.h"
 #include "lib/codec.h"
 #include "lib/random.h"
 #include "lib/sshkey.h"
+#include "server/engines/ssh/dynamic/key_users.h"
+#include "server/engines/ssh/profiles/target_lock.h"
 #include "server/engines/ssh/records/target_index.h"
 #include "server/keeper/keeper.h"
 
@@ -147,8 +150,7 @@ make_key(struct making *making, struct err *err)
 	int rc = generate_key(making, err);
 
 	if (rc == 0)
-		rc = store_write(
-			setup->req->server->store, put_key, making, err);
+		rc = req_write(setup->req, put_key, making, err);
 	if (rc != 0 || making->is_there)
 		return rc;
 	setup->made_key = true;
@@ -182,16 +184,51 @@ take_key(struct setup *setup, const char **ret_detail, struct err *err)
 }
 
 static int
-drop_key(struct store_tx *tx, void *ctx, struct err *err)
+refuse_used(void *ctx, UNUSED const char *kind, UNUSED const char *name,
+	const char *key, struct err *err)
 {
 	const struct setup *setup = ctx;
+
+	return strcmp(key, setup->target.key) != 0
+		? 0
+		: err_set(err, ERR_INPUT, 400, "key \"%.64s\" is in use by now",
+			  key);
+}
+
+/* Others have seen the key since it was made, and may have taken to it. */
+static int
+check_still_ours(struct store_tx *tx, struct setup *setup, struct err *err)
+{
+	struct named_key_info info;
+	int rc = named_key_get(tx, records_of(setup), setup->target.key,
+		arena_of(setup), &info, err);
+
+	if (rc == 0 && info.version != setup->key.version)
+		rc = err_set(err, ERR_INPUT, 400,
+			"key \"%.64s\" was replaced meanwhile",
+			setup->target.key);
+	return rc != 0 ? rc
+		       : key_users_each(tx, records_of(setup), refuse_used,
+				 setup, err);
+}
+
+static int
+drop_key(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct setup *setup = ctx;
 	const char *record = arena_printf(arena_of(setup), "%s%s",
 		ssh_named_key_record.prefix, setup->target.key);
-	int rc = named_key_drop_version(tx, records_of(setup),
-		setup->target.key, setup->key.version, arena_of(setup), err);
+	int rc = record == NULL ? err_set_memory(err)
+				: check_still_ours(tx, setup, err);
 
-	if (record == NULL)
-		return err_set_memory(err);
+	if (rc == ERR_ABSENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc == 0)
+		rc = named_key_drop_version(tx, records_of(setup),
+			setup->target.key, setup->key.version, arena_of(setup),
+			err);
 	return rc == 0 ? kv_delete(tx, records_of(setup), record, err) : rc;
 }
 
@@ -206,8 +243,21 @@ untake_key(struct setup *setup, bool *ret_did, struct err *err)
 
 /* ---- its public half on the machine -------------------------------------- */
 
+/*
+ * A user's keys are read, changed and written whole, here as by the profile:
+ * each has its turn, or one would undo what the other did.
+ */
 static int
-install_line(struct setup *setup, const char **ret_detail, struct err *err)
+take_turn(struct setup *setup, struct target_lock *turn, struct err *err)
+{
+	return target_lock_take(turn, setup->nas.url,
+		clock_boot_ns(clock_system()) +
+			call_ms(setup) * CLOCK_NS_PER_MS,
+		err);
+}
+
+static int
+put_line(struct setup *setup, const char **ret_detail, struct err *err)
 {
 	const char *key = setup->key.public_key;
 	struct truenas_user user = { 0 };
@@ -240,17 +290,26 @@ install_line(struct setup *setup, const char **ret_detail, struct err *err)
 }
 
 static int
-uninstall_line(struct setup *setup, bool *ret_did, struct err *err)
+install_line(struct setup *setup, const char **ret_detail, struct err *err)
+{
+	struct target_lock turn;
+	int rc = take_turn(setup, &turn, err);
+
+	if (rc != 0)
+		return rc;
+	rc = put_line(setup, ret_detail, err);
+	target_lock_give(&turn);
+	return rc;
+}
+
+static int
+drop_line(struct setup *setup, struct err *err)
 {
 	struct truenas_user user = { 0 };
 	struct buf text;
 	size_t n = 0;
-	int rc;
+	int rc = truenas_find_user(&setup->nas, setup->target.user, &user, err);
 
-	if (!setup->wrote_line)
-		return 0;
-	*ret_did = true;
-	rc = truenas_find_user(&setup->nas, setup->target.user, &user, err);
 	if (rc != 0)
 		return rc;
 	buf_init(&text, KEYS_TEXT_MAX);
@@ -260,6 +319,23 @@ uninstall_line(struct setup *setup, bool *ret_did, struct err *err)
 		rc = truenas_set_keys(
 			&setup->nas, user.id, buf_str(&text), err);
 	buf_clear(&text);
+	return rc;
+}
+
+static int
+uninstall_line(struct setup *setup, bool *ret_did, struct err *err)
+{
+	struct target_lock turn;
+	int rc;
+
+	if (!setup->wrote_line)
+		return 0;
+	*ret_did = true;
+	rc = take_turn(setup, &turn, err);
+	if (rc != 0)
+		return rc;
+	rc = drop_line(setup, err);
+	target_lock_give(&turn);
 	return rc;
 }
 
@@ -429,7 +505,7 @@ put_target(struct store_tx *tx, void *ctx, struct err *err)
 static int
 store_target(struct setup *setup, const char **ret_detail, struct err *err)
 {
-	int rc = store_write(setup->req->server->store, put_target, setup, err);
+	int rc = req_write(setup->req, put_target, setup, err);
 
 	setup->stored = rc == 0;
 	return rc != 0 ? rc : set_detail(ret_detail, setup->name, err);
