@@ -129,6 +129,13 @@ def test_a_role_must_allow_the_host_whoever_asks(hosts, key, name):
     assert enrol(hosts, token, key('a')).status == 200
 
 
+def test_a_token_for_more_names_than_it_can_hold_is_refused(hosts, name):
+    names = [f'{"a" * 60}.{"b" * 60}.{"c" * 60}.{n}.example.com' for n in range(256)]
+    blocks = ','.join(f'2001:db8::{n:x}:0:0:0/80' for n in range(0x1000, 0x1000 + 600))
+    got = hosts.api.post('ssh/enrol/tokens', {'host': name, 'role': 'hosts', 'principals': ','.join(names), 'cidr_list': blocks})
+    refused(got, "'principals' and 'cidr_list' are too long together: an enrolment token holds 63 KiB of them")
+
+
 def test_enrolling_again_ends_the_former_key_and_secret(hosts, key, name):
     first = hosts.enrol(name, key('a'))
     hosts.api.post(f'ssh/hosts/{name}', {'accounts': {'deploy': ['ci']}})

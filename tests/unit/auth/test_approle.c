@@ -135,6 +135,36 @@ a_deleted_roles_rows_go_with_it(void **state)
 	assert_int_equal(count_rows(), 1);
 }
 
+/* Each field as long as it may be. */
+static void
+add_blocks(struct buf *body, const char *name)
+{
+	(void)buf_addf(body, "\"%s\":\"2001:db8::/127", name);
+	for (unsigned i = 0; i < 379; i++)
+		(void)buf_addf(body,
+			",2001:db8:1000:1000:1000:1000:1000:%x/127",
+			0x1000 + 2 * i);
+	(void)buf_add_str(body, "\",");
+}
+
+static void
+the_largest_secret_id_is_taken(void **state)
+{
+	struct buf body;
+
+	(void)state;
+	call(OP_UPDATE, MOUNT "role/ci", 204);
+	buf_init(&body, 65536);
+	(void)buf_add_str(&body, "{");
+	add_blocks(&body, "cidr_list");
+	add_blocks(&body, "token_bound_cidrs");
+	(void)buf_addf(&body, "\"metadata\":{\"a\":\"%016000d\"}}", 0);
+	api_call(fixture, OP_UPDATE, MOUNT "role/ci/secret-id", buf_str(&body),
+		&reply);
+	buf_clear(&body);
+	assert_int_equal(reply.status, 200);
+}
+
 /* As if the server had been stopped between the record and the rows. */
 static void
 a_tidy_takes_rows_without_a_role_and_no_others(void **state)
@@ -248,6 +278,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_deleted_roles_rows_go_with_it),
+		CASE(the_largest_secret_id_is_taken),
 		CASE(a_tidy_takes_rows_without_a_role_and_no_others),
 		CASE(rows_go_with_the_mount),
 		CASE(a_login_stands_while_its_record_does),

@@ -9,7 +9,7 @@
 #include "server/core/seal.h"
 
 #define LEASE_PATH LEASE_PRIVATE "enrolment"
-#define DATA_MAX 131072
+#define DATA_MAX ((size_t)63 * 1024) /* with the row's head below 64 KiB */
 
 static const struct field data_fields[] = {
 	FIELD_STR(struct enrolment, host, .doc = "The host."),
@@ -93,6 +93,11 @@ enrolment_insert(struct store_tx *tx, struct req *req,
 	int rc = record_pack(data_fields, &draft->enrolment, DATA_MAX,
 		req->arena, &lease->data, err);
 
+	if (rc == ERR_LIMIT) {
+		err_clear(err);
+		return err_set(err, ERR_INPUT, 400,
+			"'principals' and 'cidr_list' are too long together: an enrolment token holds 63 KiB of them");
+	}
 	lease->issue_ns = tx_now_ns(tx);
 	lease->ttl_s = ttl_s;
 	lease->expire_s = tx_now_s(tx) + ttl_s;
