@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#define LAST_S INT64_C(253402300799) /* of the year 9999 */
+
 static int64_t
 read_ns(clockid_t id)
 {
@@ -78,24 +80,41 @@ put_part(char *out, int n, size_t width, char behind)
 	return out + 1;
 }
 
-void
-clock_format_ns(int64_t wall_ns, char out[CLOCK_TEXT_MAX])
+/* All but the fraction and the zone; what follows it. */
+static char *
+put_time(char *out, int64_t wall_s)
 {
-	time_t seconds = wall_ns / CLOCK_NS_PER_S;
-	int64_t fraction = wall_ns % CLOCK_NS_PER_S;
+	const time_t seconds = wall_s;
 	struct tm tm = { 0 };
 
-	if (fraction < 0) {
-		seconds--;
-		fraction += CLOCK_NS_PER_S;
-	}
 	(void)gmtime_r(&seconds, &tm);
 	out = put_part(out, tm.tm_year + 1900, 4, '-');
 	out = put_part(out, tm.tm_mon + 1, 2, '-');
 	out = put_part(out, tm.tm_mday, 2, 'T');
 	out = put_part(out, tm.tm_hour, 2, ':');
 	out = put_part(out, tm.tm_min, 2, ':');
-	out = put_digits(out, tm.tm_sec, 2);
+	return put_digits(out, tm.tm_sec, 2);
+}
+
+void
+clock_format_s(int64_t wall_s, char out[CLOCK_TEXT_MAX])
+{
+	out = put_time(out, wall_s < LAST_S ? wall_s : LAST_S);
+	*out++ = 'Z';
+	*out = '\0';
+}
+
+void
+clock_format_ns(int64_t wall_ns, char out[CLOCK_TEXT_MAX])
+{
+	int64_t seconds = wall_ns / CLOCK_NS_PER_S;
+	int64_t fraction = wall_ns % CLOCK_NS_PER_S;
+
+	if (fraction < 0) {
+		seconds--;
+		fraction += CLOCK_NS_PER_S;
+	}
+	out = put_time(out, seconds);
 	if (fraction != 0) {
 		*out++ = '.';
 		out = put_digits(out, fraction, 9);

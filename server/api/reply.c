@@ -53,20 +53,31 @@ reply_bool(struct reply *reply, const char *name, bool on)
 }
 
 struct value *
-reply_time_value(struct arena *arena, int64_t ns)
+reply_time_value(struct arena *arena, int64_t wall_s)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	if (ns == 0)
+	if (wall_s == 0)
 		return value_null(arena);
-	clock_format_ns(ns, text);
+	clock_format_s(wall_s, text);
 	return value_string(arena, text);
+}
+
+void
+reply_time_s(struct reply *reply, const char *name, int64_t wall_s)
+{
+	reply_value(reply, name, reply_time_value(reply->req->arena, wall_s));
 }
 
 void
 reply_time_ns(struct reply *reply, const char *name, int64_t ns)
 {
-	reply_value(reply, name, reply_time_value(reply->req->arena, ns));
+	char text[CLOCK_TEXT_MAX];
+
+	clock_format_ns(ns, text);
+	reply_value(reply, name,
+		ns == 0 ? value_null(reply->req->arena)
+			: value_string(reply->req->arena, text));
 }
 
 void

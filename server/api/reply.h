@@ -44,8 +44,9 @@ void reply_span(struct reply *reply, const char *name, struct span text);
 void reply_int(struct reply *reply, const char *name, int64_t n);
 void reply_bool(struct reply *reply, const char *name, bool on);
 void reply_value(struct reply *reply, const char *name, struct value *value);
-/* A time as RFC 3339 text; 0: null. */
-struct value *reply_time_value(struct arena *arena, int64_t ns);
+/* A time as RFC 3339 text; 0: null. The end of a long life is past any ns. */
+struct value *reply_time_value(struct arena *arena, int64_t wall_s);
+void reply_time_s(struct reply *reply, const char *name, int64_t wall_s);
 void reply_time_ns(struct reply *reply, const char *name, int64_t ns);
 
 /* A list answer: data.keys; no names and nothing else: 404. */

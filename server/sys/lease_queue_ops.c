@@ -135,8 +135,7 @@ tell_row(struct walk *walk, const struct row *row, const struct mount *mount,
 			value_span(arena, takeback->why)) ||
 		!value_set_int(arena, item, "attempts", takeback->attempts) ||
 		!value_set(arena, item, "next_try",
-			reply_time_value(arena,
-				takeback->next_try_s * CLOCK_NS_PER_S)) ||
+			reply_time_value(arena, takeback->next_try_s)) ||
 		!value_add(walk->items, item))
 		return err_set_memory(err);
 	return 0;

@@ -81,7 +81,7 @@ reply_takeback(struct reply *reply, const struct lease *lease)
 	reply_bool(reply, "irrevocable",
 		takeback->attempts >= LEASE_MANY_ATTEMPTS);
 	reply_int(reply, "attempts", takeback->attempts);
-	reply_time_ns(reply, "next_try", takeback->next_try_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "next_try", takeback->next_try_s);
 	reply_span(reply, "last_error", takeback->why);
 }
 
@@ -104,7 +104,7 @@ lookup_lease(struct req *req, struct reply *reply, struct err *err)
 		return rc;
 	reply_str(reply, "id", id);
 	reply_time_ns(reply, "issue_time", lease.issue_ns);
-	reply_time_ns(reply, "expire_time", lease.expire_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "expire_time", lease.expire_s);
 	reply_time_ns(reply, "last_renewal", lease.last_renewal_ns);
 	reply_bool(reply, "renewable", lease.renewable);
 	reply_int(

@@ -88,7 +88,7 @@ read_key_status(struct req *req, struct reply *reply, struct err *err)
 	barrier_status(barrier, &term, &installed_s, &n);
 	seal_release_barrier(req->server->seal);
 	reply_int(reply, "term", term);
-	reply_time_ns(reply, "install_time", installed_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "install_time", installed_s);
 	reply_int(reply, "encryptions", (int64_t)n);
 	return 0;
 }

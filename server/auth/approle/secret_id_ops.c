@@ -113,8 +113,7 @@ show_secret(const struct looking *looking, struct reply *reply)
 	if (lease->expire_s == 0)
 		reply_str(reply, "expiration_time", NEVER);
 	else
-		reply_time_ns(reply, "expiration_time",
-			lease->expire_s * CLOCK_NS_PER_S);
+		reply_time_s(reply, "expiration_time", lease->expire_s);
 	reply_time_ns(reply, "last_updated_time",
 		lease->last_renewal_ns != 0 ? lease->last_renewal_ns
 					    : lease->issue_ns);

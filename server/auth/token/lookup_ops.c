@@ -23,7 +23,7 @@ reply_times(struct reply *reply, const struct token *token, int64_t now_s)
 
 	reply_int(reply, "creation_time", lease->issue_ns / CLOCK_NS_PER_S);
 	reply_int(reply, "creation_ttl", token->creation_ttl_s);
-	reply_time_ns(reply, "expire_time", lease->expire_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "expire_time", lease->expire_s);
 	reply_int(reply, "explicit_max_ttl", token->explicit_max_s);
 	reply_time_ns(reply, "issue_time", lease->issue_ns);
 	reply_int(reply, "ttl",

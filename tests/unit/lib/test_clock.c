@@ -37,6 +37,32 @@ times_print_as_go_prints_them(void **state)
 	}
 }
 
+static void
+seconds_go_past_the_end_of_ns(void **state)
+{
+	static const struct {
+		int64_t s;
+		const char *text;
+	} forms[] = {
+		{ 0, "1970-01-01T00:00:00Z" },
+		{ -1, "1969-12-31T23:59:59Z" },
+		{ 1795248000, "2026-11-21T08:00:00Z" },
+		{ INT64_C(9223372037), "2262-04-11T23:47:17Z" },
+		{ INT64_C(11018620036), "2319-03-03T07:47:16Z" },
+		{ INT64_C(253402300799), "9999-12-31T23:59:59Z" },
+		{ INT64_C(253402300800), "9999-12-31T23:59:59Z" },
+		{ INT64_MAX, "9999-12-31T23:59:59Z" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		char out[CLOCK_TEXT_MAX];
+
+		clock_format_s(forms[i].s, out);
+		assert_string_equal(out, forms[i].text);
+	}
+}
+
 static int64_t
 fake_ns(void *ctx)
 {
@@ -100,6 +126,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_print_as_go_prints_them),
+		cmocka_unit_test(seconds_go_past_the_end_of_ns),
 		cmocka_unit_test(a_clock_can_be_replaced),
 		cmocka_unit_test(what_is_left_is_whole_ms_and_never_below_none),
 		cmocka_unit_test(the_machine_has_clocks),

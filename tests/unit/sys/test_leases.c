@@ -48,6 +48,23 @@ a_lease_is_found_by_its_id_alone(void **state)
 	assert_int_equal(lookup_status(other), 400);
 }
 
+/* The longest lifetime there is: past the year 2262 ns since 1970 overflow. */
+static void
+a_long_lease_ends_when_it_does(void **state)
+{
+	const char *id;
+
+	(void)state;
+	api_call(fixture, OP_UPDATE, "sys/mounts/ssh/tune",
+		"{\"max_lease_ttl\":9223372036,\"default_lease_ttl\":9223372036}",
+		&reply);
+	assert_int_equal(reply.status, 204);
+	id = issue_lease(fixture->root, "ssh/creds/web");
+	assert_int_equal(lookup_status(id), 200);
+	assert_true(strcmp(value_find_str(reply.data, "expire_time", ""),
+			    "2318-") > 0);
+}
+
 static void
 calls_without_or_with_wrong_ids_are_told_so(void **state)
 {
@@ -247,6 +264,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_leases, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_lease_is_found_by_its_id_alone),
+		TEST(a_long_lease_ends_when_it_does),
 		TEST(calls_without_or_with_wrong_ids_are_told_so),
 		TEST(a_password_is_not_renewed),
 		TEST(levels_list_folders_and_tails),

@@ -149,8 +149,7 @@ rotate_ca(struct req *req, struct reply *reply, struct err *err)
 		return rc;
 	ssh_issuer_show(reply, &add.added);
 	reply_str(reply, "previous_issuer_id", add.previous_id);
-	reply_time_ns(
-		reply, "retire_after", add.retire_after_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "retire_after", add.retire_after_s);
 	return 0;
 }
 

@@ -85,8 +85,7 @@ add_cert(struct listing *listing, const struct ssh_cert *cert, bool revoked,
 		!value_append(arena, info, "principals",
 			value_of_list(arena, &cert->principals)) ||
 		!value_set(arena, info, "valid_before",
-			reply_time_value(arena,
-				cert->valid_before_s * CLOCK_NS_PER_S)) ||
+			reply_time_value(arena, cert->valid_before_s)) ||
 		!value_set_str(arena, info, "role", cert->role) ||
 		!value_set_bool(arena, info, "revoked", revoked) ||
 		!value_append(arena, listing->info, cert->serial, info))
@@ -245,10 +244,8 @@ show_cert(struct reply *reply, const struct looking *looking)
 	reply_str(reply, "cert_type", cert->cert_type);
 	reply_value(
 		reply, "principals", value_of_list(arena, &cert->principals));
-	reply_time_ns(
-		reply, "valid_after", cert->valid_after_s * CLOCK_NS_PER_S);
-	reply_time_ns(
-		reply, "valid_before", cert->valid_before_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "valid_after", cert->valid_after_s);
+	reply_time_s(reply, "valid_before", cert->valid_before_s);
 	reply_value(reply, "critical_options",
 		value_of_map(arena, &cert->critical_options));
 	reply_value(

@@ -67,7 +67,7 @@ set_time(struct req *req, struct value *object, const char *name, int64_t at_s)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	clock_format_ns(at_s * CLOCK_NS_PER_S, text);
+	clock_format_s(at_s, text);
 	return value_set_str(req->arena, object, name, text);
 }
 

@@ -92,8 +92,7 @@ read_issuer(struct req *req, struct reply *reply, struct err *err)
 		return rc;
 	ssh_issuer_show(reply, &issuer);
 	if (issuer.retire_after_s > req_now_s(req))
-		reply_time_ns(reply, "retire_after",
-			issuer.retire_after_s * CLOCK_NS_PER_S);
+		reply_time_s(reply, "retire_after", issuer.retire_after_s);
 	return 0;
 }
 

@@ -98,8 +98,7 @@ show_revoked(UNUSED struct req *req, UNUSED const char *name,
 		reply_str(reply, "fingerprint", revoked->fingerprint);
 	}
 	reply_int(reply, "revocation_time", revoked->revoked_s);
-	reply_time_ns(reply, "revocation_time_rfc3339",
-		revoked->revoked_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "revocation_time_rfc3339", revoked->revoked_s);
 }
 
 static struct value *

@@ -60,8 +60,7 @@ static void
 show_revocation(struct reply *reply, int64_t revoked_s)
 {
 	reply_int(reply, "revocation_time", revoked_s);
-	reply_time_ns(
-		reply, "revocation_time_rfc3339", revoked_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "revocation_time_rfc3339", revoked_s);
 }
 
 /* ---- one certificate ----------------------------------------------------- */

@@ -311,8 +311,7 @@ note_version(
 			value_set_str(arena, shown, "public_key",
 				version->public_key) &&
 			value_set(arena, shown, "created_time",
-				reply_time_value(arena,
-					version->created_s * CLOCK_NS_PER_S)) &&
+				reply_time_value(arena, version->created_s)) &&
 			value_add(reading->versions, shown)
 		? 0
 		: err_set_memory(err);
@@ -396,8 +395,7 @@ read_key(struct req *req, struct reply *reply, struct err *err)
 	if (!count_version_leases(&reading, leases))
 		return err_set_memory(err);
 	show_key(reply, reading.key);
-	reply_time_ns(
-		reply, "created_time", reading.key->created_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "created_time", reading.key->created_s);
 	reply_bool(reply, "generated", reading.key->generated);
 	reply_int(reply, "max_age", reading.key->max_age);
 	reply_value(reply, "versions", reading.versions);

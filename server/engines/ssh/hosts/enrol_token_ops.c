@@ -85,9 +85,8 @@ info_of(struct arena *arena, const struct enrolment *enrolment)
 			value_set(arena, info, "cidr_list",
 				value_of_list(arena, &enrolment->cidr_list)) &&
 			value_set(arena, info, "expiration",
-				reply_time_value(arena,
-					enrolment->lease.expire_s *
-						CLOCK_NS_PER_S))
+				reply_time_value(
+					arena, enrolment->lease.expire_s))
 		? info
 		: NULL;
 }

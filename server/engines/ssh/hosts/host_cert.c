@@ -193,7 +193,7 @@ host_cert_reply(struct reply *reply, const struct host_cert *cert)
 	reply_str(reply, "host", cert->host);
 	reply_str(reply, "signed_key", cert->issued.signed_key);
 	reply_str(reply, "serial_number", cert->issued.serial);
-	reply_time_ns(reply, "expiration", end_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "expiration", end_s);
 	reply_int(reply, "renew_after", (end_s - cert->now_s) * 2 / 3);
 	reply_span(reply, "trusted_user_ca_keys", cert->trusted_keys);
 	reply_int(reply, "krl_version", cert->krl_version);

@@ -67,7 +67,7 @@ take_accounts(UNUSED struct store_tx *tx, struct req *req,
 static struct value *
 time_of(struct arena *arena, int64_t at_s)
 {
-	return reply_time_value(arena, at_s * CLOCK_NS_PER_S);
+	return reply_time_value(arena, at_s);
 }
 
 /* What a list tells of a host, and a read as well. */

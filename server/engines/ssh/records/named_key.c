@@ -50,8 +50,7 @@ key_info(struct req *req, UNUSED const char *name, const void *record)
 			value_set_str(
 				arena, info, "public_key", key->public_key) &&
 			value_set(arena, info, "created_time",
-				reply_time_value(arena,
-					key->created_s * CLOCK_NS_PER_S)) &&
+				reply_time_value(arena, key->created_s)) &&
 			value_set_int(arena, info, "version", key->version)
 		? info
 		: NULL;

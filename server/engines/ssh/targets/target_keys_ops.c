@@ -96,8 +96,8 @@ add_missing(struct drift *drift, const struct lease *lease,
 				req->arena, one, "username", place->username) &&
 			value_set_str(req->arena, one, "tag", place->tag) &&
 			value_set(req->arena, one, "expire_time",
-				reply_time_value(req->arena,
-					lease->expire_s * CLOCK_NS_PER_S)) &&
+				reply_time_value(
+					req->arena, lease->expire_s)) &&
 			value_add(drift->missing, one)
 		? 0
 		: err_set_memory(err);

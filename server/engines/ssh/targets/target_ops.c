@@ -319,7 +319,7 @@ show_target(struct req *req, UNUSED const char *name, const void *record,
 	reply_bool(reply, "api_secret_set", target->api_secret.len > 0);
 	reply_str(reply, "state", target->state);
 	reply_str(reply, "state_why", target->state_why);
-	reply_time_ns(reply, "state_at", target->state_s * CLOCK_NS_PER_S);
+	reply_time_s(reply, "state_at", target->state_s);
 	warn(req, target);
 }
 
