@@ -18,6 +18,18 @@
 
 #define LINE_MEMORY_MAX (256 * 1024)
 
+void
+rollback_pin(void *ctx, struct audit_pin *ret_pin)
+{
+	struct server *server = ctx;
+	const uint64_t epoch = atomic_load(&server->epoch);
+
+	*ret_pin = (struct audit_pin){
+		.epoch = epoch,
+		.batch = epoch == 0 ? 0 : store_durable_batch(server->store),
+	};
+}
+
 static int
 read_position(struct store_tx *tx, void *ctx, struct err *err)
 {
@@ -199,7 +211,7 @@ rollback_note(struct server *server, const char *cluster_id)
 	struct audit_pin pin;
 	struct err err = { 0 };
 
-	server_pin(server, &pin);
+	rollback_pin(server, &pin);
 	if (server->settings->dev || pin.batch == 0)
 		return;
 	if (epoch_file_write(server->settings, cluster_id, &pin, &err) != 0)

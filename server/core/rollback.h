@@ -8,6 +8,7 @@
 
 #include "lib/err.h"
 
+struct audit_pin;
 struct server;
 
 #define ROLLBACK_REASON                                                        \
@@ -22,6 +23,12 @@ struct server;
  */
 int rollback_check(struct server *server, const char *cluster_id, bool accept,
 	bool *ret_restored, struct err *err);
+
+/*
+ * How far the store is for certain; for audit lines. ctx is the server. Any
+ * thread.
+ */
+void rollback_pin(void *ctx, struct audit_pin *ret_pin);
 
 /* Write the epoch file; where that fails the log says so. */
 void rollback_note(struct server *server, const char *cluster_id);

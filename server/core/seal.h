@@ -1,14 +1,10 @@
 /*
- * Sealed or not: init, unseal with progress, seal, the unseal file; what
- * happens right after (load mounts, policies, audit devices; start expiry)
- * and before (stop, wipe).
+ * Sealed or not, and the barrier while it is open. seal_init.h makes the keys,
+ * seal_open.h opens and closes.
  */
 #ifndef SALLYPORT_SERVER_CORE_SEAL_H
 #define SALLYPORT_SERVER_CORE_SEAL_H
 
-#include "lib/arena.h"
-#include "lib/secret.h"
-#include "server/keeper/keeper.h"
 #include "storage/barrier.h"
 
 struct seal;
@@ -36,34 +32,6 @@ bool seal_is_sealed(struct seal *seal);
  */
 struct barrier *seal_hold_barrier(struct seal *seal);
 void seal_release_barrier(struct seal *seal);
-
-struct seal_init_result {
-	struct keeper_share *shares; /* in the arena */
-	unsigned n;
-	char root_token[64]; /* wiped with the arena's owner */
-};
-
-/*
- * Initialise (spec/core-api.md 2.1): keyring, blobs, default policy, root
- * token. Stays sealed (Shamir); with the unseal file it is unsealed and there
- * are no shares. root_token_id "": a made one (dev mode gives one).
- */
-int seal_init(struct seal *seal, unsigned n, unsigned t,
-	const char *root_token_id, struct arena *arena,
-	struct seal_init_result *ret_result, struct err *err);
-
-/* One share; opens at the threshold. Texts of spec/core-api.md 2.2. */
-int seal_unseal(struct seal *seal, struct secret_view share, struct err *err);
-int seal_unseal_reset(struct seal *seal, struct err *err);
-
-/* With the unseal file of the settings, at start. */
-int seal_unseal_file(struct seal *seal, struct err *err);
-
-/*
- * Seal: no request is answered with old keys once this returns. The caller may
- * not hold the barrier.
- */
-int seal_seal(struct seal *seal, struct err *err);
 
 /*
  * A new key for the store's records: a term more in the keyring, durable

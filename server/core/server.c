@@ -7,7 +7,8 @@
 #include "server/core/expire.h"
 #include "server/core/key_pool.h"
 #include "server/core/mount.h"
-#include "server/core/seal.h"
+#include "server/core/rollback.h"
+#include "server/core/seal_open.h"
 #include "server/core/takeback.h"
 #include "server/core/worker.h"
 #include "server/keeper/keeper.h"
@@ -16,25 +17,13 @@
 /* The key space of sys/ in every store; never to change. */
 #define SYSTEM_UUID "73616c6c-7970-4f72-9473-797374656d31"
 
-void
-server_pin(void *ctx, struct audit_pin *ret_pin)
-{
-	struct server *server = ctx;
-	const uint64_t epoch = atomic_load(&server->epoch);
-
-	*ret_pin = (struct audit_pin){
-		.epoch = epoch,
-		.batch = epoch == 0 ? 0 : store_durable_batch(server->store),
-	};
-}
-
 static int
 new_audit(struct server *server, struct err *err)
 {
 	const struct server_settings *settings = server->settings;
 	struct audit_settings audit = {
 		.clock = server->clock,
-		.pin = server_pin,
+		.pin = rollback_pin,
 		.pin_ctx = server,
 		.directories = settings->audit_directories.items,
 		.n_directories = settings->audit_directories.n,

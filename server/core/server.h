@@ -55,12 +55,6 @@ int server_new(const struct server_settings *settings,
 	const struct mount_type *const *types, struct server **ret_server,
 	struct err *err);
 
-/*
- * How far the store is for certain; for audit lines. ctx is the server. Any
- * thread.
- */
-void server_pin(void *ctx, struct audit_pin *ret_pin);
-
 /* Stop expiry and workers, seal, close the store. NULL is fine. */
 void server_free(struct server **server);
 

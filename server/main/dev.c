@@ -11,7 +11,8 @@
 #include "lib/codec.h"
 #include "lib/fsutil.h"
 #include "lib/log.h"
-#include "server/core/seal.h"
+#include "server/core/seal_init.h"
+#include "server/core/seal_open.h"
 
 #define TOKEN_FILE ".vault-token"
 

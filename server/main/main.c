@@ -19,7 +19,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "server/auth/auth.h"
-#include "server/core/seal.h"
+#include "server/core/seal_open.h"
 #include "server/engines/cubbyhole/cubbyhole.h"
 #include "server/engines/identity/identity.h"
 #include "server/engines/ssh/ssh.h"

@@ -3,7 +3,8 @@
 
 #include "lib/codec.h"
 #include "server/api/reply.h"
-#include "server/core/seal.h"
+#include "server/core/seal_init.h"
+#include "server/core/seal_open.h"
 #include "server/sys/seal_reply.h"
 #include "server/sys/tables.h"
 

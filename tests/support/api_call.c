@@ -12,7 +12,8 @@
 #include "lib/log.h"
 #include "server/api/pipeline.h"
 #include "server/core/audit_devices.h"
-#include "server/core/seal.h"
+#include "server/core/seal_init.h"
+#include "server/core/seal_open.h"
 
 #define ANSWERS_MAX (256 * 1024 * 1024)
 

@@ -5,7 +5,7 @@
 
 #include "server/api/new_row.h"
 #include "server/api/record_ops.h"
-#include "server/core/seal.h"
+#include "server/core/seal_open.h"
 #include "storage/outbox.h"
 #include "tests/support/demo_machines.h"
 

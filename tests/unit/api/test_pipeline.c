@@ -13,7 +13,7 @@
 #include "server/api/pipeline.h"
 #include "server/api/reply.h"
 #include "server/auth/auth.h"
-#include "server/core/seal.h"
+#include "server/core/seal_open.h"
 #include "server/sys/sys.h"
 #include "storage/outbox.h"
 #include "tests/support/api_call.h"

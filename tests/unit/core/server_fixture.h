@@ -12,7 +12,8 @@
 
 #include "lib/log.h"
 #include "server/core/mount.h"
-#include "server/core/seal.h"
+#include "server/core/seal_init.h"
+#include "server/core/seal_open.h"
 #include "server/core/server.h"
 
 static const struct mount_type fixture_system = {

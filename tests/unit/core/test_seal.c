@@ -1,5 +1,6 @@
 /* Init, unseal with progress, reset, seal, the unseal file, bad records. */
-#include "server/core/seal.h"
+#include "server/core/seal_init.h"
+#include "server/core/seal_open.h"
 
 #include <fcntl.h>
 #include <pthread.h>
