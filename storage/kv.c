@@ -72,7 +72,11 @@ kv_put(struct store_tx *tx, const struct kv *kv, const char *name,
 		return rc;
 	buf_init(&text, STORE_VALUE_MAX);
 	jsonw_value(&text, value, 0);
-	rc = buf_check(&text, err);
+	rc = text.rc == ERR_LIMIT
+		? err_set(err, ERR_LIMIT, 400,
+			  "too large to be stored: a record has %d bytes of JSON at most",
+			  STORE_VALUE_MAX)
+		: buf_check(&text, err);
 	if (rc == 0)
 		rc = tx_put(tx, span_str(key), buf_span(&text), err);
 	buf_clear(&text);

@@ -23,7 +23,10 @@ struct kv kv_of(const char *uuid);
 int kv_key(const struct kv *kv, const char *name, char key[KV_KEY_MAX],
 	struct err *err);
 
-/* Inside a transaction. kv_get: ERR_ABSENT (404, empty message). */
+/*
+ * Inside a transaction. kv_get: ERR_ABSENT (404, empty message). kv_put:
+ * ERR_LIMIT (400) for what is larger than a value of the store.
+ */
 int kv_get(struct store_tx *tx, const struct kv *kv, const char *name,
 	struct arena *arena, struct value **ret_value, struct err *err);
 int kv_put(struct store_tx *tx, const struct kv *kv, const char *name,

@@ -71,6 +71,24 @@ a_deleted_record_is_absent(void **state)
 	assert_string_equal(read_text(rows, MOUNT, "role/web2"), "two");
 }
 
+/* It came from a caller, who is told so. */
+static void
+a_record_that_is_too_large_is_refused(void **state)
+{
+	struct rows *rows = *state;
+	struct arena *arena = arena_new(2 * STORE_VALUE_MAX);
+	char *text = arena_alloc(arena, STORE_VALUE_MAX + 1, 1);
+	const size_t around = strlen("{\"text\":\"\"}");
+
+	memset(text, 'a', STORE_VALUE_MAX);
+	assert_int_equal(write_text(rows, MOUNT, "a", text), ERR_LIMIT);
+	assert_int_equal(rows->err.status, 400);
+	assert_null(read_text(rows, MOUNT, "a"));
+	text[STORE_VALUE_MAX - around] = '\0';
+	assert_int_equal(write_text(rows, MOUNT, "a", text), 0);
+	arena_free(&arena);
+}
+
 static void
 a_name_that_is_too_long_is_refused(void **state)
 {
@@ -208,6 +226,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ROWS_TEST(a_record_comes_back_in_its_own_mount),
 		ROWS_TEST(a_deleted_record_is_absent),
+		ROWS_TEST(a_record_that_is_too_large_is_refused),
 		ROWS_TEST(a_name_that_is_too_long_is_refused),
 		ROWS_TEST(scans_page_in_order_below_a_prefix),
 		ROWS_TEST(a_mount_is_emptied_by_parts),
