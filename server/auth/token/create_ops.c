@@ -82,31 +82,45 @@ write_token(
 	return req_write(req, insert_token, creating, err);
 }
 
+struct naming {
+	struct req *req;
+	const struct str_list *policies;
+	struct str_list missing;
+};
+
+static int
+find_missing(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct naming *naming = ctx;
+	struct req *req = naming->req;
+
+	naming->missing.n = 0;
+	for (size_t i = 0; i < naming->policies->n; i++) {
+		const char *policy = naming->policies->items[i];
+		const char *name =
+			arena_printf(req->arena, "policies/%s", policy);
+
+		if (name == NULL)
+			return err_set_memory(err);
+		if (strcmp(policy, "root") != 0 &&
+			!kv_exists(tx, &req->server->system, name) &&
+			!str_list_add(req->arena, &naming->missing, policy))
+			return err_set_memory(err);
+	}
+	return 0;
+}
+
 static int
 warn_of_missing_policies(
 	struct req *req, const struct str_list *policies, struct err *err)
 {
-	struct value *record = NULL;
+	struct naming naming = { .req = req, .policies = policies };
+	int rc = req_read(req, find_missing, &naming, err);
 
-	for (size_t i = 0; i < policies->n; i++) {
-		char *name = arena_printf(
-			req->arena, "policies/%s", policies->items[i]);
-		int rc;
-
-		if (name == NULL)
-			return err_set_memory(err);
-		if (strcmp(policies->items[i], "root") == 0)
-			continue;
-		rc = kv_read(req->server->store, &req->server->system, name,
-			req->arena, &record, err);
-		if (rc != 0 && rc != ERR_ABSENT)
-			return rc;
-		err_clear(err);
-		if (rc == ERR_ABSENT)
-			req_warn(req, "Policy \"%.64s\" does not exist",
-				policies->items[i]);
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < naming.missing.n; i++)
+		req_warn(req, "Policy \"%.64s\" does not exist",
+			naming.missing.items[i]);
+	return rc;
 }
 
 /* Not a child of its maker: it lives on when that is gone. */

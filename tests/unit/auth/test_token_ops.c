@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "server/auth/auth.h"
+#include "server/core/policy.h"
 #include "server/sys/sys.h"
 #include "tests/support/api_steps.h"
 
@@ -307,6 +308,50 @@ accessors_of_live_tokens_are_listed(void **state)
 	assert_null(strstr(reply.body, "hvs."));
 }
 
+#define LARGE 200 /* policies of the largest size */
+
+static int
+put_large_policies(struct store_tx *tx, UNUSED void *ctx, struct err *err)
+{
+	struct arena *arena = arena_new(4 * POLICY_TEXT_MAX);
+	struct value *policy = value_object(arena);
+	char *text = arena_alloc(arena, POLICY_TEXT_MAX, 1);
+	char name[32];
+	int rc = 0;
+
+	memset(text, '#', POLICY_TEXT_MAX - 1);
+	assert_true(value_set_str(arena, policy, "policy", text));
+	for (int i = 0; rc == 0 && i < LARGE; i++) {
+		(void)snprintf(name, sizeof(name), "policies/n%03d", i);
+		rc = kv_put(tx, &fixture->server->system, name, policy, err);
+	}
+	arena_free(&arena);
+	return rc;
+}
+
+/* Whether they are there is asked, not what is in them. */
+static void
+a_token_may_have_many_large_policies(void **state)
+{
+	struct err err = { 0 };
+	struct buf body;
+
+	(void)state;
+	assert_int_equal(store_write(fixture->server->store, put_large_policies,
+				 NULL, &err),
+		0);
+	buf_init(&body, 16384);
+	(void)buf_add_str(&body, "{\"policies\":[\"missing\"");
+	for (int i = 0; i < LARGE; i++)
+		(void)buf_addf(&body, ",\"n%03d\"", i);
+	(void)buf_add_str(&body, "]}");
+	api_call(fixture, OP_UPDATE, "auth/token/create", buf_str(&body),
+		&reply);
+	buf_clear(&body);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find(reply.json, "warnings")->n, 1);
+}
+
 int
 main(void)
 {
@@ -322,6 +367,7 @@ main(void)
 		TEST(renewing_counts_from_now_and_stops_at_the_most),
 		TEST(the_last_use_is_the_last),
 		TEST(accessors_of_live_tokens_are_listed),
+		TEST(a_token_may_have_many_large_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
