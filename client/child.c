@@ -20,24 +20,38 @@ struct running {
 	int failed[2]; /* says by an errno that it could not be started */
 };
 
+void
+child_end_signals(sigset_t *ret_mask)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
+
+	(void)sigemptyset(ret_mask);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		/* What nohup and the like ignore stays so. */
+		if (sigaction(numbers[i], NULL, &now) == 0 &&
+			now.sa_handler != SIG_IGN)
+			(void)sigaddset(ret_mask, numbers[i]);
+	}
+}
+
 static sigset_t
-held_signals(void)
+taken_signals(void)
 {
 	sigset_t mask;
 
-	(void)sigemptyset(&mask);
+	child_end_signals(&mask);
 	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGHUP);
 	return mask;
 }
 
 void
 child_hold_signals(sigset_t *ret_old_mask)
 {
-	const sigset_t mask = held_signals();
+	sigset_t mask = taken_signals();
 
+	/* Nobody reads our words any more: there is a lease to end yet. */
+	(void)sigaddset(&mask, SIGPIPE);
 	(void)sigprocmask(SIG_BLOCK, &mask, ret_old_mask);
 }
 
@@ -168,7 +182,7 @@ close_running(const struct running *running)
 static int
 start(struct running *running)
 {
-	const sigset_t mask = held_signals();
+	const sigset_t mask = taken_signals();
 
 	running->signals = signalfd(-1, &mask, SFD_CLOEXEC);
 	if (running->signals < 0 || pipe2(running->failed, O_CLOEXEC) != 0)

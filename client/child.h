@@ -33,6 +33,9 @@ struct child {
 	sigset_t old_mask; /* set by child_hold_signals; it starts with this */
 };
 
+/* Those that end a run, but for what nohup and the like have us ignore. */
+void child_end_signals(sigset_t *ret_mask);
+
 /*
  * From here on a signal waits for the child: whoever has made something for it
  * must live to take it back.

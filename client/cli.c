@@ -22,6 +22,7 @@
 
 #define CONNECT_MS 30000
 #define TIMEOUT_DEFAULT_S 60
+#define TIMEOUT_MAX_S (365 * 86400) /* in ms, it fits what counts them */
 #define WRAP_TTL_DEFAULT "5m"
 #define STDIN_MAX (16 * 1024 * 1024)
 
@@ -31,13 +32,17 @@ static int
 read_timeout_s(int64_t more_s, int64_t *ret_s, struct err *err)
 {
 	const char *text = flags_env("CLIENT_TIMEOUT");
+	int64_t said_s = 0;
 
-	*ret_s = TIMEOUT_DEFAULT_S + more_s;
-	if (text == NULL)
-		return 0;
-	if (duration_parse_s(span_str(text), ret_s, NULL) != 0 || *ret_s < 0)
+	if (text != NULL &&
+		(duration_parse_s(span_str(text), &said_s, NULL) != 0 ||
+			said_s < 0))
 		return err_set(err, ERR_INPUT, 400,
 			"failed to read environment: could not parse \"VAULT_CLIENT_TIMEOUT\"");
+	/* 0 is nothing said, as the peer has it. */
+	if (said_s == 0)
+		said_s = TIMEOUT_DEFAULT_S + (more_s > 0 ? more_s : 0);
+	*ret_s = said_s > TIMEOUT_MAX_S || said_s < 0 ? TIMEOUT_MAX_S : said_s;
 	return 0;
 }
 
@@ -54,9 +59,11 @@ read_retries(int *ret_n, struct err *err)
 	return 0;
 }
 
-static const char *
-server_address(const struct cli_options *options)
+const char *
+cli_address(const struct cli *cli)
 {
+	const struct cli_options *options = &cli->options;
+
 	return options->agent_address[0] != '\0' ? options->agent_address
 						 : options->address;
 }
@@ -65,7 +72,7 @@ static int
 open_client(struct cli *cli, struct err *err)
 {
 	const struct cli_options *options = &cli->options;
-	const char *address = server_address(options);
+	const char *address = cli_address(cli);
 	int64_t timeout_s = 0;
 	int retries = 0;
 	int rc = read_timeout_s(cli->more_s, &timeout_s, err);
@@ -136,7 +143,7 @@ add_escaped(struct buf *out, struct span text)
 	for (size_t i = 0; i < text.len; i++) {
 		const uint8_t c = text.data[i];
 
-		if (isalnum(c) || strchr("-._~", c) != NULL)
+		if (isalnum(c) || memchr("-._~", c, 4) != NULL)
 			(void)buf_add_char(out, (char)c);
 		else
 			(void)buf_addf(out, "%%%02X", c);
@@ -144,16 +151,32 @@ add_escaped(struct buf *out, struct span text)
 }
 
 static void
+add_pair(struct buf *out, const char *key, const struct value *value)
+{
+	struct buf text;
+
+	buf_init(&text, CLI_BODY_MAX);
+	if (value->type == VALUE_STRING)
+		(void)buf_add_span(&text, value_text(value));
+	else
+		jsonw_value(&text, value, 0);
+	(void)buf_add_char(out, out->len == 0 ? '?' : '&');
+	add_escaped(out, span_str(key));
+	(void)buf_add_char(out, '=');
+	add_escaped(out, buf_span(&text));
+	buf_clear(&text);
+}
+
+/* A list's items each under its key. */
+static void
 add_query(struct buf *out, const struct value *query)
 {
-	char before = '?';
-
 	VALUE_EACH (member, query) {
-		(void)buf_add_char(out, before);
-		add_escaped(out, span_str(member->key));
-		(void)buf_add_char(out, '=');
-		add_escaped(out, value_text(member));
-		before = '&';
+		if (member->type != VALUE_LIST)
+			add_pair(out, member->key, member);
+		else
+			VALUE_EACH (item, member)
+				add_pair(out, member->key, item);
 	}
 }
 
@@ -165,12 +188,11 @@ request_path(struct cli *cli, const char *path, const struct value *query)
 	char *whole = NULL;
 	struct buf text;
 
-	buf_init(&text, 65536);
-	if (escaped != NULL && buf_addf(&text, "/v1/%s", escaped) == 0) {
-		add_query(&text, query);
-		if (buf_check(&text, NULL) == 0)
-			whole = arena_strdup(cli->arena, buf_str(&text));
-	}
+	buf_init(&text, CLI_BODY_MAX);
+	add_query(&text, query);
+	if (escaped != NULL && buf_check(&text, NULL) == 0)
+		whole = arena_printf(
+			cli->arena, "/v1/%s%s", escaped, buf_str(&text));
 	buf_clear(&text);
 	return whole;
 }
@@ -183,7 +205,7 @@ describe_refusal(const struct cli *cli, const char *method, struct err *err)
 	const struct value *errors = value_find(answer->json, "errors");
 	struct buf text;
 
-	buf_init(&text, ERR_MESSAGE_MAX);
+	buf_init(&text, 2 * CLI_BODY_MAX);
 	(void)buf_addf(&text,
 		"Error making API request.\n\nURL: %s %s\nCode: %d. %s\n\n",
 		method, answer->url, answer->status,
@@ -194,11 +216,44 @@ describe_refusal(const struct cli *cli, const char *method, struct err *err)
 		const struct span one = value_text(item);
 
 		(void)buf_addf(&text, "%s* %.*s",
-			item != errors->first ? "\n" : "", (int)one.len,
+			item != value_first(errors) ? "\n" : "", (int)one.len,
 			(const char *)one.data);
 	}
 	(void)err_set(err, ERR_PEER, answer->status, "%s", buf_str(&text));
 	buf_clear(&text);
+}
+
+/* A second redirect is no answer: nothing was written, and a read is empty. */
+static bool
+is_answered(int status, const char *method)
+{
+	return status >= 200 &&
+		(status < 300 || (status < 400 && strcmp(method, "GET") == 0));
+}
+
+/* A page of whatever else listens there is not taken for the answer. */
+static bool
+check_answer(struct cli *cli, const char *method, struct err *err)
+{
+	struct apiclient_answer *answer = &cli->answer;
+
+	if (!is_answered(answer->status, method)) {
+		describe_refusal(cli, method, err);
+		return false;
+	}
+	if (answer->status >= 300) {
+		answer->json = NULL;
+		answer->body = SPAN_NONE;
+	}
+	if (answer->json != NULL || answer->body.len == 0 || cli->takes_text)
+		return true;
+	(void)err_set(err, ERR_PEER, 0,
+		"%s %s answered with something other than JSON, or with too much of it; %scheck -address and VAULT_ADDR",
+		method, answer->url,
+		strcmp(method, "GET") == 0
+			? "read -format=raw prints it as it is; or "
+			: "");
+	return false;
 }
 
 /* In the words of the API client. */
@@ -206,8 +261,7 @@ static void
 describe_failure(
 	const struct cli *cli, const struct err *cause, struct err *err)
 {
-	const bool plain_http =
-		strncmp(cli->options.address, "http://", 7) == 0;
+	const bool plain_http = strncmp(cli_address(cli), "http://", 7) == 0;
 
 	(void)err_set(err, cause->code, 0, "%s%s", cause->message,
 		cli->answer.outcome == APICLIENT_TLS && !plain_http
@@ -279,7 +333,7 @@ static void __attribute__((noreturn)) show_call(struct cli *cli,
 	const char *space = cli->options.namespace;
 	struct headers headers = { .n = 0 };
 	struct preview preview = { .options = &cli->options,
-		.address = server_address(&cli->options),
+		.address = cli_address(cli),
 		.method = request->method,
 		.path = request->path,
 		.headers = headers.lines,
@@ -303,7 +357,7 @@ static void __attribute__((noreturn)) show_call(struct cli *cli,
 	(void)fwrite(out.data, 1, out.len, stdout);
 	buf_clear(&out);
 	cli_clear(cli);
-	exit(EXIT_DONE);
+	exit(say_finish(EXIT_DONE));
 }
 
 /* What stands in the request; false: no memory, or a token that is none. */
@@ -352,10 +406,7 @@ call(struct cli *cli, const char *method, const char *path,
 		describe_failure(cli, &cause, err);
 		return false;
 	}
-	if (cli->answer.status >= 200 && cli->answer.status < 400)
-		return true;
-	describe_refusal(cli, method, err);
-	return false;
+	return check_answer(cli, method, err);
 }
 
 bool

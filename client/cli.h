@@ -35,6 +35,7 @@ struct cli {
 	struct secret_view token; /* in the arena; len 0: none */
 	bool token_read;
 	bool no_token;     /* send none: login */
+	bool takes_text;   /* an answer may be other than JSON */
 	int64_t more_s;    /* a call may take, where nobody says how long */
 	const char *doing; /* said on a terminal during calls; NULL: nothing */
 	struct apiclient_answer answer; /* of the last call */
@@ -43,8 +44,9 @@ struct cli {
 /*
  * Call the server; body NULL: none. With -output-curl-string or
  * -output-policy the call is shown instead, and the run ends here. True where
- * it answered 200 to 399; then cli->answer is the answer. Else err has what a
- * person should read.
+ * it answered 200 to 299, or, to a GET, pointed elsewhere twice; then
+ * cli->answer is the answer: JSON or nothing, but for takes_text. Else err has
+ * what a person should read.
  */
 bool cli_call(struct cli *cli, const char *method, const char *path,
 	const struct value *body, struct err *err);
@@ -52,6 +54,9 @@ bool cli_call(struct cli *cli, const char *method, const char *path,
 /* The same with a query: members of object query, or NULL. */
 bool cli_call_query(struct cli *cli, const char *method, const char *path,
 	const struct value *query, struct err *err);
+
+/* The server's address, or that of the agent before it. */
+const char *cli_address(const struct cli *cli);
 
 /* Close the connection and wipe what the run held. */
 void cli_clear(struct cli *cli);

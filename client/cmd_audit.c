@@ -154,7 +154,7 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 		output_value(cli, devices);
 		return EXIT_DONE;
 	}
-	if (devices == NULL || devices->first == NULL) {
+	if (value_first(devices) == NULL) {
 		printf("No audit devices are enabled.\n");
 		return EXIT_SERVER;
 	}

@@ -119,8 +119,7 @@ keep_token(struct cli *cli)
 		warn_of_variable();
 		return EXIT_DONE;
 	}
-	say_error("Error storing token: %s%s%s", err.message,
-		err.detail[0] != '\0' ? ": " : "", err.detail);
+	say_error("Error storing token: %s", err_reason(&err));
 	say_warning(
 		"Authentication was successful, but the token was not persisted. The resulting token is shown below for your records.");
 	(void)output_secret(cli, cli->answer.json);

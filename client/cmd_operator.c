@@ -51,6 +51,9 @@ print_init_status(struct cli *cli)
 		(void)cli_fail("Error checking init status", &err);
 		return EXIT_USAGE;
 	}
+	if (value_find(cli->answer.json, "initialized") == NULL)
+		return cli_usage(
+			"Error checking init status: the server's answer does not tell; check -address and VAULT_ADDR");
 	on = value_find_bool(cli->answer.json, "initialized", false);
 	if (cli->format == FORMAT_TABLE) {
 		printf("Vault is %sinitialized\n", on ? "" : "not ");
@@ -69,7 +72,7 @@ print_shares(const struct value *answer, const struct init_options *wanted)
 	int i = 1;
 
 	VALUE_EACH (key, value_find(answer, "keys_base64"))
-		printf("Unseal Key %d: %.*s\n", i++, (int)key->len, key->str);
+		printf("Unseal Key %d: %s\n", i++, value_str(key, ""));
 	printf("\nInitial Root Token: %s\n\n",
 		value_find_str(answer, "root_token", ""));
 	printf("Sallyport initialized with %lld key shares and a key threshold of %lld. Hand\n"
@@ -124,6 +127,11 @@ run_init(struct cli *cli, void *options, int argc, char **argv)
 		cli->arena, body, "secret_threshold", wanted->threshold);
 	if (!cli_call(cli, "PUT", "sys/init", body, &err))
 		return cli_fail("Error initializing", &err);
+	if (value_find_str(cli->answer.json, "root_token", "")[0] == '\0') {
+		(void)err_set(&err, ERR_PEER, 0,
+			"the server's answer holds no root token");
+		return cli_fail("Error initializing", &err);
+	}
 	if (cli->format == FORMAT_TABLE)
 		print_shares(cli->answer.json, wanted);
 	else
@@ -264,7 +272,7 @@ run_check(struct cli *cli, void *options, int argc, char **argv)
 		(long long)value_find_int(found, "records", 0),
 		(long long)n_damaged);
 	VALUE_EACH (record, value_find(found, "damaged_records"))
-		printf("%.*s\n", (int)record->len, record->str);
+		printf("%s\n", value_str(record, ""));
 	return n_damaged == 0 ? EXIT_DONE : EXIT_DAMAGED;
 }
 

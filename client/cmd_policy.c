@@ -39,7 +39,7 @@ run_list(struct cli *cli, void *options, int argc, char **argv)
 		return EXIT_DONE;
 	}
 	VALUE_EACH (key, keys)
-		printf("%.*s\n", (int)key->len, key->str);
+		printf("%s\n", value_str(key, ""));
 	return EXIT_DONE;
 }
 
@@ -56,7 +56,7 @@ static int
 run_read(struct cli *cli, void *options, int argc, char **argv)
 {
 	const char *name = policy_name(cli, argv[0]);
-	const struct value *policy;
+	const char *policy;
 	struct err err = { 0 };
 
 	(void)options;
@@ -68,16 +68,16 @@ run_read(struct cli *cli, void *options, int argc, char **argv)
 		(void)cli_usage("No policy named: %s", name);
 		return EXIT_SERVER;
 	}
-	policy = value_find(value_find(cli->answer.json, "data"), "policy");
+	policy = value_find_str(
+		value_find(cli->answer.json, "data"), "policy", "");
 	if (cli->format != FORMAT_TABLE) {
 		struct value *out = value_object(cli->arena);
 
-		(void)value_set_str(cli->arena, out, "policy",
-			policy != NULL ? policy->str : "");
+		(void)value_set_str(cli->arena, out, "policy", policy);
 		output_value(cli, out);
 		return EXIT_DONE;
 	}
-	printf("%s\n", policy != NULL ? policy->str : "");
+	printf("%s\n", policy);
 	return EXIT_DONE;
 }
 
@@ -121,7 +121,7 @@ run_write(struct cli *cli, void *options, int argc, char **argv)
 	(void)argc;
 	if (read_policy_text(cli, argv[1], &text, &err) != 0) {
 		say_error("Error opening policy file: %s: %s", argv[1],
-			err.detail);
+			err_reason(&err));
 		return EXIT_SERVER;
 	}
 	(void)value_set(

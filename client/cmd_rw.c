@@ -24,6 +24,7 @@ run_read(struct cli *cli, void *options, int argc, char **argv)
 	(void)options;
 	if (kv_args_parse(cli, argc - 1, argv + 1, &query, &err) != 0)
 		return cli_usage("%s", err.message);
+	cli->takes_text = cli->format == FORMAT_RAW;
 	if (!cli_call_query(cli, "GET", path, query, &err)) {
 		if (err.status != 404)
 			return cli_fail(what_of(cli, "reading", path), &err);
@@ -32,11 +33,14 @@ run_read(struct cli *cli, void *options, int argc, char **argv)
 		(void)cli_usage("No value found at %s", path);
 		return EXIT_SERVER;
 	}
-	if (cli->answer.json == NULL) {
-		(void)cli_usage("No value found at %s", path);
-		return EXIT_SERVER;
+	if (cli->answer.json != NULL)
+		return output_secret(cli, cli->answer.json);
+	if (cli->takes_text && cli->answer.body.len > 0) {
+		output_value(cli, NULL);
+		return EXIT_DONE;
 	}
-	return output_secret(cli, cli->answer.json);
+	(void)cli_usage("No value found at %s", path);
+	return EXIT_SERVER;
 }
 
 const struct command cmd_read = {

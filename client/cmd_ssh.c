@@ -109,7 +109,7 @@ ssh_join_names(struct ssh_call *call, const struct value *list)
 
 		if (names != NULL)
 			names = arena_printf(call->cli->arena, "%s%s%.*s",
-				names, item != list->first ? ", " : "",
+				names, item != value_first(list) ? ", " : "",
 				(int)name.len, (const char *)name.data);
 	}
 	return names != NULL ? names : "";
@@ -154,7 +154,7 @@ ssh_find_role(struct ssh_call *call)
 			"Error choosing role: Roles: \"%s\". Several roles match this address.\n"
 			"Select one of them with -role.",
 			ssh_join_names(call, roles));
-	call->role = roles->first->str;
+	call->role = value_str(roles->first, "");
 	return EXIT_DONE;
 }
 

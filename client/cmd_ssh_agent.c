@@ -305,7 +305,7 @@ read_map(struct agent_run *run, const struct agent_options *options)
 	buf_clear(&text);
 	if (rc != 0)
 		return cli_usage("failed to read the map %s: %s", path,
-			err.message[0] != '\0' ? err.message : err.detail);
+			err_reason(&err));
 	if (options->role[0] != '\0')
 		otherwise->role = options->role;
 	if (options->mount_point[0] != '\0')

@@ -128,8 +128,8 @@ run_ssh_config(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("there is no home directory: name the file "
 				 "with -user-known-hosts-file");
 	if (write_lines(path, lines, comment, &err) != 0)
-		return cli_usage("failed to write %s: %s", path,
-			err.detail[0] != '\0' ? err.detail : err.message);
+		return cli_usage(
+			"failed to write %s: %s", path, err_reason(&err));
 	printf("Success! Wrote the CA of %s/ to: %s\n", mount, path);
 	return EXIT_DONE;
 }

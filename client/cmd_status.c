@@ -80,6 +80,9 @@ run_status(struct cli *cli, void *options, int argc, char **argv)
 		(void)cli_fail("Error checking seal status", &err);
 		return EXIT_USAGE;
 	}
+	if (value_find(cli->answer.json, "sealed") == NULL)
+		return cli_usage(
+			"Error checking seal status: the server's answer does not tell; check -address and VAULT_ADDR");
 	return status_print(cli, cli->answer.json);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client/cli.h"
+#include "client/output.h"
 #include "client/target_call.h"
 #include "lib/fsutil.h"
 
@@ -140,6 +141,7 @@ print_steps(const struct cli *cli)
 static int
 print_stored(const struct cli *cli, const char *path)
 {
+	(void)output_warnings(cli->answer.json);
 	print_steps(cli);
 	printf("Success! The target is stored at: %s\n", path);
 	return EXIT_DONE;
@@ -150,12 +152,13 @@ print_paste(const struct cli *cli)
 {
 	const struct value *data = answer_data(cli);
 
+	(void)output_warnings(cli->answer.json);
 	print_steps(cli);
 	printf("\nPaste this line into the machine:\n\n%s\n\n%s\nIt showed these host keys; compare them with what it says of itself:\n",
 		value_find_str(data, "paste", ""),
 		value_find_str(data, "instructions", ""));
 	VALUE_EACH (key, value_find(data, "host_keys"))
-		printf("  %.*s\n", (int)key->len, key->str);
+		printf("  %s\n", value_str(key, ""));
 	(void)fflush(stdout);
 }
 
@@ -239,10 +242,10 @@ target_setup_run(struct cli *cli, const char *path,
 	if (!is_manual && wanted->url[0] == '\0')
 		return cli_usage("-method=semi-automatic needs -url=https://…");
 	if (build_body(cli, wanted, record, &body, &err) != 0)
-		return cli_usage("Error reading -api-ca: %s", err.message);
+		return cli_usage("Error reading -api-ca: %s", err_reason(&err));
 	if (add_credential(cli, wanted, body, &err) != 0)
 		return cli_usage(
-			"Error reading the credential: %s", err.message);
+			"Error reading the credential: %s", err_reason(&err));
 	if (!is_manual)
 		return set_up_semi_automatically(cli, path, call, body);
 	return wanted->check ? check_pasted(cli, path, call, body)

@@ -325,8 +325,8 @@ run_capabilities(struct cli *cli, void *options, int argc, char **argv)
 		return EXIT_DONE;
 	}
 	VALUE_EACH (name, names)
-		printf("%s%.*s", name != names->first ? ", " : "",
-			(int)name->len, name->str);
+		printf("%s%s", name != value_first(names) ? ", " : "",
+			value_str(name, ""));
 	printf("\n");
 	return EXIT_DONE;
 }

@@ -89,6 +89,19 @@ kind_of(const struct flag *row)
 	return kinds[row->type];
 }
 
+/* A second name of the same member leaves what the first one's row has set. */
+static void
+set_initial(const struct flag *row, void *record)
+{
+	const char *const *member =
+		(const void *)((char *)record + row->offset);
+
+	if (row->initial != NULL)
+		(void)set_member(row, record, row->initial);
+	else if (*member == NULL)
+		(void)set_member(row, record, "");
+}
+
 int
 flags_init(const struct flag_set *set, struct err *err)
 {
@@ -98,8 +111,7 @@ flags_init(const struct flag_set *set, struct err *err)
 			row->env != NULL ? flags_env(row->env) : NULL;
 
 		if (row->type == FLAG_TEXT || row->initial != NULL)
-			(void)set_member(row, set->record,
-				row->initial != NULL ? row->initial : "");
+			set_initial(row, set->record);
 		if (value != NULL && set_member(row, set->record, value) != 0)
 			return err_set(err, ERR_INPUT, 400,
 				"failed to read environment: could not parse VAULT_%s: must be %s",

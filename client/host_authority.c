@@ -31,10 +31,13 @@ host_authority_lines(struct cli *cli, const char *mount_point,
 	const char *mount = cli_clean_path(cli, mount_point);
 	const char *keys;
 	struct err err = { 0 };
+	bool good;
 
-	if (!cli_call(cli, "GET",
-		    arena_printf(cli->arena, "%s/public_key", mount), NULL,
-		    &err))
+	cli->takes_text = true;
+	good = cli_call(cli, "GET",
+		arena_printf(cli->arena, "%s/public_key", mount), NULL, &err);
+	cli->takes_text = false;
+	if (!good)
 		return cli_fail(FAILURE, &err);
 	keys = arena_strndup(
 		cli->arena, cli->answer.body.data, cli->answer.body.len);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "client/child.h"
 #include "lib/base.h"
 
 #define WORDS "Waiting for the server, to take back what it makes.\n"
@@ -45,17 +46,8 @@ take_signals(UNUSED void *ctx)
 void
 interrupt_wait(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction now;
-
 	atomic_store(&taken, 0);
-	(void)sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		/* What nohup and the like ignore stays so. */
-		if (sigaction(numbers[i], NULL, &now) == 0 &&
-			now.sa_handler != SIG_IGN)
-			(void)sigaddset(&set, numbers[i]);
-	}
+	child_end_signals(&set);
 	is_waiting = pthread_create(&thread, NULL, take_signals, NULL) == 0;
 }
 

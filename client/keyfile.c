@@ -100,9 +100,7 @@ read_text(const char *path, struct buf *text, struct err *err)
 	if (rc == 0)
 		return 0;
 	return err_set(err, ERR_INPUT, 400, "%s cannot be read: %s", path,
-		rc == ERR_LIMIT                   ? "too long for a key"
-			: cause.detail[0] != '\0' ? cause.detail
-						  : cause.message);
+		rc == ERR_LIMIT ? "too long for a key" : err_reason(&cause));
 }
 
 int

@@ -32,10 +32,14 @@ read_file(struct words *words, const char *path, struct span *ret_text,
 	int rc = 0;
 
 	buf_init(&text, FILE_MAX);
-	if (file_read(path, &text, &cause) != 0)
+	rc = file_read(path, &text, &cause);
+	if (rc == ERR_ABSENT)
 		rc = err_set(err, ERR_INPUT, 400,
 			"error reading file: open %s: no such file or directory",
 			path);
+	else if (rc != 0)
+		rc = err_set(err, ERR_INPUT, 400, "error reading file: %s",
+			err_reason(&cause));
 	else
 		*ret_text = arena_dup(words->cli->arena, buf_span(&text));
 	buf_clear(&text);

@@ -214,7 +214,7 @@ read_default(struct cli *cli, const char *path, const char **ret_text,
 	rc = file_read(path, &text, &cause);
 	if (rc != 0)
 		rc = err_set(err, ERR_INPUT, 400, "%s cannot be read: %s", path,
-			cause.detail);
+			err_reason(&cause));
 	else
 		*ret_text = arena_strdup(cli->arena, buf_str(&text));
 	buf_clear(&text);

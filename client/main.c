@@ -2,12 +2,15 @@
  * sallyport: find the command of the first words, read its options, run it.
  * Help, versions and exit codes as spec/cli.md 1 says.
  */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -103,6 +106,19 @@ is_help_word(const char *word)
 {
 	return strcmp(word, "-h") == 0 || strcmp(word, "-help") == 0 ||
 		strcmp(word, "--help") == 0;
+}
+
+/* Of another program's words none are ours. */
+static bool
+asks_for_help(const struct command *command, int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (is_help_word(argv[i]))
+			return true;
+		if ((command->flags & COMMAND_TAIL) != 0 && argv[i][0] != '-')
+			return false;
+	}
+	return false;
 }
 
 static bool
@@ -225,7 +241,7 @@ run_command(struct cli *cli, int argc, char **argv)
 		return cli_usage("out of memory");
 	if ((command->flags & COMMAND_RAW_ARGS) != 0)
 		return command->run(cli, options, argc, argv);
-	if (argc > 0 && is_help_word(argv[0])) {
+	if (asks_for_help(command, argc, argv)) {
 		help_print_command(command);
 		return EXIT_DONE;
 	}
@@ -276,11 +292,30 @@ report_no_call(const struct cli *cli, int rc)
 	return rc != EXIT_DONE ? rc : EXIT_USAGE;
 }
 
+/*
+ * No socket of ours gets the number of a closed standard stream, for a program
+ * that we start to read from or for our own words to go to.
+ */
+static void
+open_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 static void
 harden(void)
 {
 	const struct rlimit none = { 0, 0 };
 
+	/* Whoever ignores it has given us that, and our children no end. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	open_streams();
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
@@ -316,5 +351,5 @@ main(int argc, char **argv)
 	if (cli.options.output_curl_string || cli.options.output_policy)
 		rc = report_no_call(&cli, rc);
 	cli_clear(&cli);
-	return rc;
+	return say_finish(rc);
 }

@@ -11,7 +11,7 @@
 #include "lib/jsonw.h"
 #include "lib/number.h"
 
-#define CELL_MAX (1024 * 1024)
+#define OUTPUT_MAX ((size_t)1024 * 1024 * 1024)
 #define GAP 4
 #define BLANKS " \t\r\n\v\f"
 
@@ -19,6 +19,20 @@ struct table_row {
 	const char *cells[TABLE_COLUMNS_MAX];
 	struct table_row *next;
 };
+
+/* ---- the way out -------------------------------------------------------- */
+
+/* Print what was put together, all of it, and clear it. */
+static void
+put(struct buf *out)
+{
+	if (buf_check(out, NULL) != 0) {
+		say_error("Error writing the output: out of memory");
+		exit(EXIT_USAGE);
+	}
+	(void)fwrite(out->data, 1, out->len, stdout);
+	buf_clear(out);
+}
 
 /* ---- tables ------------------------------------------------------------- */
 
@@ -75,7 +89,7 @@ print_row(const struct table *table, const struct table_row *row,
 		const char *cell = row->cells[i] != NULL ? row->cells[i] : "";
 		const bool last = i + 1 == table->n_columns;
 
-		fputs(cell, stdout);
+		say_put(stdout, cell);
 		for (size_t n = width_of(cell); !last && n < widths[i] + GAP;
 			n++)
 			fputc(' ', stdout);
@@ -200,7 +214,7 @@ output_cell(struct cli *cli, const struct value *value)
 	const char *text = NULL;
 	struct buf out;
 
-	buf_init(&out, CELL_MAX);
+	buf_init(&out, OUTPUT_MAX);
 	if (value != NULL)
 		add_cell(&out, value);
 	text = arena_strdup(cli->arena, buf_str(&out));
@@ -268,13 +282,13 @@ quoted_list(struct cli *cli, const struct value *list)
 	const char *text;
 	struct buf out;
 
-	buf_init(&out, CELL_MAX);
+	buf_init(&out, OUTPUT_MAX);
 	(void)buf_add_char(&out, '[');
 	VALUE_EACH (item, list) {
 		const struct span one = value_text(item);
 
 		(void)buf_addf(&out, "%s\"%.*s\"",
-			item != list->first ? " " : "", (int)one.len,
+			item != value_first(list) ? " " : "", (int)one.len,
 			(const char *)one.data);
 	}
 	(void)buf_add_char(&out, ']');
@@ -386,13 +400,12 @@ output_warnings(const struct value *answer)
 {
 	const struct value *warnings = value_find(answer, "warnings");
 
-	if (warnings == NULL || warnings->type != VALUE_LIST ||
-		warnings->first == NULL)
+	if (value_first(warnings) == NULL)
 		return false;
 	say_warning(
 		"WARNING! The following warnings were returned from Vault:");
 	VALUE_EACH (item, warnings)
-		say_warning_item("* %.*s", (int)item->len, item->str);
+		say_warning_item("* %s", value_str(item, ""));
 	return true;
 }
 
@@ -401,9 +414,12 @@ output_warnings(const struct value *answer)
 void
 output_value(struct cli *cli, const struct value *value)
 {
+	static const struct value nothing = { .type = VALUE_NULL };
 	struct buf out;
 
-	buf_init(&out, CLI_BODY_MAX);
+	if (value == NULL)
+		value = &nothing;
+	buf_init(&out, OUTPUT_MAX);
 	if (cli->format == FORMAT_RAW) {
 		(void)buf_add_span(&out, cli->answer.body);
 	} else if (cli->format == FORMAT_YAML) {
@@ -412,8 +428,7 @@ output_value(struct cli *cli, const struct value *value)
 		jsonw_value(&out, value, 2);
 		(void)buf_add_char(&out, '\n');
 	}
-	(void)fwrite(out.data, 1, out.len, stdout);
-	buf_clear(&out);
+	put(&out);
 }
 
 void
@@ -421,11 +436,10 @@ output_line(const struct value *value)
 {
 	struct buf out;
 
-	buf_init(&out, CLI_BODY_MAX);
+	buf_init(&out, OUTPUT_MAX);
 	jsonw_value(&out, value, 0);
 	(void)buf_add_char(&out, '\n');
-	(void)fwrite(out.data, 1, out.len, stdout);
-	buf_clear(&out);
+	put(&out);
 }
 
 static const char *const envelope_names[] = { "request_id", "lease_id",
@@ -527,13 +541,12 @@ print_field(struct cli *cli, const struct value *answer)
 		value = value_find(data, field);
 	if (value == NULL)
 		return cli_usage("Field \"%s\" not present in secret", field);
-	buf_init(&out, CLI_BODY_MAX);
+	buf_init(&out, OUTPUT_MAX);
 	if (cli->format == FORMAT_TABLE)
 		add_cell(&out, value);
 	else
 		jsonw_value(&out, value, 2);
-	(void)fwrite(out.data, 1, out.len, stdout);
-	buf_clear(&out);
+	put(&out);
 	if (isatty(STDOUT_FILENO))
 		fputc('\n', stdout);
 	return EXIT_DONE;

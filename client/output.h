@@ -39,8 +39,8 @@ int output_no_list(const struct cli *cli, const char *what, const char *path);
 int output_keys(struct cli *cli, const struct value *keys);
 
 /*
- * A value as JSON or YAML, as the format says (table: JSON); raw: the bytes
- * that the server sent, whatever the value.
+ * A value as JSON or YAML, as the format says (table: JSON), NULL as null;
+ * raw: the bytes that the server sent, whatever the value.
  */
 void output_value(struct cli *cli, const struct value *value);
 

@@ -1,11 +1,14 @@
 /* Colour and width of what people read. */
 #include "client/say.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "client/command.h"
 #include "client/flags.h"
 
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)
@@ -112,6 +115,57 @@ say_wrap(struct buf *out, struct span text, size_t used, size_t indent)
 	}
 }
 
+/*
+ * The second byte of a character of C1, which some terminals obey as they do
+ * ESC and the byte 0x40 below it.
+ */
+static bool
+is_c1(const char *text)
+{
+	return (unsigned char)text[0] == 0xc2 &&
+		(unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+}
+
+/* Text as out may have it. */
+static void
+add_shown(struct buf *shown, FILE *out, const char *text)
+{
+	if (isatty(fileno(out)) != 1) {
+		(void)buf_add_str(shown, text);
+		return;
+	}
+	for (; *text != '\0'; text++) {
+		if (is_c1(text))
+			(void)buf_addf(
+				shown, "^[%c", (unsigned char)*++text - 0x40);
+		else if (iscntrl((unsigned char)*text) && *text != '\n' &&
+			*text != '\t')
+			(void)buf_addf(shown, "^%c", *text ^ 0x40);
+		else
+			(void)buf_add_char(shown, *text);
+	}
+}
+
+void
+say_put(FILE *out, const char *text)
+{
+	struct buf shown;
+
+	buf_init(&shown, TEXT_MAX);
+	add_shown(&shown, out, text);
+	(void)fputs(buf_str(&shown), out);
+	buf_clear(&shown);
+}
+
+int
+say_finish(int code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return code;
+	say_error("Error writing the output: %s", strerror(errno));
+	return code != EXIT_DONE ? code : EXIT_USAGE;
+}
+
 void
 say_beside(FILE *out, const char *text, size_t used)
 {
@@ -119,7 +173,8 @@ say_beside(FILE *out, const char *text, size_t used)
 
 	buf_init(&lines, TEXT_MAX);
 	say_wrap(&lines, span_str(text), used, used);
-	fprintf(out, "%s\n", buf_str(&lines));
+	say_put(out, buf_str(&lines));
+	(void)fputc('\n', out);
 	buf_clear(&lines);
 }
 
@@ -140,10 +195,11 @@ static void
 say(const char *colour, enum layout layout, const char *fmt, va_list args)
 {
 	const bool with_colour = has_colour();
-	struct buf lines;
+	struct buf lines, shown;
 	char *text = NULL;
 
 	buf_init(&lines, TEXT_MAX);
+	buf_init(&shown, TEXT_MAX);
 	if (vasprintf(&text, fmt, args) < 0)
 		return;
 	if (layout == ITEM)
@@ -152,8 +208,12 @@ say(const char *colour, enum layout layout, const char *fmt, va_list args)
 		(void)buf_add_str(&lines, text);
 	else
 		say_wrap(&lines, span_str(text), lines.len, lines.len);
-	fprintf(stderr, "%s%s%s\n", with_colour ? colour : "", buf_str(&lines),
-		with_colour ? PLAIN : "");
+	/* In one piece, whoever else writes there. */
+	(void)buf_add_str(&shown, with_colour ? colour : "");
+	add_shown(&shown, stderr, buf_str(&lines));
+	(void)buf_add_str(&shown, with_colour ? PLAIN "\n" : "\n");
+	(void)fputs(buf_str(&shown), stderr);
+	buf_clear(&shown);
 	free(text);
 	buf_clear(&lines);
 }

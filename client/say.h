@@ -35,6 +35,18 @@ void say_warning_item(const char *fmt, ...) PRINTF_LIKE(1, 2);
  */
 void say_progress(const char *doing);
 
+/*
+ * Text to out; where that is a terminal, control characters but newline and
+ * tab as "^[": a server's words shall not move its cursor or type for us.
+ */
+void say_put(FILE *out, const char *text);
+
+/*
+ * The end of a run: code, or EXIT_USAGE after words where standard output did
+ * not take all that was printed (a full disk).
+ */
+int say_finish(int code);
+
 /* Text of several lines to out, wrapped, with a newline at the end. */
 void say_text(FILE *out, const char *text);
 /* Text that begins in column `used`; later lines are indented by as much. */

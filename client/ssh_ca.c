@@ -87,8 +87,8 @@ read_named_key(struct ca_session *session)
 		return EXIT_DONE;
 	return cli_usage("failed to read public key %s: %s",
 		session->public_path,
-		err.detail[0] != '\0' ? err.detail
-				      : "it is no public key of SSH");
+		err.code != 0 ? err_reason(&err)
+			      : "it is no public key of SSH");
 }
 
 static int
@@ -151,7 +151,7 @@ get_certificate(struct ca_session *session)
 	const struct ssh_call *call = session->call;
 	struct arena *arena = call->cli->arena;
 	const struct cert_wanted wanted = {
-		.address = call->cli->options.address,
+		.address = cli_address(call->cli),
 		.mount = call->mount,
 		.role = call->role,
 		.principals = session->principals,

@@ -34,7 +34,8 @@ prepare_place(struct dynamic_session *dynamic)
 
 	if (rc == 0)
 		rc = private_dir_watch(dir, &err);
-	return rc == 0 ? EXIT_DONE : cli_usage(FAILURE ": %s", err.detail);
+	return rc == 0 ? EXIT_DONE
+		       : cli_usage(FAILURE ": %s", err_reason(&err));
 }
 
 /* ssh refuses a file whose last line has no end. */
@@ -82,8 +83,7 @@ run_session(struct dynamic_session *dynamic, const struct ssh_creds *creds,
 		: show_agent(dynamic, creds->key, &err);
 
 	if (rc != 0)
-		return cli_usage(FAILURE ": %s",
-			err.detail[0] != '\0' ? err.detail : err.message);
+		return cli_usage(FAILURE ": %s", err_reason(&err));
 	run->port = creds->port;
 	ssh_session_lend(&dynamic->session, run);
 	return sshrun_session(

@@ -112,7 +112,7 @@ find_role(struct telling *telling)
 			arena_printf(arena,
 				"several roles are good for the address %s: name one of them with -role: %s",
 				call->ip, ssh_join_names(call, roles)));
-	call->role = roles->first->str;
+	call->role = value_str(roles->first, "");
 	hold(telling,
 		arena_printf(arena,
 			"one role is good for the address %s: lookup gives it",
@@ -166,13 +166,8 @@ find_mode(struct telling *telling)
 static const char *
 refusal(const struct cli *cli)
 {
-	const struct value *errors = value_find(cli->answer.json, "errors");
-
-	return errors != NULL && errors->type == VALUE_LIST &&
-			errors->first != NULL &&
-			errors->first->type == VALUE_STRING
-		? errors->first->str
-		: "";
+	return value_str(
+		value_first(value_find(cli->answer.json, "errors")), "");
 }
 
 /* What the token may do with a path, "update, read"; "": nobody says. */

@@ -305,7 +305,7 @@ run_session(struct session *session, const struct sshrun *run,
 	if (session->with_askpass &&
 		askpass_open(&session->askpass, &err) != 0) {
 		(void)cli_usage("failed to prepare the password prompt: %s",
-			err.detail);
+			err_reason(&err));
 		return false;
 	}
 	if (run->agent != NULL)

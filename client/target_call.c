@@ -45,7 +45,7 @@ target_print_keys(struct cli *cli, const struct value *scan)
 			value_find_str(key, "fingerprint", ""),
 			value_find_str(key, "state", ""));
 	VALUE_EACH (pin, value_find(scan, "missing"))
-		TABLE_ADD(&table, "", pin->str, "missing");
+		TABLE_ADD(&table, "", value_str(pin, ""), "missing");
 	table_print(&table);
 }
 

@@ -60,7 +60,7 @@ helper_program(struct arena *arena, const char **ret_program, struct err *err)
 		check_config(document, &cause) != 0)
 		rc = err_set(err, ERR_INPUT, 400,
 			"failed to get token helper: error parsing config file at \"%s\": %.512s",
-			path, cause.message);
+			path, err_reason(&cause));
 	else
 		*ret_program = value_find_str(document, "token_helper", NULL);
 	buf_clear(&text);

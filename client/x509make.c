@@ -247,7 +247,7 @@ open_text(const char *path, struct buf *buf, struct err *err)
 	if (file_read(path, buf, &cause) == 0)
 		return BIO_new_mem_buf(buf->data, (int)buf->len);
 	(void)err_set(err, ERR_INPUT, 400, "%s cannot be read: %s", path,
-		cause.detail);
+		err_reason(&cause));
 	return NULL;
 }
 

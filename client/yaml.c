@@ -40,7 +40,7 @@ is_plain(struct span text)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		if (!isalnum(text.data[i]) &&
-			strchr("_-./@+", text.data[i]) == NULL)
+			memchr("_-./@+", text.data[i], 6) == NULL)
 			return false;
 	}
 	return true;

@@ -242,7 +242,7 @@ load_ca_file(struct apiclient *client, const char *path, struct err *err)
 	if (add_ca_file(&client->ca, path, &n, &cause) != 0)
 		return err_set(err, ERR_INPUT, 400,
 			"Error loading CA File: %s: %s", path,
-			cause.detail[0] != '\0' ? cause.detail : cause.message);
+			err_reason(&cause));
 	if (n == 0)
 		return err_set(err, ERR_INPUT, 400,
 			"Error loading CA File: Couldn't parse PEM in: %s",

@@ -68,6 +68,13 @@ err_wrap(struct err *err, const char *fmt, ...)
 	return err->code;
 }
 
+const char *
+err_reason(const struct err *err)
+{
+	return err->code == ERR_SYSTEM && err->detail[0] != '\0' ? err->detail
+								 : err->message;
+}
+
 void
 err_clear(struct err *err)
 {

@@ -69,6 +69,9 @@ int err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define err_set_memory(err) ((void)(err_set_memory)(err), ERR_MEMORY)
 #endif
 
+/* Why, for whoever called us himself: errno's text where a call failed. */
+const char *err_reason(const struct err *err);
+
 /* Forget what was recorded, so that the struct can be used again. */
 void err_clear(struct err *err);
 

@@ -177,15 +177,28 @@ value_find(const struct value *object, const char *key)
 	return NULL;
 }
 
+struct value *
+value_first(const struct value *parent)
+{
+	return parent != NULL &&
+			(parent->type == VALUE_LIST ||
+				parent->type == VALUE_OBJECT)
+		? parent->first
+		: NULL;
+}
+
+const char *
+value_str(const struct value *value, const char *fallback)
+{
+	return value != NULL && value->type == VALUE_STRING ? value->str
+							    : fallback;
+}
+
 const char *
 value_find_str(
 	const struct value *object, const char *key, const char *fallback)
 {
-	const struct value *member = value_find(object, key);
-
-	if (member == NULL || member->type != VALUE_STRING)
-		return fallback;
-	return member->str;
+	return value_str(value_find(object, key), fallback);
 }
 
 int64_t
@@ -246,6 +259,8 @@ value_copy(struct arena *arena, const struct value *value)
 {
 	struct value *copy = NULL;
 
+	if (value == NULL)
+		return NULL;
 	if (value->type == VALUE_STRING || value->type == VALUE_NUMBER) {
 		copy = new_text(arena, value->type, value_text(value));
 		if (copy != NULL)

@@ -90,6 +90,9 @@ bool value_set_bool(
 /* The member called key (bytewise), or NULL; NULL objects have none. */
 struct value *value_find(const struct value *object, const char *key);
 
+/* Its string, or fallback where it is none; value may be NULL. */
+const char *value_str(const struct value *value, const char *fallback);
+
 /* The member's string, or fallback where it is absent or no string. */
 const char *value_find_str(
 	const struct value *object, const char *key, const char *fallback);
@@ -112,7 +115,7 @@ bool value_to_map(struct arena *arena, const struct value *value,
 /* The bytes of a string or number value; empty for other types. */
 struct span value_text(const struct value *value);
 
-/* A deep copy into another arena; NULL: no memory. */
+/* A deep copy into another arena; NULL: no memory, or nothing to copy. */
 struct value *value_copy(struct arena *arena, const struct value *value);
 
 /* Reorder an object's members by name, bytewise; stable; not recursive. */
@@ -124,10 +127,12 @@ void value_sort(struct value *object);
  */
 const struct value **value_by_name(const struct value *object);
 
-/* for (child of parent) …; parent may be NULL. */
+/* The first child; NULL where there is none: no list, no object, or empty. */
+struct value *value_first(const struct value *parent);
+
+/* for (child of parent) …; nothing where value_first finds none. */
 #define VALUE_EACH(child, parent)                                              \
-	for (const struct value *child = (parent) != NULL ? (parent)->first    \
-							  : NULL;              \
-		child != NULL; child = child->next)
+	for (const struct value *child = value_first(parent); child != NULL;   \
+		child = child->next)
 
 #endif

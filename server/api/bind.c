@@ -730,6 +730,50 @@ is_known(const struct field *fields, const char *name)
 	return false;
 }
 
+static bool
+is_one_of(const char *const *names, const char *name)
+{
+	while (*names != NULL && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
+/* "a, b" of what a row takes. */
+static int
+refuse_name(const struct field *fields, const char *name, struct err *err)
+{
+	struct buf known;
+	int rc;
+
+	buf_init(&known, NOTES_MAX);
+	for (size_t i = 0; fields != NULL && fields[i].name != NULL; i++) {
+		if ((fields[i].flags & (FIELD_STORED | FIELD_HIDDEN)) == 0)
+			(void)buf_addf(&known, "%s%s",
+				known.len > 0 ? ", " : "", fields[i].name);
+	}
+	rc = err_set(err, ERR_INPUT, 400,
+		"Field validation failed: unknown field \"%.64s\"; there are %s",
+		name, buf_str(&known));
+	buf_clear(&known);
+	return rc;
+}
+
+int
+bind_refuse_unknown(
+	const struct req *req, const char *const *shown, struct err *err)
+{
+	size_t size;
+	const struct field *fields = bind_fields(req->op, &size);
+
+	VALUE_EACH (member, req->data) {
+		if (captured(req, member->key) == NULL &&
+			!is_known(fields, member->key) &&
+			!is_one_of(shown, member->key))
+			return refuse_name(fields, member->key, err);
+	}
+	return 0;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {

@@ -36,6 +36,14 @@ int bind_value(const struct field *field, const struct value *value,
  */
 int bind_input(struct req *req, struct err *err);
 
+/*
+ * For rows that are ours alone, where a misspelt name would leave a check out:
+ * 400 with the names that there are, where a member is none of the row's. What
+ * a read shows besides (a list that NULL ends) may be sent back.
+ */
+int bind_refuse_unknown(
+	const struct req *req, const char *const *shown, struct err *err);
+
 /* Add the warnings about members that were ignored or replaced. */
 void bind_warn(struct req *req);
 

@@ -112,6 +112,16 @@ def test_a_signal_ends_the_session_and_the_lease(logins, public_path, number):
     assert running.wait(PATIENCE_S) != 0
 
 
+def test_a_lease_ends_though_nobody_reads_our_words_any_more(logins):
+    """`sallyport ssh … 2>&1 | head -1`: SIGPIPE ended us before the lease."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([str(CLI), *words(logins, 'ubuntu@127.0.0.1', 'exit 3')], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=writer, env=environment(logins), timeout=PATIENCE_S)
+    os.close(writer)
+    assert done.returncode == 3 and not live(logins), done
+
+
 def test_no_password_is_seen_in_arguments_or_environment(logins, public_path):
     """S2-9: as the processes stand while ssh runs."""
     mark = public_path / 'mark'

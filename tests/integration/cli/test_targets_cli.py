@@ -43,6 +43,19 @@ def test_what_is_wrong_ends_with_2(run, sshd):
     says(run('target', 'add', '-accept-host-key', 'd', 'host:0'), 1, 'invalid port in "host:0"')
 
 
+def test_a_field_that_is_none_is_refused_and_the_others_named(run):
+    """A misspelt host_key_policy or source_address did not hold, and nobody was told."""
+    done = run('target', 'add', '-accept-host-key', 'misspelt', '127.0.0.1:1', 'sorce_address=10.0.0.1')
+    says(done, 2, 'unknown field "sorce_address"; there are host, port, ')
+    assert ' source_address,' in done.stderr and 'state' not in done.stderr
+    says(run('target', 'read', 'misspelt'), 2, 'No target named misspelt')
+    # What was read may be written back.
+    good(run('target', 'add', 'whole', '127.0.0.1:1', 'host_key_policy=tofu'))
+    shown = good(run('read', '-format=json', '-field=data', 'ssh/targets/whole'))
+    good(run('write', 'ssh/targets/whole', '-', stdin=shown))
+    good(run('target', 'delete', 'whole'))
+
+
 def test_each_profile_has_instructions(run):
     for profile in good(run('list', 'ssh/profiles')).splitlines()[2:]:
         text = good(run('target', 'add', '-instructions', f'-profile={profile}'))

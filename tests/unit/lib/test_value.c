@@ -66,6 +66,32 @@ chains_carry_a_missing_pointer(void **state)
 	assert_int_equal(list->n, 0);
 }
 
+/* What came over the network may be of any type (a text has no children). */
+static void
+other_types_have_no_children_and_no_text(void **state)
+{
+	static const char text[] = "bytes that would be read as a child of it";
+	struct value *list = value_list(arena);
+	const struct value *others[] = { NULL, value_null(arena),
+		value_bool(arena, true), value_int(arena, 7),
+		value_number(arena, span_str("77777777")), list };
+
+	(void)state;
+	assert_true(value_add(list, value_string(arena, text)));
+	assert_ptr_equal(value_first(list), list->first);
+	assert_null(value_first(list->first));
+	VALUE_EACH (child, list->first)
+		fail();
+	assert_string_equal(value_str(list->first, ""), text);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		assert_string_equal(value_str(others[i], "none"), "none");
+		if (others[i] != list)
+			assert_null(value_first(others[i]));
+	}
+	assert_null(value_first(value_object(arena)));
+	assert_null(value_copy(arena, NULL));
+}
+
 static void
 find_falls_back_on_other_types(void **state)
 {
@@ -194,6 +220,7 @@ main(void)
 		cmocka_unit_test(set_replaces_in_place),
 		cmocka_unit_test(append_keeps_repeated_names),
 		cmocka_unit_test(chains_carry_a_missing_pointer),
+		cmocka_unit_test(other_types_have_no_children_and_no_text),
 		cmocka_unit_test(find_falls_back_on_other_types),
 		cmocka_unit_test(text_is_that_of_strings_and_numbers),
 		cmocka_unit_test(a_copy_outlives_its_source),

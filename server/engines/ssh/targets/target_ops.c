@@ -3,6 +3,7 @@
 
 #include "lib/codec.h"
 #include "lib/netaddr.h"
+#include "server/api/bind.h"
 #include "server/engines/ssh/dynamic/dynamic_key.h"
 #include "server/engines/ssh/profiles/profile.h"
 #include "server/engines/ssh/records/named_key.h"
@@ -265,6 +266,17 @@ drop_former(
 		tx, &req->mount->kv, name, former, req->arena, err);
 }
 
+/* Misspelt, host_key_policy or source_address would not hold, unseen. */
+static int
+check_names(struct req *req, UNUSED const char *name, UNUSED void *record,
+	struct err *err)
+{
+	static const char *const shown[] = { "api_secret_set", "state",
+		"state_why", "state_at", NULL };
+
+	return bind_refuse_unknown(req, shown, err);
+}
+
 /* What was seen of it says nothing of what it is from now on. */
 static int
 check_target(struct store_tx *tx, struct req *req, const char *name,
@@ -356,6 +368,7 @@ const struct record_type ssh_target_record = {
 	.merges = true,
 	.fields = target_fields,
 	.size = sizeof(struct ssh_target),
+	.check = check_names,
 	.check_tx = check_target,
 	.show = show_target,
 	.key_info = target_info,
@@ -436,7 +449,7 @@ const struct op ssh_target_ops[] = {
 		.summary = "Create or change a target.",
 		.text = "Fields that are left out stay as they are.",
 		.errors = { { 400,
-			"a field cannot be, or the key is not there" } },
+			"a field cannot be or is none of these, or the key is not there" } },
 	},
 	{
 		.path = "targets/:name",
