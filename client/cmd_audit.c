@@ -1,4 +1,5 @@
 /* audit: enable, list, disable, verify. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,7 +200,7 @@ read_public_key(const char *text, uint8_t key[AUDITLINE_PUBLIC])
 
 /*
  * All lines of one file and its end, where what is out of the chain shows;
- * false where it cannot be read.
+ * false where it cannot be read to its end: errno says why.
  */
 static bool
 check_file(struct auditline_check *check, const char *path)
@@ -208,6 +209,8 @@ check_file(struct auditline_check *check, const char *path)
 	struct span torn = SPAN_NONE;
 	char *line = NULL;
 	size_t cap = 0;
+	bool is_whole;
+	int number;
 	ssize_t len;
 
 	if (file == NULL)
@@ -220,10 +223,14 @@ check_file(struct auditline_check *check, const char *path)
 		(void)auditline_check_line(
 			check, span_of(line, (size_t)len - 1));
 	}
+	/* What cannot be read, or kept in memory, is not the file's end. */
+	number = errno;
+	is_whole = ferror(file) == 0 && (torn.len > 0 || feof(file) != 0);
 	auditline_check_end(check, torn);
 	free(line);
 	(void)fclose(file);
-	return true;
+	errno = number;
+	return is_whole;
 }
 
 /* As the head of sys/audit says it: what was cut off the end shows there. */
@@ -278,7 +285,8 @@ run_verify(struct cli *cli, void *options, int argc, char **argv)
 		return cli_usage("out of memory");
 	for (int i = 0; i < argc && rc == EXIT_DONE; i++) {
 		if (!check_file(check, argv[i]))
-			rc = cli_usage("%s cannot be read", argv[i]);
+			rc = cli_usage("%s cannot be read: %s", argv[i],
+				strerror(errno));
 	}
 	if (rc == EXIT_DONE)
 		rc = print_report(check);

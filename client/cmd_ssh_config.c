@@ -97,6 +97,18 @@ write_lines(const char *path, const char *lines, const char *comment,
 	return rc;
 }
 
+/* By which our lines are found again: whose CA it is. */
+static const char *
+comment_of(struct cli *cli, const char *mount)
+{
+	const char *address =
+		apiclient_without_password(cli->arena, cli_address(cli));
+
+	return address == NULL
+		? NULL
+		: arena_printf(cli->arena, "sallyport:%s/%s", address, mount);
+}
+
 static int
 run_ssh_config(struct cli *cli, void *options, int argc, char **argv)
 {
@@ -111,8 +123,7 @@ run_ssh_config(struct cli *cli, void *options, int argc, char **argv)
 	if (mount[0] == '\0')
 		return cli_usage(
 			"Missing mount: say it with -host-key-mount-point");
-	comment = arena_printf(
-		cli->arena, "sallyport:%s/%s", cli->options.address, mount);
+	comment = comment_of(cli, mount);
 	if (comment == NULL)
 		return EXIT_SERVER;
 	rc = host_authority_lines(

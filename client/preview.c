@@ -54,7 +54,7 @@ add_url(struct buf *out, const struct preview *call)
 			call->address + strlen(UNIX_PREFIX));
 	while (address.len > 0 && address.data[address.len - 1] == '/')
 		address.len--;
-	buf_init(&url, 65536);
+	buf_init(&url, CLI_BODY_MAX);
 	(void)buf_add_span(&url, address);
 	(void)buf_add_str(&url, call->path);
 	add_quoted(out, buf_span(&url));

@@ -147,9 +147,8 @@ has_prefix(const char *str, const char *prefix)
 	return strncasecmp(str, prefix, strlen(prefix)) == 0;
 }
 
-/* What people see of a URL: not the password of its user part. */
-static const char *
-without_password(struct arena *arena, const char *url)
+const char *
+apiclient_without_password(struct arena *arena, const char *url)
 {
 	const char *scheme = strstr(url, "://");
 	const char *start = scheme != NULL ? scheme + 3 : url;
@@ -179,7 +178,8 @@ check_settings(const struct apiclient *client, struct err *err)
 			return err_set(err, ERR_INPUT, 400,
 				"address \"%s\" is neither http://, https:// "
 				"nor unix:///path",
-				without_password(client->arena, address));
+				apiclient_without_password(
+					client->arena, address));
 	}
 	if ((settings->client_cert[0] == '\0') !=
 		(settings->client_key[0] == '\0'))
@@ -755,7 +755,7 @@ follow(struct call *call, struct err *err)
 		return err_set(err, ERR_PEER, 502,
 			"redirect would cause protocol downgrade");
 	end_transfer(call);
-	call->answer.url = without_password(call->arena, target);
+	call->answer.url = apiclient_without_password(call->arena, target);
 	if (call->answer.url == NULL)
 		return err_set_memory(err);
 	return transfer(call, target, NULL, err);
@@ -783,8 +783,9 @@ ask_address(struct call *call, const char *address, struct err *err)
 
 	if (url == NULL)
 		return err_set_memory(err);
-	call->answer.url = is_unix ? join(call->arena, address, path)
-				   : without_password(call->arena, url);
+	call->answer.url = is_unix
+		? join(call->arena, address, path)
+		: apiclient_without_password(call->arena, url);
 	if (call->answer.url == NULL)
 		return err_set_memory(err);
 	rc = transfer(

@@ -78,6 +78,12 @@ int apiclient_call(struct apiclient *client,
 	const struct apiclient_request *request, struct arena *arena,
 	struct apiclient_answer *ret_answer, struct err *err);
 
+/*
+ * What people may see of a URL: "***" for the password of its user part. In the
+ * arena, or the URL itself; NULL: no memory.
+ */
+const char *apiclient_without_password(struct arena *arena, const char *url);
+
 /* Percent-escape a path, keeping '/'; NULL: no memory. */
 char *apiclient_escape_path(struct arena *arena, const char *path);
 

@@ -299,7 +299,9 @@ def test_audit_devices(server):
     broken = run('audit', 'verify', f'-public-key={key}', str(path))
     assert broken.returncode == 2 and 'BROKEN at line 2' in broken.stdout
     says(run('audit', 'verify', '-public-key=x', str(path)), 1, '-public-key must be the base64 of 32 bytes')
-    says(run('audit', 'verify', f'-public-key={key}', '/none'), 1, '/none cannot be read')
+    says(run('audit', 'verify', f'-public-key={key}', '/none'), 1, '/none cannot be read: No such file or directory')
+    # A file that fails while it is read is not a short one.
+    says(run('audit', 'verify', f'-public-key={key}', str(path.parent)), 1, f'{path.parent} cannot be read: Is a directory')
 
 
 # ---- status and operator ------------------------------------------------------------

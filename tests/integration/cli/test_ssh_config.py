@@ -35,6 +35,15 @@ def test_the_lines_are_printed_without_a_token(server, tmp_path):
     assert not (tmp_path / '.ssh').exists()
 
 
+def test_no_password_of_an_address_is_written(server, tmp_path):
+    address = server.address.replace('//', '//bob:sesame@')
+    printed = cli.good(config(server, '-host-key-mount-point=hosts', '-write', home=tmp_path, env={'VAULT_ADDR': address}))
+    kept = (tmp_path / '.ssh' / 'known_hosts').read_text()
+    assert 'sesame' not in printed + kept and 'sallyport:' + address.replace('sesame', '***') + '/hosts\n' in kept
+    cli.good(config(server, '-host-key-mount-point=hosts', '-write', home=tmp_path, env={'VAULT_ADDR': address}))
+    assert (tmp_path / '.ssh' / 'known_hosts').read_text() == kept, 'found again by its comment'
+
+
 def test_they_are_written_once_and_others_stay(server, tmp_path):
     written = config(server, '-host-key-mount-point=hosts', '-write', home=tmp_path)
     path = tmp_path / '.ssh' / 'known_hosts'
