@@ -11,7 +11,8 @@
 #include "client/child.h"
 #include "lib/base.h"
 
-#define WORDS "Waiting for the server, to take back what it makes.\n"
+#define WORDS                                                                  \
+	"Waiting for the server, to take back what it makes; once more ends it.\n"
 
 static sigset_t set;
 static pthread_t thread;

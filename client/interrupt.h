@@ -1,6 +1,6 @@
 /*
- * Signals while a server makes what would have to be taken back: the first one
- * waits for its answer, since nobody else would know of it; a second one ends
+ * Signals while a server makes what would have to be taken back, or takes it
+ * back: the first one waits for its answer, since nobody else would know of it; a second one ends
  * us there and then.
  */
 #ifndef SALLYPORT_CLIENT_INTERRUPT_H

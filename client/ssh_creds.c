@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "client/child.h"
+#include "client/interrupt.h"
 #include "client/output.h"
 
 static bool
@@ -45,9 +47,15 @@ ssh_revoke_lease(struct ssh_call *call, const char *lease_id, int status)
 {
 	struct value *body = value_object(call->cli->arena);
 	struct err err = { 0 };
+	sigset_t ignored;
+	bool good;
 
 	(void)value_set_str(call->cli->arena, body, "lease_id", lease_id);
-	if (cli_call(call->cli, "PUT", "sys/leases/revoke", body, &err))
+	child_hold_signals(&ignored);
+	interrupt_wait();
+	good = cli_call(call->cli, "PUT", "sys/leases/revoke", body, &err);
+	(void)interrupt_end();
+	if (good)
 		return status;
 	(void)cli_fail("failed to revoke key", &err);
 	return status != 0 ? status : EXIT_SERVER;

@@ -115,6 +115,8 @@ harden(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 	clear_environment();
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever ignores it has given us that, and no word of our children. */
+	(void)signal(SIGCHLD, SIG_DFL);
 }
 
 static int

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,14 +46,13 @@ take_output(int fd, struct buf *out)
 	return 1;
 }
 
+/* Until there is something to read, or the deadline. */
 static int
-collect(int fd, int64_t timeout_ms, struct buf *out)
+wait_for(int fd, int64_t deadline_ns)
 {
-	const int64_t deadline_ns =
-		clock_boot_ns(clock_system()) + timeout_ms * CLOCK_NS_PER_MS;
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
 
-	do {
+	for (;;) {
 		const int64_t left_ns =
 			deadline_ns - clock_boot_ns(clock_system());
 		int n;
@@ -62,20 +62,48 @@ collect(int fd, int64_t timeout_ms, struct buf *out)
 		n = poll(&polled, 1, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
 		if (n < 0 && errno != EINTR)
 			return ERR_SYSTEM;
-		if (n <= 0)
-			continue;
-	} while (polled.revents == 0 || take_output(fd, out) != 0);
-	return 0;
+		if (n > 0)
+			return 0;
+	}
 }
 
-/* Its exit status, once it has ended. */
+static int
+collect(int fd, int64_t deadline_ns, struct buf *out)
+{
+	int rc;
+
+	do
+		rc = wait_for(fd, deadline_ns);
+	while (rc == 0 && take_output(fd, out) != 0);
+	return rc;
+}
+
+/* The end of its output need not be its own; an old kernel does not tell. */
+static int
+wait_for_end(pid_t pid, int64_t deadline_ns)
+{
+	const int fd = pidfd_open(pid, 0);
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	rc = wait_for(fd, deadline_ns);
+	(void)close(fd);
+	return rc;
+}
+
+/* Its exit status, once it has ended; -1 where somebody else has it. */
 static int
 reap(pid_t pid)
 {
 	int status = 0;
+	pid_t got;
 
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got != pid)
+		return -1;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 				   : WEXITSTATUS(status);
 }
@@ -84,6 +112,8 @@ int
 program_run(const char *const *words, int64_t timeout_ms, struct buf *out,
 	int *ret_status, struct err *err)
 {
+	const int64_t deadline_ns =
+		clock_boot_ns(clock_system()) + timeout_ms * CLOCK_NS_PER_MS;
 	int output[2], rc, status;
 	pid_t pid;
 
@@ -97,14 +127,19 @@ program_run(const char *const *words, int64_t timeout_ms, struct buf *out,
 		(void)close(output[0]);
 		return err_set_errno(err, "fork");
 	}
-	rc = collect(output[0], timeout_ms, out);
+	rc = collect(output[0], deadline_ns, out);
 	(void)close(output[0]);
+	if (rc == 0)
+		rc = wait_for_end(pid, deadline_ns);
 	if (rc != 0)
 		(void)kill(pid, SIGKILL);
 	status = reap(pid);
 	if (rc != 0)
 		return err_set(
 			err, rc, 500, "%s did not end in time", words[0]);
+	if (status < 0)
+		return err_set(err, ERR_SYSTEM, 500,
+			"how %s ended is not known", words[0]);
 	if (status == NOT_STARTED)
 		return err_set(err, ERR_SYSTEM, 500, "%s could not be started",
 			words[0]);

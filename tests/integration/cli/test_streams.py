@@ -2,6 +2,7 @@
 import os
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -93,6 +94,34 @@ def test_an_agent_under_nohup_outlives_its_terminal(signing, tmp_path):
     finally:
         agent.kill()
         agent.wait()
+
+
+def test_a_second_signal_ends_a_revocation_that_hangs(shared, tmp_path):
+    """All signals were held until the server answered, or its time was over."""
+    stub = tmp_path / 'ssh'
+    stub.write_text('#!/bin/sh\n[ "$1" = -V ] && echo OpenSSH_9.2 >&2\nexit 0\n')
+    stub.chmod(0o755)
+    reached, ended = threading.Event(), threading.Event()
+
+    def answer(path, *_):
+        if path.endswith('/revoke'):
+            reached.set()
+            ended.wait(PATIENCE_S)
+        return 200, {'lease_id': 'ssh/creds/otp/x', 'data': {'key': 'x', 'key_type': 'otp', 'port': 22}}
+    with Standin(body=answer) as other:
+        running = subprocess.Popen([str(CLI), 'ssh', '-mode=otp', '-role=otp', f'-ssh-executable={stub}', 'bob@127.0.0.1'],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   env=cli.environment(shared, {'VAULT_ADDR': other.address}, home=tmp_path))
+        try:
+            assert reached.wait(PATIENCE_S)
+            running.send_signal(signal.SIGINT)
+            assert b'Waiting for the server' in running.stderr.readline()
+            running.send_signal(signal.SIGINT)
+            assert running.wait(PATIENCE_S / 2) == -signal.SIGINT
+        finally:
+            ended.set()
+            running.kill()
+            running.wait()
 
 
 # ---- words on the way in ----------------------------------------------------------------------------------------------

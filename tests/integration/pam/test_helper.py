@@ -86,6 +86,15 @@ def test_servers_at_fault(config):
     assert helper('-dev', config('http://127.0.0.1:1', timeout_seconds=1), '-verify-only').returncode == 1
 
 
+@pytest.mark.parametrize('errors', ['text that is long enough to be read as a list of values', 7, True, [1, None, {}], {'a': 'b'}])
+def test_errors_of_another_type_are_none(config, errors):
+    """Their bytes were walked as a list, wherever they pointed."""
+    for status in (400, 403, 500):
+        with Standin(status, {'errors': errors}) as server:
+            done = helper('-dev', config(server.address))
+            assert done.returncode == 1 and f'Code: {status}. Errors:' in done.err, done
+
+
 def test_certificates(config, tmp_path):
     good, other = Certificate(tmp_path, stem='good'), Certificate(tmp_path, 'DNS:elsewhere.example', 'other')
     with Standin(200, YES, tls=good) as server:

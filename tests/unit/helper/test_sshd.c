@@ -121,6 +121,37 @@ programs_are_run_for_what_they_print(void **state)
 	buf_clear(&out);
 }
 
+/* A program that closes its output and goes on held us for ever. */
+static void
+the_end_of_output_is_not_that_of_a_program(void **state)
+{
+	struct buf out;
+	int status = -1;
+
+	(void)state;
+	buf_init(&out, 8);
+	assert_int_equal(
+		run("exec >&- 2>&-; exec sleep 600", 10, &out, &status),
+		ERR_TIMEOUT);
+	assert_int_equal(
+		run("exec >&- 2>&-; exit 3", LONG_ENOUGH_MS, &out, &status), 0);
+	assert_int_equal(status, 3);
+	buf_clear(&out);
+}
+
+/* Where SIGCHLD is ignored the kernel reaps, and "sshd -t" was always good. */
+static void
+a_status_that_nobody_knows_is_no_good_one(void **state)
+{
+	struct helper_settings settings = { .sshd_program = "/bin/false",
+		.sshd_config = "/dev/null" };
+
+	(void)state;
+	(void)signal(SIGCHLD, SIG_IGN);
+	assert_int_not_equal(sshd_check(&settings, NULL), 0);
+	(void)signal(SIGCHLD, SIG_DFL);
+}
+
 static void
 a_check_says_what_sshd_says(void **state)
 {
@@ -150,6 +181,8 @@ main(void)
 		cmocka_unit_test(no_file_but_one_with_a_process_is_taken),
 		cmocka_unit_test(its_process_is_told),
 		cmocka_unit_test(programs_are_run_for_what_they_print),
+		cmocka_unit_test(the_end_of_output_is_not_that_of_a_program),
+		cmocka_unit_test(a_status_that_nobody_knows_is_no_good_one),
 		cmocka_unit_test(a_check_says_what_sshd_says),
 	};
 
