@@ -1,6 +1,7 @@
 /* Lists are short: they are looked through. */
 #include "lib/str_list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -38,6 +39,27 @@ str_list_drop(struct str_list *list, const char *text)
 
 	for (size_t i = 0; i < list->n; i++) {
 		if (strcmp(list->items[i], text) != 0)
+			list->items[n++] = list->items[i];
+	}
+	list->n = n;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void
+str_list_sort(struct str_list *list)
+{
+	size_t n = 0;
+
+	if (list->n == 0)
+		return;
+	qsort(list->items, list->n, sizeof(*list->items), compare);
+	for (size_t i = 0; i < list->n; i++) {
+		if (n == 0 || strcmp(list->items[n - 1], list->items[i]) != 0)
 			list->items[n++] = list->items[i];
 	}
 	list->n = n;

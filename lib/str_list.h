@@ -22,6 +22,9 @@ bool str_list_add(struct arena *arena, struct str_list *list, const char *text);
 /* Take text out, in place. */
 void str_list_drop(struct str_list *list, const char *text);
 
+/* Sort, each text once; in place. */
+void str_list_sort(struct str_list *list);
+
 /* A copy in arena, texts and all. False: no memory. */
 bool str_list_dup(struct arena *arena, const struct str_list *list,
 	struct str_list *ret_copy);

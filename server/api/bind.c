@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/duration.h"
@@ -774,25 +773,19 @@ bind_refuse_unknown(
 	return 0;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* "text: [a b]" with sorted names, as many as fit. */
 static void
-warn_names(struct req *req, const char *text, const char **names, size_t n)
+warn_names(struct req *req, const char *text, struct str_list *names)
 {
 	struct buf buf;
-	size_t i;
 
-	if (n == 0)
+	if (names->n == 0)
 		return;
-	qsort(names, n, sizeof(*names), compare_names);
+	str_list_sort(names);
 	buf_init(&buf, NOTES_MAX);
-	for (i = 0; i < n; i++)
-		(void)buf_addf(&buf, "%s%.64s", i > 0 ? " " : "", names[i]);
+	for (size_t i = 0; i < names->n; i++)
+		(void)buf_addf(
+			&buf, "%s%.64s", i > 0 ? " " : "", names->items[i]);
 	req_warn(req, "%s: [%s]", text, buf_str(&buf));
 	buf_clear(&buf);
 }
@@ -800,26 +793,26 @@ warn_names(struct req *req, const char *text, const char **names, size_t n)
 void
 bind_warn(struct req *req)
 {
-	size_t size, n_ignored = 0, n_replaced = 0;
+	size_t size;
 	const struct field *fields = bind_fields(req->op, &size);
-	const char **ignored = NULL, **replaced = NULL;
+	struct str_list ignored = { .n = 0 }, replaced = { .n = 0 };
 
 	if (req->data == NULL || req->data->n == 0 ||
 		(req->op->flags & OP_ANY_DATA) != 0)
 		return;
-	ignored = ARENA_ARRAY(req->arena, const char *, req->data->n);
-	replaced = ARENA_ARRAY(req->arena, const char *, req->data->n);
-	if (ignored == NULL || replaced == NULL)
+	ignored.items = ARENA_ARRAY(req->arena, const char *, req->data->n);
+	replaced.items = ARENA_ARRAY(req->arena, const char *, req->data->n);
+	if (ignored.items == NULL || replaced.items == NULL)
 		return;
 	VALUE_EACH (member, req->data) {
 		if (captured(req, member->key) != NULL)
-			replaced[n_replaced++] = member->key;
+			replaced.items[replaced.n++] = member->key;
 		else if (!is_known(fields, member->key))
-			ignored[n_ignored++] = member->key;
+			ignored.items[ignored.n++] = member->key;
 	}
 	warn_names(req, "Endpoint ignored these unrecognized parameters",
-		ignored, n_ignored);
+		&ignored);
 	warn_names(req,
 		"Endpoint replaced the value of these parameters with the values captured from the endpoint's path",
-		replaced, n_replaced);
+		&replaced);
 }

@@ -2,7 +2,6 @@
 #include "server/auth/token_rules.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROOT "root"
@@ -33,15 +32,6 @@ token_check_batch(int64_t explicit_max_s, int64_t num_uses, int64_t period_s,
 		? 0
 		: err_set(err, ERR_INPUT, 400,
 			  "batch tokens cannot have \"%s\" set", bad);
-}
-
-static int
-compare_text(const void *a, const void *b)
-{
-	const char *const *left = a;
-	const char *const *right = b;
-
-	return strcmp(*left, *right);
 }
 
 /* A copy in lower case without blanks at either end. */
@@ -76,16 +66,16 @@ token_clean_policies(const struct str_list *given, const char *extra,
 
 		if (name == NULL)
 			return err_set_memory(err);
-		if (name[0] != '\0' && !str_list_has(&clean, name))
+		if (name[0] != '\0')
 			clean.items[clean.n++] = name;
 	}
-	if (extra != NULL && !str_list_has(&clean, extra))
+	if (extra != NULL)
 		clean.items[clean.n++] = extra;
+	str_list_sort(&clean);
 	if (str_list_has(&clean, ROOT)) {
 		clean.items[0] = ROOT;
 		clean.n = 1;
 	}
-	qsort(clean.items, clean.n, sizeof(*clean.items), compare_text);
 	*ret_policies = clean;
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* From a login to its entity, and from a token's entity to its rights. */
 #include "server/core/identity.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/json.h"
@@ -327,30 +326,11 @@ walk_groups(struct server *server, struct arena *arena,
 	return rc;
 }
 
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void
 add_policies(struct str_list *all, const struct str_list *more)
 {
 	for (size_t i = 0; i < more->n; i++)
 		all->items[all->n++] = more->items[i];
-}
-
-static void
-drop_repeats(struct str_list *sorted)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < sorted->n; i++) {
-		if (n == 0 ||
-			strcmp(sorted->items[n - 1], sorted->items[i]) != 0)
-			sorted->items[n++] = sorted->items[i];
-	}
-	sorted->n = n;
 }
 
 /* All policies, sorted. Groups share the entity's list where none has any. */
@@ -370,8 +350,7 @@ join_policies(struct arena *arena, struct identity *identity, struct err *err)
 		add_policies(&all, &identity->entity->policies);
 		for (size_t i = 0; i < identity->n_groups; i++)
 			add_policies(&all, &identity->groups[i]->policies);
-		qsort(all.items, all.n, sizeof(*all.items), compare_names);
-		drop_repeats(&all);
+		str_list_sort(&all);
 	}
 	identity->policies = all;
 	return 0;

@@ -1,8 +1,11 @@
 /* capabilities: what a token may do on paths. */
+#include <string.h>
+
 #include "server/api/reply.h"
 #include "server/core/token_store.h"
 #include "server/sys/tables.h"
 
+#define ALONE "capabilities"
 #define LISTED(text) "1 error occurred:\n\t* " text "\n\n"
 
 struct capabilities_in {
@@ -38,10 +41,14 @@ static const struct field self_fields[] = {
 	FIELD_END,
 };
 
+/* One that was asked alone has its rights under a second name, too. */
 static int
 reply_paths(struct req *req, struct reply *reply, const struct acl *acl,
-	const struct str_list *paths, struct err *err)
+	struct str_list *paths, struct err *err)
 {
+	const bool alone = paths->n == 1;
+
+	str_list_sort(paths);
 	for (size_t i = 0; i < paths->n; i++) {
 		const char *path = paths->items[i];
 		const unsigned bits =
@@ -51,9 +58,9 @@ reply_paths(struct req *req, struct reply *reply, const struct acl *acl,
 		if (names == NULL)
 			return err_set_memory(err);
 		reply_value(reply, path, names);
-		if (paths->n == 1)
-			reply_value(reply, "capabilities",
-				value_copy(req->arena, names));
+		if (alone && strcmp(path, ALONE) != 0)
+			reply_value(
+				reply, ALONE, value_copy(req->arena, names));
 	}
 	return 0;
 }
@@ -70,8 +77,7 @@ check_paths(const struct capabilities_in *in, struct str_list *ret_paths,
 
 static int
 reply_token_paths(struct req *req, struct reply *reply,
-	const struct token *token, const struct str_list *paths,
-	struct err *err)
+	const struct token *token, struct str_list *paths, struct err *err)
 {
 	struct identity who = { .entity = NULL };
 	struct acl acl = { .root = false };

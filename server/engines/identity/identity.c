@@ -1,7 +1,6 @@
 /* The store's entry, and what entities, aliases and groups have in common. */
 #include "server/engines/identity/identity.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "server/engines/identity/tables.h"
@@ -155,12 +154,6 @@ clean_name(struct arena *arena, const char *name)
 	return name == NULL ? NULL : arena_strlower(arena, name);
 }
 
-static int
-compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int
 identity_clean_policies(
 	struct req *req, struct str_list *policies, struct err *err)
@@ -170,6 +163,9 @@ identity_clean_policies(
 	if (policies->n > POLICIES_MAX)
 		return err_set(err, ERR_INPUT, 400, "more than %d policies",
 			POLICIES_MAX);
+	clean.items = ARENA_ARRAY(req->arena, const char *, policies->n + 1);
+	if (clean.items == NULL)
+		return err_set_memory(err);
 	for (size_t i = 0; i < policies->n; i++) {
 		const char *name = clean_name(req->arena, policies->items[i]);
 
@@ -178,12 +174,10 @@ identity_clean_policies(
 		if (strcmp(name, "root") == 0)
 			return err_set(err, ERR_INPUT, 400,
 				"policies cannot contain root");
-		if (name[0] != '\0' && !str_list_add(req->arena, &clean, name))
-			return err_set_memory(err);
+		if (name[0] != '\0')
+			clean.items[clean.n++] = name;
 	}
-	if (clean.n > 1)
-		qsort(clean.items, clean.n, sizeof(*clean.items),
-			compare_texts);
+	str_list_sort(&clean);
 	*policies = clean;
 	return 0;
 }

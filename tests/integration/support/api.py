@@ -5,6 +5,7 @@ import socket
 import ssl
 
 from .patience import PATIENCE_S
+from .strict_json import strict_json
 
 
 class Answer:
@@ -17,7 +18,7 @@ class Answer:
     def json(self):
         """Of a raw answer: None."""
         is_json = self.headers.get('Content-Type') == 'application/json'
-        return json.loads(self.body) if self.body and is_json else None
+        return strict_json(self.body) if self.body and is_json else None
 
     @property
     def data(self):

@@ -1,11 +1,11 @@
 """Reading audit files."""
 import itertools
-import json
 import subprocess
 
 from .build import CLI
 from .patience import PATIENCE_S
 from .server import wait_for
+from .strict_json import strict_json
 
 MARKS = itertools.count()
 
@@ -13,7 +13,7 @@ MARKS = itertools.count()
 def lines(path):
     """Every whole line of an audit file as an object."""
     text = path.read_text()
-    return [json.loads(one) for one in text.split('\n') if one.strip()]
+    return [strict_json(one) for one in text.split('\n') if one.strip()]
 
 
 def whole_lines(path):
@@ -21,7 +21,7 @@ def whole_lines(path):
     found = []
     for one in path.read_text(errors='replace').split('\n'):
         try:
-            found.append(json.loads(one))
+            found.append(strict_json(one))
         except ValueError:
             continue
     return found
@@ -40,7 +40,7 @@ class Follow:
             got = file.read()
         self.at += len(got)
         whole, _, self.half = (self.half + got).rpartition(b'\n')
-        found = [json.loads(one) for one in whole.split(b'\n') if one]
+        found = [strict_json(one) for one in whole.split(b'\n') if one]
         return [one for one in found if one.get('type') in ('request', 'response')]
 
     def settle(self, api):

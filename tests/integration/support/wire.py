@@ -5,6 +5,7 @@ import socket
 import ssl
 
 from .patience import PATIENCE_S
+from .strict_json import strict_json
 
 
 class Wire:
@@ -54,7 +55,7 @@ class Wire:
             got += self.more()
         self.rest = got[end + length:]
         body = got[end:end + length]
-        return int(head[9:12]), json.loads(body) if body else None
+        return int(head[9:12]), strict_json(body) if body else None
 
     def more(self):
         got = self.socket.recv(65536)

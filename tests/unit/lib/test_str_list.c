@@ -1,4 +1,4 @@
-/* Lists of strings: found, added once, dropped, copied. */
+/* Lists of strings: found, added once, dropped, sorted, copied. */
 #include "lib/str_list.h"
 
 #include <setjmp.h>
@@ -82,6 +82,22 @@ a_dropped_text_leaves_the_others_in_order(void **state)
 }
 
 static void
+a_sorted_list_has_each_text_once(void **state)
+{
+	const char *items[] = { "b", "a", "c", "a", "b" };
+	struct str_list list = { items, 5 }, none = { .n = 0 };
+
+	(void)state;
+	str_list_sort(&list);
+	assert_int_equal(list.n, 3);
+	assert_string_equal(list.items[0], "a");
+	assert_string_equal(list.items[1], "b");
+	assert_string_equal(list.items[2], "c");
+	str_list_sort(&none);
+	assert_int_equal(none.n, 0);
+}
+
+static void
 a_copy_outlives_what_it_was_made_of(void **state)
 {
 	char text[] = "web";
@@ -104,6 +120,7 @@ main(void)
 		cmocka_unit_test(a_text_is_added_once_to_an_array_of_its_own),
 		cmocka_unit_test(an_empty_list_takes_its_first_text),
 		cmocka_unit_test(a_dropped_text_leaves_the_others_in_order),
+		cmocka_unit_test(a_sorted_list_has_each_text_once),
 		cmocka_unit_test(a_copy_outlives_what_it_was_made_of),
 	};
 

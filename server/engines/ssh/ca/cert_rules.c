@@ -272,7 +272,7 @@ set_principals(const struct cert_question *question, struct cert_answer *answer,
 
 	if (rc != 0)
 		return rc;
-	name_list_sort(&names);
+	str_list_sort(&names);
 	rc = check_names(question, answer->parts.type, &names, err);
 	if (rc != 0)
 		return rc;
@@ -340,7 +340,7 @@ names_without(const struct str_map *map, name_test *has, const void *ctx,
 		if (!has(ctx, map->keys[i]))
 			out.items[out.n++] = map->keys[i];
 	}
-	name_list_sort(&out);
+	str_list_sort(&out);
 	return out;
 }
 

@@ -1,7 +1,6 @@
 /* Splitting, filling, sorting. */
 #include "server/engines/ssh/ca/name_list.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -66,27 +65,6 @@ name_list_fill(const char *text, const struct template_scope *scope,
 		rc = name_list_split(buf_str(&all), arena, ret_list, err);
 	buf_clear(&all);
 	return rc;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-void
-name_list_sort(struct str_list *list)
-{
-	size_t n = 0;
-
-	if (list->n == 0)
-		return;
-	qsort(list->items, list->n, sizeof(*list->items), compare);
-	for (size_t i = 0; i < list->n; i++) {
-		if (n == 0 || strcmp(list->items[n - 1], list->items[i]) != 0)
-			list->items[n++] = list->items[i];
-	}
-	list->n = n;
 }
 
 const char *

@@ -20,9 +20,6 @@ int name_list_split(const char *text, struct arena *arena,
 int name_list_fill(const char *text, const struct template_scope *scope,
 	struct arena *arena, struct str_list *ret_list, struct err *err);
 
-/* Sort bytewise, each name once. */
-void name_list_sort(struct str_list *list);
-
 /* "[a b]" of a list in its order, in arena, cut to what fits an error. */
 const char *name_list_show(const struct str_list *list, struct arena *arena);
 
