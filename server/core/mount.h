@@ -136,7 +136,10 @@ struct mount *mounts_find(struct mounts *mounts, const char *path);
 struct mount *mounts_find_uuid(struct mounts *mounts, const char *uuid);
 void mount_unref(struct mounts *mounts, struct mount **mount);
 
-/* Every live mount in order of path; fn may not call back into the table. */
+/*
+ * Every live mount in order of path; fn may not call back into the table, nor
+ * into the store, whose readers ask for mounts.
+ */
 typedef int mount_fn(void *ctx, const struct mount *mount, struct err *err);
 int mounts_each(
 	struct mounts *mounts, mount_fn *fn, void *ctx, struct err *err);

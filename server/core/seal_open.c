@@ -27,6 +27,7 @@
 
 #define SHARE_MIN 16
 #define SHARE_MAX 33
+#define NOTES_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 #define NEWEST_LEASES 1000 /* looked at before anybody is served */
 
 /* ---- what must be readable --------------------------------------------- */
@@ -62,15 +63,50 @@ check_record(
 	return 0;
 }
 
-static int
-check_mount(void *ctx, const struct mount *mount, struct err *err)
-{
-	struct server *server = ctx;
-	int rc = records_each(
-		server->store, &mount->kv, "", check_record, NULL, err);
+struct mount_note {
+	const char *path;
+	struct kv kv;
+	struct mount_note *next;
+};
 
-	if (rc != 0)
-		err_wrap(err, "configuration of mount %s", mount->path);
+struct mount_notes {
+	struct arena *arena;
+	struct mount_note *first;
+};
+
+static int
+note_mount(void *ctx, const struct mount *mount, struct err *err)
+{
+	struct mount_notes *notes = ctx;
+	struct mount_note *note = ARENA_NEW(notes->arena, struct mount_note);
+
+	if (note == NULL)
+		return err_set_memory(err);
+	*note = (struct mount_note){
+		.path = arena_strdup(notes->arena, mount->path),
+		.kv = mount->kv,
+		.next = notes->first,
+	};
+	notes->first = note;
+	return note->path == NULL ? err_set_memory(err) : 0;
+}
+
+static int
+check_mounts(struct server *server, struct err *err)
+{
+	struct mount_notes notes = { .arena = arena_new(NOTES_MEMORY_MAX) };
+	int rc = notes.arena == NULL
+		? err_set_memory(err)
+		: mounts_each(server->mounts, note_mount, &notes, err);
+
+	for (const struct mount_note *note = notes.first;
+		rc == 0 && note != NULL; note = note->next) {
+		rc = records_each(
+			server->store, &note->kv, "", check_record, NULL, err);
+		if (rc != 0)
+			err_wrap(err, "configuration of mount %s", note->path);
+	}
+	arena_free(&notes.arena);
 	return rc;
 }
 
@@ -86,9 +122,7 @@ check_configuration(struct server *server, struct err *err)
 	if (rc == 0)
 		rc = records_each(server->store, &server->system, "policies/",
 			check_policy, NULL, err);
-	if (rc == 0)
-		rc = mounts_each(server->mounts, check_mount, server, err);
-	return rc;
+	return rc == 0 ? check_mounts(server, err) : rc;
 }
 
 static int
