@@ -12,6 +12,7 @@
 #define HOST "web1.example.com"
 #define HOUR_S INT64_C(3600)
 #define DAY_S (24 * HOUR_S)
+#define LARGE 500 /* tokens of 16 KiB */
 
 static struct sshkeypair *pair; /* the host's */
 
@@ -216,6 +217,31 @@ what_was_used_is_not_listed(void **state)
 	assert_int_equal(value_find(reply.data, "keys")->n, 1);
 }
 
+/* Tokens with as many blocks of addresses as there may be. */
+static void
+tokens_with_many_blocks_are_listed(void **state)
+{
+	struct buf body;
+
+	(void)state;
+	buf_init(&body, 32768);
+	(void)buf_add_str(&body,
+		"{\"host\":\"" HOST
+		"\",\"role\":\"host\",\"cidr_list\":\"10.0.0.0/24");
+	for (int i = 1; i < 1024; i++)
+		(void)buf_addf(&body, ",10.%d.%d.0/24", i / 256, i % 256);
+	(void)buf_add_str(&body, "\"}");
+	for (int i = 0; i < LARGE; i++) {
+		api_call(fixture, OP_UPDATE, "ssh/enrol/tokens", buf_str(&body),
+			&reply);
+		assert_int_equal(reply.status, 200);
+	}
+	buf_clear(&body);
+	api_call(fixture, OP_LIST, "ssh/enrol/tokens", NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(value_find(reply.data, "keys")->n, LARGE);
+}
+
 int
 main(void)
 {
@@ -224,6 +250,7 @@ main(void)
 		WITH_HOST(a_nonce_is_good_for_a_minute),
 		WITH_HOST(a_certificate_is_renewed_for_a_week_past_its_end),
 		WITH_HOST(what_was_used_is_not_listed),
+		WITH_HOST(tokens_with_many_blocks_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

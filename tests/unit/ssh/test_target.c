@@ -114,9 +114,9 @@ what_cannot_work_is_refused_by_name(void **state)
 	static const struct {
 		const char *more, *error;
 	} rows[] = {
-		{ "\"port\":0", "invalid port" },
-		{ "\"port\":-1", "invalid port" },
-		{ "\"port\":65536", "invalid port" },
+		{ "\"port\":0", "invalid port: must be from 1 to 65535" },
+		{ "\"port\":-1", "invalid port: must be from 1 to 65535" },
+		{ "\"port\":65536", "invalid port: must be from 1 to 65535" },
 		{ "\"timeout\":61", "invalid timeout: it must be 1 s to 60 s" },
 		{ "\"timeout\":\"1h\"",
 			"invalid timeout: it must be 1 s to 60 s" },

@@ -9,6 +9,7 @@
 
 #define TTL_S INT64_C(3600)
 #define TTL_MAX_S (24 * INT64_C(3600))
+#define ROW_MEMORY_MAX ((size_t)16 * 1024 * 1024)
 
 /* ---- new ---------------------------------------------------------------- */
 
@@ -136,17 +137,22 @@ is_live(const struct lease *lease)
 	return lease->state == LEASE_LIVE;
 }
 
+/* Read in memory of its own: there may be many. */
 static int
 row_info(struct req *req, const struct lease *lease, struct value **ret_info,
 	struct err *err)
 {
+	struct arena *own = arena_new(ROW_MEMORY_MAX);
 	struct enrolment enrolment;
-	int rc = enrolment_decode(lease, req->arena, &enrolment, err);
+	int rc = own == NULL ? err_set_memory(err)
+			     : enrolment_decode(lease, own, &enrolment, err);
 
-	if (rc != 0)
-		return rc;
-	*ret_info = info_of(req->arena, &enrolment);
-	return *ret_info != NULL ? 0 : err_set_memory(err);
+	if (rc == 0) {
+		*ret_info = info_of(req->arena, &enrolment);
+		rc = *ret_info != NULL ? 0 : err_set_memory(err);
+	}
+	arena_free(&own);
+	return rc;
 }
 
 static int

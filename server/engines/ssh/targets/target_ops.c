@@ -107,7 +107,8 @@ static int
 check_numbers(const struct ssh_target *target, struct err *err)
 {
 	if (target->port < 1 || target->port > UINT16_MAX)
-		return err_set(err, ERR_INPUT, 400, "invalid port");
+		return err_set(err, ERR_INPUT, 400,
+			"invalid port: must be from 1 to 65535");
 	if (target->timeout < 1 || target->timeout > TARGET_TIMEOUT_MAX_S)
 		return err_set(err, ERR_INPUT, 400,
 			"invalid timeout: it must be 1 s to %d s",
