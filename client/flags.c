@@ -148,6 +148,7 @@ parse_option(const struct flag_set *sets, size_t n_sets, int argc, char **argv,
 	const char *value = name[len] == '=' ? name + len + 1 : NULL;
 	void *record = NULL;
 	const struct flag *row = find_row(sets, n_sets, name, len, &record);
+	int rc;
 
 	if (row == NULL)
 		return err_set(err, ERR_INPUT, 400,
@@ -160,7 +161,12 @@ parse_option(const struct flag_set *sets, size_t n_sets, int argc, char **argv,
 	if (value == NULL)
 		return err_set(err, ERR_INPUT, 400,
 			"flag needs an argument: -%s", row->name);
-	if (set_member(row, record, value) != 0)
+	rc = set_member(row, record, value);
+	if (rc == ERR_LIMIT)
+		return err_set(err, ERR_INPUT, 400,
+			"too many values for flag -%s: at most %d", row->name,
+			FLAG_LIST_MAX);
+	if (rc != 0)
 		return err_set(err, ERR_INPUT, 400,
 			"invalid value \"%.128s\" for flag -%s: must be %s",
 			value, row->name, kind_of(row));

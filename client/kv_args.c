@@ -90,6 +90,22 @@ merge_json(struct words *words, struct span text, struct err *err)
 	return 0;
 }
 
+/* Anything else would arrive as U+FFFD, and nobody would be told. */
+static int
+check_text(const char *key, struct span text, struct err *err)
+{
+	while (text.len > 0) {
+		const size_t len = span_utf8_len(text);
+
+		if (len == 0)
+			return err_set(err, ERR_INPUT, 400,
+				"the value of \"%.256s\" is not UTF-8, and JSON carries nothing else: encode it, as with base64",
+				key);
+		text = span_skip(text, len);
+	}
+	return 0;
+}
+
 static int
 parse_pair(struct words *words, const char *word, struct err *err)
 {
@@ -114,6 +130,8 @@ parse_pair(struct words *words, const char *word, struct err *err)
 	else
 		text = span_str(
 			strncmp(value, "\\@", 2) == 0 ? value + 1 : value);
+	if (rc == 0)
+		rc = check_text(key, text, err);
 	return rc != 0 ? rc : add_pair(words, key, text, err);
 }
 

@@ -144,6 +144,23 @@ def test_words_of_a_query_arrive_whole(shared, tmp_path):
             assert path.startswith('/v1/a?k=1&k=2&v=before%00behind'), path
 
 
+def test_bytes_that_json_cannot_carry_are_refused(shared, tmp_path):
+    """A key in binary was stored with another character in the place of each such byte."""
+    value = tmp_path / 'value'
+    value.write_bytes(b'before\xffbehind')
+    words = ['write', 'cubbyhole/bytes', f'k=@{value}']
+    for done in (cli.run(shared, *words), cli.run(shared, 'write', 'cubbyhole/bytes', 'k=before\udcff')):
+        says(done, 1, 'Failed to parse K=V data: the value of "k" is not UTF-8')
+        assert 'before' not in done.stderr
+    value.write_text('höhe €')
+    good(cli.run(shared, *words))
+    assert good(cli.run(shared, 'read', '-field=k', 'cubbyhole/bytes')) == 'höhe €'
+
+
+def test_a_list_that_is_too_long_is_said_to_be(shared):
+    says(cli.run(shared, 'token', 'create', *(['-policy=a'] * 65)), 1, 'too many values for flag -policy: at most 64')
+
+
 @pytest.mark.parametrize('text', ['0', '0s', '2562047h'])
 def test_a_timeout_of_nothing_is_the_default_and_a_long_one_long(shared, text):
     good(cli.run(shared, 'status', env={'VAULT_CLIENT_TIMEOUT': text}))
