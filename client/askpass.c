@@ -77,6 +77,59 @@ address_of(const char *path)
 	return addr;
 }
 
+/* ---- who asks ----------------------------------------------------------- */
+
+struct process {
+	pid_t parent; /* 0: nobody knows */
+	char name[32];
+};
+
+/* Of "pid (name) state parent …". */
+static struct process
+look_at(pid_t pid)
+{
+	struct process process = { .parent = 0 };
+	char path[64], text[256] = "";
+	char *end;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return process;
+	if (fgets(text, sizeof(text), file) != NULL &&
+		(end = strrchr(text, ')')) != NULL && end[1] == ' ') {
+		*end = '\0';
+		(void)snprintf(process.name, sizeof(process.name), "%.31s",
+			text + strcspn(text, "("));
+		process.parent = (pid_t)strtol(end + 3, NULL, 10);
+	}
+	(void)fclose(file);
+	return process;
+}
+
+/*
+ * An ssh below the session's own is the one to a jump host, which would get
+ * the password of the host behind it. Programs around ssh are none.
+ */
+static bool
+is_for_a_jump(void)
+{
+	const char *text = getenv(ASKPASS_SESSION);
+	const pid_t session =
+		text != NULL ? (pid_t)strtol(text, NULL, 10) : getppid();
+	const struct process asks = look_at(getppid());
+	struct process above = asks;
+
+	for (pid_t pid = getppid(); pid != session && above.parent > 1;) {
+		pid = above.parent;
+		above = look_at(pid);
+		if (strcmp(above.name, asks.name) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 askpass_main(const char *prompt)
 {
@@ -86,7 +139,7 @@ askpass_main(const char *prompt)
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ssize_t n = -1;
 
-	if (fd >= 0 &&
+	if (fd >= 0 && !is_for_a_jump() &&
 		connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) ==
 			0 &&
 		send(fd, prompt, strlen(prompt), MSG_NOSIGNAL) > 0)

@@ -11,6 +11,8 @@
 
 /* Names the socket to our other self; set for ssh alone. */
 #define ASKPASS_VARIABLE "SALLYPORT_ASKPASS_SOCKET"
+/* The process that became ssh. */
+#define ASKPASS_SESSION "SALLYPORT_ASKPASS_SESSION"
 
 struct askpass {
 	int fd; /* listening; -1: closed */

@@ -247,7 +247,7 @@ set_environment(const void *ctx)
 	const struct session *session = ctx;
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char otp[256];
+	char otp[256], pid[32];
 
 	jump_prepare(&session->jump);
 	if (session->use_sshpass) {
@@ -263,6 +263,8 @@ set_environment(const void *ctx)
 		(void)setenv("SSH_ASKPASS", self, 1);
 		(void)setenv("SSH_ASKPASS_REQUIRE", "force", 1);
 		(void)setenv(ASKPASS_VARIABLE, session->askpass.path, 1);
+		(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+		(void)setenv(ASKPASS_SESSION, pid, 1);
 	}
 }
 

@@ -157,6 +157,23 @@ def test_askpass_answers_a_password_prompt_once(logins, tmp_path, prompts, wante
         assert (len(answer.strip()) == 36) == (one == 'OTP'), got
 
 
+def test_a_jump_host_gets_no_password(logins, tmp_path):
+    """ssh -J runs another ssh, with our askpass in its environment; the password is for the host behind."""
+    inner, outer, wrapper = tmp_path / 'inner' / 'ssh', tmp_path / 'ssh', tmp_path / 'wrapper'
+    inner.parent.mkdir()
+    inner.write_text(f'#!/bin/sh\n"$SSH_ASKPASS" "bob@jump\'s password: " >{tmp_path}/jump\ntrue\n')
+    start = '#!/bin/sh\n[ "$1" = -V ] && exec ssh -V\n[ "$1" = -G ] && exec ssh "$@"\n'
+    outer.write_text(f'{start}sh -c "{inner}; true"\n"$SSH_ASKPASS" "bob@host\'s password: " >{tmp_path}/host\ntrue\n')
+    wrapper.write_text(f'{start}{inner}\ntrue\n')
+    for stub in (inner, outer, wrapper):
+        stub.chmod(0o755)
+    assert ssh(logins, f'-ssh-executable={outer}', 'ubuntu@127.0.0.1').returncode == 0
+    assert (tmp_path / 'jump').read_text() == '' and len((tmp_path / 'host').read_text().strip()) == 36
+    # A program around ssh is no jump.
+    assert ssh(logins, f'-ssh-executable={wrapper}', 'ubuntu@127.0.0.1').returncode == 0
+    assert len((tmp_path / 'jump').read_text().strip()) == 36
+
+
 def test_an_unknown_host_key_is_said_before_a_password_is_spent(logins):
     """S2-10."""
     before = made(logins)
