@@ -179,8 +179,8 @@ run_unseal(struct cli *cli, void *options, int argc, char **argv)
 	(void)value_set_bool(cli->arena, body, "migrate", wanted->migrate);
 	if (!cli_call(cli, "PUT", "sys/unseal", body, &err))
 		return cli_fail("Error unsealing", &err);
-	(void)status_print(cli, cli->answer.json);
-	return EXIT_DONE;
+	return status_print(cli, cli->answer.json) == EXIT_USAGE ? EXIT_SERVER
+								 : EXIT_DONE;
 }
 
 const struct command cmd_operator_unseal = {

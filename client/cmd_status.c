@@ -33,6 +33,9 @@ status_print(struct cli *cli, const struct value *answer)
 	const bool sealed = value_find_bool(answer, "sealed", true);
 	struct table table = table_key_value(cli);
 
+	if (value_find(answer, "sealed") == NULL)
+		return cli_usage(
+			"Error checking seal status: the server's answer does not tell; check -address and VAULT_ADDR");
 	if (cli->format != FORMAT_TABLE) {
 		struct value *all = value_copy(cli->arena, answer);
 
@@ -80,9 +83,6 @@ run_status(struct cli *cli, void *options, int argc, char **argv)
 		(void)cli_fail("Error checking seal status", &err);
 		return EXIT_USAGE;
 	}
-	if (value_find(cli->answer.json, "sealed") == NULL)
-		return cli_usage(
-			"Error checking seal status: the server's answer does not tell; check -address and VAULT_ADDR");
 	return status_print(cli, cli->answer.json);
 }
 

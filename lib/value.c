@@ -90,7 +90,8 @@ value_object(struct arena *arena)
 bool
 value_add(struct value *list, struct value *child)
 {
-	if (list == NULL || child == NULL)
+	if (list == NULL || child == NULL ||
+		(list->type != VALUE_LIST && list->type != VALUE_OBJECT))
 		return false;
 	child->next = NULL;
 	if (list->last == NULL)
@@ -134,7 +135,7 @@ bool
 value_set(struct arena *arena, struct value *object, const char *key,
 	struct value *child)
 {
-	if (object == NULL || child == NULL)
+	if (object == NULL || child == NULL || object->type != VALUE_OBJECT)
 		return false;
 	child->key = arena_strdup(arena, key);
 	if (child->key == NULL)

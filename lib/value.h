@@ -64,7 +64,8 @@ struct value *value_of_map(struct arena *arena, const struct str_map *map);
 
 /*
  * Append child to a list, or to an object under a copy of key. False where
- * either pointer is NULL or memory ran out, so that calls can be chained:
+ * either pointer is NULL, the parent has no children by its type, or memory ran
+ * out, so that calls can be chained:
  * value_set(arena, object, "ttl", value_int(arena, 60)). An object's earlier
  * member of the same name is replaced in place.
  */

@@ -34,6 +34,7 @@ def ask(shared, tmp_path):
 
 def answers():
     for value in VALUES:
+        yield 200, value
         yield 400, {'errors': value}
         yield 200, {'data': value, 'auth': value, 'wrap_info': value, 'warnings': value, 'lease_id': value, 'lease_duration': value}
         yield 200, {'data': dict.fromkeys(MEMBERS, value), 'auth': {'client_token': 'a', 'policies': value, 'metadata': value}}
@@ -72,6 +73,7 @@ def test_what_was_sent_elsewhere_twice_was_not_written(shared, tmp_path):
 
 def test_an_answer_that_tells_nothing_is_no_status(ask):
     says(ask(200, {}, 'status'), 1, 'does not tell')
+    says(ask(200, b'[1]', 'operator', 'unseal', 'a', env={'VAULT_FORMAT': 'json'}), 2, 'does not tell')
     says(ask(200, {}, 'operator', 'init', '-status'), 1, 'does not tell')
     says(ask(200, {}, 'operator', 'init'), 2, 'Error initializing: ')
 

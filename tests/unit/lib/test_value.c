@@ -85,8 +85,14 @@ other_types_have_no_children_and_no_text(void **state)
 	assert_string_equal(value_str(list->first, ""), text);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		assert_string_equal(value_str(others[i], "none"), "none");
-		if (others[i] != list)
-			assert_null(value_first(others[i]));
+		if (others[i] == list)
+			continue;
+		assert_null(value_first(others[i]));
+		assert_false(value_add((struct value *)(uintptr_t)others[i],
+			value_null(arena)));
+		assert_false(
+			value_set(arena, (struct value *)(uintptr_t)others[i],
+				"a", value_null(arena)));
 	}
 	assert_null(value_first(value_object(arena)));
 	assert_null(value_copy(arena, NULL));
