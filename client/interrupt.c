@@ -11,8 +11,7 @@
 #include "client/child.h"
 #include "lib/base.h"
 
-#define WORDS                                                                  \
-	"Waiting for the server, to take back what it makes; once more ends it.\n"
+#define WORDS "Waiting for the server, to take back what it makes.\n"
 
 static sigset_t set;
 static pthread_t thread;

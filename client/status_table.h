@@ -4,7 +4,7 @@
 
 #include "client/cli.h"
 
-/* A seal-status object; 0 unsealed, 2 sealed. */
+/* A seal-status object; 0 unsealed, 2 sealed, EXIT_USAGE after words: none. */
 int status_print(struct cli *cli, const struct value *answer);
 
 #endif
