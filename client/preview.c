@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/jsonw.h"
+
 #define UNIX_PREFIX "unix://"
 
 /* Inside single quotes a shell reads all but the quote itself as it is. */
@@ -141,7 +143,9 @@ void
 preview_policy(
 	const char *method, const char *path, bool is_list, struct buf *out)
 {
-	(void)buf_addf(out, "path \"%s\" {\n  capabilities = [%s%s]\n}\n", path,
+	(void)buf_add_str(out, "path ");
+	jsonw_string(out, span_str(path)); /* which HCL reads the same */
+	(void)buf_addf(out, " {\n  capabilities = [%s%s]\n}\n",
 		capabilities_of(method, is_list),
 		needs_sudo(path, is_list) ? ", \"sudo\"" : "");
 }

@@ -99,6 +99,12 @@ def test_the_policy_is_enough(run):
     assert run(*words, token=token).returncode == 0
 
 
+def test_a_path_is_quoted_as_hcl_has_it(run):
+    policy = shown(run('read', '-output-policy', 'cubbyhole/a"b\\c'))
+    assert policy.startswith(r'path "cubbyhole/a\"b\\c" {')
+    assert run('policy', 'write', 'quoted', '-', stdin=policy).returncode == 0
+
+
 def test_sudo_stands_where_the_server_wants_it(run, shared):
     """The client's list of such paths (client/preview.c) against the server's own tables."""
     verbs = {'get': 'read', 'post': 'write', 'delete': 'delete'}
