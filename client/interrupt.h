@@ -1,7 +1,7 @@
 /*
  * Signals while a server makes what would have to be taken back, or takes it
- * back: the first one waits for its answer, since nobody else would know of it; a second one ends
- * us there and then.
+ * back: the first one waits for its answer, since nobody else would know of it;
+ * a second one ends us there and then.
  */
 #ifndef SALLYPORT_CLIENT_INTERRUPT_H
 #define SALLYPORT_CLIENT_INTERRUPT_H
