@@ -9,7 +9,6 @@ from support.build import ROOT
 from support.patience import PATIENCE_S
 
 SCRIPT = (ROOT / 'server/engines/ssh/profiles/authorized_keys.sh').read_bytes()
-RUN = f'script=$(dd bs=1 count={len(SCRIPT)} 2>/dev/null); eval "$script"'
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI' + 'B' * 43
 TAG = 'sallyport:0a1b2c3d:' + 'a1' * 12
 END = ('1793000000', '202610261234Z')
@@ -24,18 +23,25 @@ def run(request):
 
     def one(action, user='root', options='', end=END, commit=b'commit\n', key=KEY, tag=TAG, before_commit=None):
         job = '\n'.join(['sallyport-keys 1', action, user, tag, key, options, *end]) + '\n'
-        words = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
-                 ' && '.join(f'mount --bind {at} {place}' for place, at in one.binds.items()) + ' && exec "$@"', 'sh',
-                 *request.param, '-c', RUN, 'sallyport']
         if before_commit is None:
-            return subprocess.run(words, input=SCRIPT + job.encode() + commit, capture_output=True, timeout=PATIENCE_S)
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            return text(SCRIPT, job.encode() + commit)
+        with subprocess.Popen(words_of(SCRIPT), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             process.stdin.write(SCRIPT + job.encode())
             process.stdin.flush()
             assert [process.stdout.readline() for _ in range(2)] == [b'\n', b'sallyport: ready\n']
             before_commit()
             said = process.communicate(commit, timeout=PATIENCE_S)
-            return subprocess.CompletedProcess(words, process.returncode, *said)
+            return subprocess.CompletedProcess(process.args, process.returncode, *said)
+
+    def text(script, job):
+        return subprocess.run(words_of(script), input=script + job, capture_output=True, timeout=PATIENCE_S)
+
+    def words_of(script):
+        read = f'script=$(dd bs=1 count={len(script)} 2>/dev/null); eval "$script"'
+        return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
+                ' && '.join(f'mount --bind {at} {place}' for place, at in one.binds.items()) + ' && exec "$@"', 'sh',
+                *request.param, '-c', read, 'sallyport']
+    one.text = text
     return one
 
 
@@ -148,6 +154,32 @@ def test_what_others_write_meanwhile_stays(run, home):
         wanted += line
         ours = path.read_bytes().removesuffix(wanted)
         assert path.read_bytes().endswith(wanted) and ours.count(b'\n') == (action == 'install'), path.read_bytes()
+
+
+def test_a_name_of_digits_is_a_name(run, home, public_path):
+    """getent takes it for a uid, and awk 01001 for 1001: the key would be in somebody else's hands."""
+    places = {name: pathlib.Path(public_path) / name for name in ('23456', '1001', '023456')}
+    with (pathlib.Path(public_path) / 'passwd').open('a') as passwd:
+        for uid, (name, place) in enumerate(places.items(), 1001):
+            place.mkdir()
+            os.chown(place, uid, uid)
+            passwd.write(f'{name}:x:{uid}:{uid}::{place}:/bin/sh\n')
+    for name in places:
+        assert run('install', name).returncode == 0
+        assert TAG in (places[name] / '.ssh' / 'authorized_keys').read_text()
+        assert run('remove', name).returncode == 0
+        assert [(one / '.ssh').exists() for one in (home, *places.values())].count(True) == list(places).index(name) + 1
+        said = run_script(run, name)
+        assert said.stdout.endswith(f'{places[name]}/.ssh/authorized_keys\nsallyport: done\n'.encode()), said
+    done = run('install', '1003')
+    assert done.returncode == 65 and b'there is no user 1003' in done.stderr, done
+
+
+def run_script(run, user):
+    """What runs a role's install_script; this one says what it was given last."""
+    script = b'#!/bin/sh\necho "$3"\n'
+    job = f'install\n{user}\n{KEY}\n{len(script)}\n'.encode()
+    return run.text((ROOT / 'server/engines/ssh/profiles/run_script.sh').read_bytes(), job + script + b'commit\n')
 
 
 EVIL = ['bob;id', '$(id)', 'bob\tx', '../bob', '-bob', 'b|ob', "b'ob", '*', '']

@@ -63,10 +63,13 @@ check_job() {
 
 # ---- whose hands ----------------------------------------------------------
 
+# By name alone: getent takes one of digits for a uid.
 find_user() {
-	entry=$(getent passwd "$1" 2>/dev/null) ||
-		entry=$(awk -F: -v user="$1" '$1 == user' /etc/passwd) ||
-		return 1
+	case $1 in
+	*[!0-9]*) entry=$(getent passwd "$1" 2>/dev/null) ;;
+	*) false ;;
+	esac || entry=$({ getent passwd || cat /etc/passwd; } 2>/dev/null |
+		awk -F: -v user="$1" '$1 "" == user { print; exit }')
 	[ -n "$entry" ] || return 1
 	uid=$(printf '%s\n' "$entry" | cut -d: -f3)
 	gid=$(printf '%s\n' "$entry" | cut -d: -f4)
@@ -79,11 +82,12 @@ is_roots() {
 		2>/dev/null)" ]
 }
 
-# What this script does with the user's rights: itself, from "edit" on.
+# What this script does with the user's rights: itself, from "edit" on. With
+# "+" a number is no name, which may be of digits and another's.
 become() {
-	if setpriv --reuid="$uid" --regid="$gid" --init-groups true \
+	if setpriv --reuid="+$uid" --regid="+$gid" --init-groups true \
 		</dev/null >/dev/null 2>&1; then
-		setpriv --reuid="$uid" --regid="$gid" --init-groups \
+		setpriv --reuid="+$uid" --regid="+$gid" --init-groups \
 			/bin/sh -c "$script" sallyport "$@"
 	elif runuser -u "$user" -- true </dev/null >/dev/null 2>&1; then
 		runuser -u "$user" -- /bin/sh -c "$script" sallyport "$@"
@@ -102,14 +106,14 @@ edit_as_root() {
 	top=$(cd -P "$home" && pwd -P) && cd -P "$home/.ssh" &&
 		[ "$(pwd -P)" = "${top%/}/.ssh" ] && is_roots . ||
 		fail "$home/.ssh is not where it seems to be"
-	owner=
+	is_ours=no
 	edit_here
 }
 
 # A home that only root can change: its .ssh is made by root, for the user.
 make_directory_as_root() {
 	cd -P "$home" && is_roots . && mkdir .ssh &&
-		chown "$uid:$gid" .ssh || fail "cannot make $home/.ssh"
+		chown "$user:" .ssh || fail "cannot make $home/.ssh"
 	restorecon .ssh >/dev/null 2>&1
 }
 
@@ -130,7 +134,7 @@ work_for_user() {
 # ---- the file, with the user's rights -------------------------------------
 
 edit_in_home() {
-	owner=$(id -u)
+	is_ours=yes
 	cd -P "$home" 2>/dev/null || nothing_there "cannot enter $home"
 	[ ! -L .ssh ] || fail "$home/.ssh is a symbolic link"
 	if [ ! -e .ssh ]; then
@@ -158,8 +162,7 @@ check_file() {
 	[ -e authorized_keys ] || return 0
 	[ -f authorized_keys ] ||
 		fail "authorized_keys of $user is not a regular file"
-	[ -z "$owner" ] ||
-		[ -n "$(find authorized_keys -prune -user "$owner")" ] ||
+	[ "$is_ours" = no ] || [ -O authorized_keys ] ||
 		fail "authorized_keys of $user belongs to somebody else"
 }
 

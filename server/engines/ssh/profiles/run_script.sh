@@ -14,8 +14,12 @@ fail() {
 
 IFS= read -r action && IFS= read -r user && IFS= read -r line &&
 	IFS= read -r size || fail "standard input ended too early"
-entry=$(getent passwd "$user" 2>/dev/null) ||
-	entry=$(awk -F: -v user="$user" '$1 == user' /etc/passwd)
+# By name alone: getent takes one of digits for a uid.
+case $user in
+*[!0-9]*) entry=$(getent passwd "$user" 2>/dev/null) ;;
+*) false ;;
+esac || entry=$({ getent passwd || cat /etc/passwd; } 2>/dev/null |
+	awk -F: -v user="$user" '$1 "" == user { print; exit }')
 [ -n "$entry" ] || fail "there is no user $user"
 home=$(printf '%s\n' "$entry" | cut -d: -f6)
 place=$(mktemp -d "$HOME/.sallyport.XXXXXX" 2>/dev/null || mktemp -d) ||
