@@ -17,6 +17,7 @@
 
 #include "lib/codec.h"
 #include "lib/json.h"
+#include "lib/pem.h"
 
 #define ED25519_LEN 32
 #define MEMBER_MAX 2048 /* bytes of a number of a key */
@@ -408,6 +409,7 @@ jwks_add_pem(struct jwks *set, struct span text, struct err *err)
 	char *name = NULL, *header = NULL;
 	unsigned char *der = NULL;
 	const size_t before = set->n;
+	bool is_over;
 	long len = 0;
 	int rc = 0;
 
@@ -422,8 +424,12 @@ jwks_add_pem(struct jwks *set, struct span text, struct err *err)
 		OPENSSL_free(header);
 		OPENSSL_free(der);
 	}
+	is_over = pem_is_over();
 	BIO_free(bio);
 	ERR_clear_error();
+	if (rc == 0 && !is_over)
+		return err_set(err, ERR_INPUT, 400,
+			"a PEM block is cut off, or is not base64");
 	if (rc == 0 && set->n == before)
 		rc = err_set(
 			err, ERR_INPUT, 400, "no PEM text of a public key");

@@ -7,8 +7,23 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "lib/pem.h"
+
 #define DEPTH_MAX 9
 #define SECURITY_LEVEL 2 /* 112 bits: RSA from 2048, no SHA-1 */
+
+/* That n of them were read, and nothing stood behind them. */
+static int
+check_read(int n, bool is_over, const char *what, struct err *err)
+{
+	if (n > CHAIN_CERTS_MAX)
+		return err_set(err, ERR_INPUT, 400,
+			"failed to parse %s: more than %d", what,
+			CHAIN_CERTS_MAX);
+	return n > 0 && is_over
+		? 0
+		: err_set(err, ERR_INPUT, 400, "failed to parse %s", what);
+}
 
 int
 chain_parse_certs(const char *pem, STACK_OF(X509) * *ret_certs, struct err *err)
@@ -16,8 +31,8 @@ chain_parse_certs(const char *pem, STACK_OF(X509) * *ret_certs, struct err *err)
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	STACK_OF(X509) *certs = sk_X509_new_null();
 	X509 *cert = NULL;
-	bool kept = bio != NULL && certs != NULL;
-	int n = 0;
+	bool kept = bio != NULL && certs != NULL, is_over;
+	int rc, n = 0;
 
 	while (kept && n <= CHAIN_CERTS_MAX &&
 		(cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
@@ -26,16 +41,16 @@ chain_parse_certs(const char *pem, STACK_OF(X509) * *ret_certs, struct err *err)
 		if (!kept)
 			X509_free(cert);
 	}
+	is_over = pem_is_over();
 	BIO_free(bio);
 	ERR_clear_error();
-	if (kept && n > 0 && n <= CHAIN_CERTS_MAX) {
+	rc = kept ? check_read(n, is_over, "certificate", err)
+		  : err_set_memory(err);
+	if (rc == 0)
 		*ret_certs = certs;
-		return 0;
-	}
-	sk_X509_pop_free(certs, X509_free);
-	return kept
-		? err_set(err, ERR_INPUT, 400, "failed to parse certificate")
-		: err_set_memory(err);
+	else
+		sk_X509_pop_free(certs, X509_free);
+	return rc;
 }
 
 int
@@ -43,7 +58,7 @@ chain_add_crls(const char *pem, STACK_OF(X509_CRL) * crls, struct err *err)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509_CRL *crl = NULL;
-	bool kept = bio != NULL;
+	bool kept = bio != NULL, is_over;
 	int n = 0;
 
 	while (kept && n <= CHAIN_CERTS_MAX &&
@@ -53,13 +68,10 @@ chain_add_crls(const char *pem, STACK_OF(X509_CRL) * crls, struct err *err)
 		if (!kept)
 			X509_CRL_free(crl);
 	}
+	is_over = pem_is_over();
 	BIO_free(bio);
 	ERR_clear_error();
-	if (!kept)
-		return err_set_memory(err);
-	return n > 0 && n <= CHAIN_CERTS_MAX
-		? 0
-		: err_set(err, ERR_INPUT, 400, "failed to parse CRL");
+	return kept ? check_read(n, is_over, "CRL", err) : err_set_memory(err);
 }
 
 /* One certificate and not a byte behind it. */

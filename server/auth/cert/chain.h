@@ -15,8 +15,9 @@
 
 /*
  * Every certificate, or CRL, of a PEM text, at least one. ERR_INPUT, 400
- * "failed to parse certificate" or "failed to parse CRL". The caller frees
- * them: sk_X509_pop_free(certs, X509_free).
+ * "failed to parse certificate" or "failed to parse CRL", where one cannot be
+ * read too: what stands behind it may matter most. The caller frees them:
+ * sk_X509_pop_free(certs, X509_free).
  */
 int chain_parse_certs(
 	const char *pem, STACK_OF(X509) * *ret_certs, struct err *err);

@@ -222,7 +222,13 @@ def test_a_revoked_certificate_that_is_trusted_itself_is_refused(mount):
     refused(mount.login(ALICE), NO_MATCH)
 
 
-@pytest.mark.parametrize('text', ['x', ALICE.pem, MIDDLE.crl()[:200]])
+def broken(pem):
+    """What nobody can read, with more behind it."""
+    return pem.replace('\nM', '\nA', 1) + pem
+
+
+@pytest.mark.parametrize('text', ['x', ALICE.pem, MIDDLE.crl()[:200], ROOT.crl() + broken(MIDDLE.crl()),
+                                  ROOT.crl() + MIDDLE.crl()[:200]], ids=range(5))
 def test_a_bad_list_is_refused(mount, text):
     refused(mount.api.post(f'{mount.path}/crls/bad', {'crl': text}), 'failed to parse CRL')
 
@@ -283,6 +289,9 @@ def test_a_certificate_without_a_common_name_has_no_entity(mount):
 BAD_RECORDS = [
     ({}, 'failed to parse certificate'), ({'certificate': 'x'}, 'failed to parse certificate'),
     ({'certificate': ALICE.key_pem}, 'failed to parse certificate'),
+    ({'certificate': ROOT.pem + broken(MIDDLE.pem)}, 'failed to parse certificate'),
+    ({'certificate': ROOT.pem + MIDDLE.pem[:200]}, 'failed to parse certificate'),
+    ({'certificate': ROOT.pem * 65}, 'failed to parse certificate: more than 64'),
     ({'certificate': SERVER_ONLY.pem},
      'non-CA certificates should have TLS client authentication set as an extended key usage'),
     ({'certificate': ROOT.pem, 'required_extensions': '1.2.3'}, '"1.2.3" in \'required_extensions\' has not the form oid:value'),

@@ -392,6 +392,33 @@ pem_text_must_hold_keys_alone(void **state)
 }
 
 static void
+a_broken_block_behind_a_good_one_is_refused(void **state)
+{
+	static const char *const broken[] = {
+		"-----BEGIN PUBLIC KEY-----\nAAAA\n",
+		"-----BEGIN PUBLIC KEY-----\n?\n-----END PUBLIC KEY-----\n",
+	};
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text = NULL;
+	int len;
+
+	(void)state;
+	assert_int_equal(PEM_write_bio_PUBKEY(bio, p256), 1);
+	len = (int)BIO_get_mem_data(bio, &text);
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+		struct jwks *keys = jwks_new();
+		const char *both =
+			arena_printf(arena, "%.*s%s", len, text, broken[i]);
+
+		err_clear(&err);
+		assert_int_equal(
+			jwks_add_pem(keys, span_str(both), &err), ERR_INPUT);
+		jwks_free(&keys);
+	}
+	BIO_free(bio);
+}
+
+static void
 headers_outside_the_rules_are_refused(void **state)
 {
 	static const char *const bad[] = { "", "{}", "[]", "\"ES256\"",
@@ -430,6 +457,7 @@ main(void)
 		TEST(a_set_has_a_largest_size),
 		TEST(a_key_id_chooses_the_key),
 		TEST(pem_text_must_hold_keys_alone),
+		TEST(a_broken_block_behind_a_good_one_is_refused),
 		TEST(headers_outside_the_rules_are_refused),
 	};
 
