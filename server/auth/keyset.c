@@ -213,21 +213,28 @@ renew_entry(const struct look *look, struct entry *entry, int64_t now_ns,
 }
 
 /*
- * After a renewal that gave nothing: older keys serve for a while. Why is for
- * the log, since those who log in are strangers.
+ * After a renewal that ended with rc and gave nothing: older keys serve for a
+ * while. Why is for the log, since those who log in are strangers; only that
+ * there is too much to do here is for them too.
  */
 static int
 make_do(const struct look *look, const struct entry *entry, int64_t now_ns,
-	struct err *err)
+	int rc, struct err *err)
 {
-	if (err->code != 0)
+	const bool is_ours = rc == ERR_BUSY || rc == ERR_MEMORY;
+
+	if (rc != 0 && !is_ours)
 		log_warn("an issuer's keys could not be fetched",
 			LOG_STR("issuer", look->source->issuer),
 			LOG_STR("url", look->source->jwks_url),
 			LOG_STR("why", err->message));
-	err_clear(err);
-	if (entry->keys != NULL && !is_older(entry, now_ns, STALE_NS))
+	if (entry->keys != NULL && !is_older(entry, now_ns, STALE_NS)) {
+		err_clear(err);
 		return 0;
+	}
+	if (is_ours)
+		return rc;
+	err_clear(err);
 	return err_set(err, ERR_PEER, 502,
 		"the issuer's keys could not be fetched, try again");
 }
@@ -246,9 +253,8 @@ get_locked(const struct look *look, struct shared_keys **ret_shared,
 	entry->used = ++table.uses;
 	if (!will_do(look, entry, now_ns))
 		rc = renew_entry(look, entry, now_ns, err);
-	if (rc != ERR_BUSY && rc != ERR_MEMORY &&
-		keyset_is_remote(look->source))
-		rc = make_do(look, entry, now_ns, err);
+	if (keyset_is_remote(look->source))
+		rc = make_do(look, entry, now_ns, rc, err);
 	/* Texts that the thread which was waited for could not read. */
 	if (rc == 0 && entry->keys == NULL)
 		rc = err_set(err, ERR_INTERNAL, 500, "internal error");

@@ -18,7 +18,7 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool closed, fails, is_local;
+	bool closed, fails, is_busy, is_local;
 	int n_loads, n_now, n_most;
 	int n_refused; /* logins that were told 503 */
 } net = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -44,7 +44,7 @@ int
 keyset_load(UNUSED struct server *of, UNUSED const struct keyset_source *source,
 	UNUSED struct jwks *keys, struct err *err)
 {
-	bool fails;
+	bool fails, is_busy;
 
 	(void)pthread_mutex_lock(&net.lock);
 	net.n_loads++;
@@ -56,7 +56,10 @@ keyset_load(UNUSED struct server *of, UNUSED const struct keyset_source *source,
 		(void)pthread_cond_wait(&net.changed, &net.lock);
 	net.n_now--;
 	fails = net.fails;
+	is_busy = net.is_busy;
 	(void)pthread_mutex_unlock(&net.lock);
+	if (is_busy)
+		return err_set(err, ERR_BUSY, 503, "try again");
 	return fails ? err_set(err, ERR_PEER, 400, "no answer") : 0;
 }
 
@@ -78,7 +81,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	net.closed = net.fails = net.is_local = false;
+	net.closed = net.fails = net.is_busy = net.is_local = false;
 	net.n_loads = net.n_most = net.n_refused = 0;
 	now_ns = 1000 * CLOCK_NS_PER_S;
 	hands = (struct clock){ clock_now, clock_now, NULL };
@@ -166,6 +169,24 @@ old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had(void **state)
 	assert_int_equal(log_in(url), 502);
 }
 
+/* Too many calls to others under way, say: old keys are good keys. */
+static void
+old_keys_serve_while_none_can_be_asked_for(void **state)
+{
+	static const char url[] = "https://busy.example/keys";
+
+	(void)state;
+	net.is_busy = true;
+	assert_int_equal(log_in(url), 503);
+	net.is_busy = false;
+	assert_int_equal(log_in(url), 400);
+	net.is_busy = true;
+	now_ns += (KEYSET_FRESH_S + 1) * CLOCK_NS_PER_S;
+	assert_int_equal(log_in(url), 400);
+	now_ns += KEYSET_STALE_S * CLOCK_NS_PER_S;
+	assert_int_equal(log_in(url), 503);
+}
+
 static void *
 log_in_with_text(UNUSED void *ctx)
 {
@@ -212,6 +233,7 @@ main(void)
 		TEST(one_fetches_and_the_others_wait_for_it),
 		TEST(tokens_that_fit_no_key_have_them_fetched_so_often_only),
 		TEST(old_keys_serve_for_a_day_where_no_new_ones_are_to_be_had),
+		TEST(old_keys_serve_while_none_can_be_asked_for),
 		TEST(a_text_that_cannot_be_read_is_told_to_all_who_wait),
 	};
 
