@@ -14,14 +14,18 @@
 #define LISTED_MAX 1000  /* groups */
 #define USER_MAX 512     /* bytes of a caller's name */
 
+/* Room for all groups that may be listed, beside what else a token says. */
+static const struct json_limits claims_limits = {
+	.depth = 16, .strings = 4 * LISTED_MAX, .keys = 1000, .nodes = 8000
+};
+
 int
 claims_parse(struct span payload, struct arena *arena, const char *refusal,
 	const struct value **ret_claims, struct err *err)
 {
 	struct value *claims = NULL;
 	struct err why = { 0 };
-	int rc =
-		json_parse(payload, &json_limits_request, arena, &claims, &why);
+	int rc = json_parse(payload, &claims_limits, arena, &claims, &why);
 
 	if (rc == ERR_MEMORY)
 		return err_set_memory(err);

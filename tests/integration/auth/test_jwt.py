@@ -174,6 +174,8 @@ CLAIMS = [
     ({'user_claim': '/runner/tags/0'}, {}, None),
     ({'groups_claim': 'groups'}, {}, None),
     ({'groups_claim': 'groups'}, {'groups': 'dev'}, None),
+    ({'groups_claim': 'groups'}, {'groups': [f'g{i}' for i in range(1000)]}, None),
+    ({'groups_claim': 'groups'}, {'groups': [f'g{i}' for i in range(1001)]}, '"groups" claim could not be converted to string list'),
     ({'groups_claim': 'groups'}, {'groups': None}, '"groups" claim not found in token'),
     ({'groups_claim': 'groups'}, {'groups': {}}, '"groups" claim could not be converted to string list'),
     ({'groups_claim': 'groups'}, {'groups': [7]}, 'value in groups claim could not be parsed as string'),
