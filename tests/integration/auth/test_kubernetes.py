@@ -92,6 +92,16 @@ def test_the_reviewers_token_is_the_one_that_asks(mount, cluster):
     assert log_in(mount, token).status == 200
 
 
+def test_a_reviewers_token_may_come_with_the_end_of_its_line(mount, cluster):
+    """As a file has it."""
+    token = cluster.knows(pod_token())
+    mount.write('config', **{**mount.fields, 'token_reviewer_jwt': f'{REVIEWER}\r\n'})
+    assert log_in(mount, token).status == 200
+    for odd in (f'{REVIEWER}\nX: y', f'{REVIEWER} x', f'{REVIEWER}\0', 'ä'):
+        refused(mount.api.post(f'{mount.path}/config', {**mount.fields, 'token_reviewer_jwt': odd}), 400,
+                'token_reviewer_jwt is no token: it holds a blank, a line end or another byte that none has')
+
+
 NOT_BOUND = [('web', 'dev', 'namespace not authorized'), ('db', 'prod', 'service account name not authorized'),
              ('we', 'prod', 'service account name not authorized'), ('WEB', 'prod', 'service account name not authorized')]
 
