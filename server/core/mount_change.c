@@ -13,7 +13,7 @@
 #include "server/core/policy_rules.h"
 #include "server/core/records.h"
 #include "server/core/server.h"
-#include "server/core/takeback.h"
+#include "server/core/takeback_ask.h"
 #include "server/keeper/keeper.h"
 
 #define MOUNT_PATH_MAX 256

@@ -21,55 +21,16 @@
 #include "server/core/mount.h"
 #include "server/core/server.h"
 #include "server/core/takeback_audit.h"
+#include "server/core/takeback_inside.h"
 #include "server/outbound/outbound.h"
-
-#define CALLERS 8
-#define THREADS (1 + CALLERS)
 
 /* A call, and the time it takes to begin it: then somebody else may try. */
 #define CLAIM_S (TAKEBACK_CALL_MAX_S + 30)
 
 #define WAIT_MAX_S 600
-#define PAGE 500       /* rows in a look at the queue */
 #define LOOK_MAX 20000 /* rows that are sorted in one go */
-#define BELOW_PAGE 64
-#define ARENA_MAX ((size_t)64 * 1024 * 1024)
 
-static struct guard takeback_guard;
-
-/*
- * A machine with rows to take back. refs and what they come with belong to
- * whoever has set busy, else to whoever has the lock.
- */
-struct machine {
-	char mount_uuid[37];
-	char *name;
-	struct rowref *refs; /* due */
-	size_t n_refs, cap;
-	uint32_t attempts; /* most of one of them */
-	bool busy;
-	int n_waiting; /* in takeback_now, for their turn */
-	/* Of no use until then, and why; 0: not known to be. */
-	int64_t off_until_s;
-	char why[LEASE_ERROR_MAX + 1];
-	struct machine *next;
-};
-
-struct takeback {
-	struct server *server;
-	pthread_mutex_t mutex;
-	pthread_cond_t look; /* there may be something in the queue */
-	pthread_cond_t work; /* a machine is free */
-	pthread_t threads[THREADS];
-	size_t n_threads GUARDED_BY(takeback_guard);
-	bool stopping GUARDED_BY(takeback_guard);
-	bool noticed GUARDED_BY(takeback_guard);
-	struct machine *machines GUARDED_BY(takeback_guard);
-	bool failing; /* the last look did; its thread's own */
-	/* What came of rows could not be written down, at the last machine. */
-	bool stuck GUARDED_BY(takeback_guard);
-	_Atomic uint64_t n_done, n_failed;
-};
+struct guard takeback_guard;
 
 int
 takeback_new(
@@ -118,9 +79,8 @@ takeback_free(struct takeback **takeback)
 	*takeback = NULL;
 }
 
-/* The one of this name, new where there was none; NULL: no memory. */
-static struct machine *
-find_machine(struct takeback *takeback, const char *mount_uuid,
+struct machine *
+takeback_find_machine(struct takeback *takeback, const char *mount_uuid,
 	const char *name) REQUIRES(takeback_guard)
 {
 	struct machine *machine = takeback->machines;
@@ -146,8 +106,8 @@ find_machine(struct takeback *takeback, const char *mount_uuid,
 	return machine;
 }
 
-static bool
-is_off(const struct takeback *takeback, const struct machine *machine)
+bool
+takeback_is_off(const struct takeback *takeback, const struct machine *machine)
 {
 	return machine->off_until_s > store_now_s(takeback->server->store);
 }
@@ -168,7 +128,7 @@ forget_found(struct takeback *takeback)
 		}
 		machine->n_refs = 0;
 		machine->attempts = 0;
-		if (is_off(takeback, machine)) {
+		if (takeback_is_off(takeback, machine)) {
 			link = &machine->next;
 			continue;
 		}
@@ -199,13 +159,6 @@ add_ref(struct machine *machine, const struct lease *lease, struct err *err)
 
 /* ---- one row ------------------------------------------------------------ */
 
-/* What a row is about; mount: held, or NULL. */
-struct subject {
-	const char *mount_uuid;
-	struct mount *mount;
-	const char *machine;
-};
-
 struct locating {
 	uint32_t path;
 	struct arena *arena;
@@ -228,12 +181,8 @@ hooks_of(const struct mount *mount)
 	return mount != NULL ? mount->type->lease_hooks : NULL;
 }
 
-/*
- * Of which mount the row is, and on which machine. What cannot be told is of a
- * machine of its own: its turn will say why.
- */
-static int
-locate(struct takeback *takeback, const struct lease *lease,
+int
+takeback_locate(struct takeback *takeback, const struct lease *lease,
 	struct arena *arena, struct subject *ret_subject, struct err *err)
 {
 	struct locating locating = { .path = lease->ref.path, .arena = arena };
@@ -309,7 +258,7 @@ call(struct takeback *takeback, const struct lease *lease, struct arena *arena,
 {
 	struct server *server = takeback->server;
 	struct subject subject = { 0 };
-	int rc = locate(takeback, lease, arena, &subject, err);
+	int rc = takeback_locate(takeback, lease, arena, &subject, err);
 
 	if (rc == 0 && hooks_of(subject.mount) == NULL)
 		rc = err_set(err, ERR_INTERNAL, 500,
@@ -381,19 +330,15 @@ note_failure(struct takeback *takeback, struct machine *machine,
 		takeback->server->store, &lease->ref, 1, &failure, err);
 }
 
-/*
- * Claim, call, write down what came of it. The caller has the machine. cause
- * is what the call said; the return says whether the queue itself works.
- */
-static int
-try_row(struct takeback *takeback, struct machine *machine, struct rowref ref,
-	bool is_forced, struct err *cause, struct err *err)
+int
+takeback_try_row(struct takeback *takeback, struct machine *machine,
+	struct rowref ref, bool is_forced, struct err *cause, struct err *err)
 {
 	struct store *store = takeback->server->store;
 	struct lease_claim claim = {
 		.ref = ref, .claim_s = CLAIM_S, .is_forced = is_forced
 	};
-	struct arena *arena = arena_new(ARENA_MAX);
+	struct arena *arena = arena_new(TAKEBACK_MEMORY_MAX);
 	int rc, called;
 
 	if (arena == NULL)
@@ -440,9 +385,9 @@ take_machine(struct takeback *takeback)
 	return best;
 }
 
-/* again: look at once, for what became due meanwhile was passed by. */
-static void
-leave_machine(struct takeback *takeback, struct machine *machine, bool again)
+void
+takeback_leave_machine(
+	struct takeback *takeback, struct machine *machine, bool again)
 {
 	lock_take(&takeback->mutex, &takeback_guard);
 	machine->busy = false;
@@ -466,8 +411,8 @@ is_wanted_back(struct takeback *takeback, const struct machine *machine)
 	return wanted;
 }
 
-static int
-put_off(struct takeback *takeback, const struct machine *machine,
+int
+takeback_put_off(struct takeback *takeback, const struct machine *machine,
 	const struct rowref *refs, size_t n, struct err *err)
 {
 	struct lease_failure failure = { machine->why, machine->off_until_s,
@@ -484,15 +429,17 @@ work_off(struct takeback *takeback, struct machine *machine, struct err *err)
 	size_t i = 0;
 	int rc = 0;
 
-	while (rc == 0 && i < machine->n_refs && !is_off(takeback, machine) &&
+	while (rc == 0 && i < machine->n_refs &&
+		!takeback_is_off(takeback, machine) &&
 		!is_wanted_back(takeback, machine)) {
 		struct err cause = { 0 };
 
-		rc = try_row(takeback, machine, machine->refs[i++], false,
-			&cause, err);
+		rc = takeback_try_row(takeback, machine, machine->refs[i++],
+			false, &cause, err);
 	}
-	if (rc == 0 && i < machine->n_refs && is_off(takeback, machine))
-		rc = put_off(takeback, machine, machine->refs + i,
+	if (rc == 0 && i < machine->n_refs &&
+		takeback_is_off(takeback, machine))
+		rc = takeback_put_off(takeback, machine, machine->refs + i,
 			machine->n_refs - i, err);
 	return rc;
 }
@@ -512,7 +459,7 @@ work_and_leave(struct takeback *takeback, struct machine *machine)
 		"the queue of leases to take back cannot be written",
 		"the queue of leases to take back is written again");
 	lock_give(&takeback->mutex, &takeback_guard);
-	leave_machine(takeback, machine, rc == 0);
+	takeback_leave_machine(takeback, machine, rc == 0);
 }
 
 static void *
@@ -535,32 +482,32 @@ run_caller(void *arg)
 
 /* ---- looking ------------------------------------------------------------ */
 
-struct look {
-	struct lease_queue_page page;
-	struct arena *arena;
-	struct lease *leases;
-	size_t n;
-};
-
 static int
-keep_lease(void *ctx, const struct lease *lease, struct err *err)
+keep_lease(void *ctx, const struct lease *lease, UNUSED struct err *err)
 {
 	struct look *look = ctx;
 
-	(void)err;
 	look->leases[look->n++] = *lease;
 	return 0;
 }
 
-static int
-read_page(struct store_tx *tx, void *ctx, struct err *err)
+int
+takeback_read_page(struct store_tx *tx, void *ctx, struct err *err)
 {
 	struct look *look = ctx;
 
 	look->n = 0;
-	look->page.until_s = tx_now_s(tx);
 	return lease_queue_rows(
 		tx, &look->page, look->arena, keep_lease, look, err);
+}
+
+static int
+read_due_page(struct store_tx *tx, void *ctx, struct err *err)
+{
+	struct look *look = ctx;
+
+	look->page.until_s = tx_now_s(tx);
+	return takeback_read_page(tx, look, err);
 }
 
 static int
@@ -569,11 +516,11 @@ sort_row(struct takeback *takeback, const struct lease *lease,
 {
 	struct subject subject = { 0 };
 	struct machine *machine;
-	int rc = locate(takeback, lease, arena, &subject, err);
+	int rc = takeback_locate(takeback, lease, arena, &subject, err);
 
 	if (rc == 0) {
 		lock_take(&takeback->mutex, &takeback_guard);
-		machine = find_machine(
+		machine = takeback_find_machine(
 			takeback, subject.mount_uuid, subject.machine);
 		if (machine == NULL)
 			rc = err_set_memory(err);
@@ -590,12 +537,13 @@ sort_page(struct takeback *takeback, struct look *look, struct err *err)
 {
 	int rc;
 
-	look->arena = arena_new(ARENA_MAX);
+	look->arena = arena_new(TAKEBACK_MEMORY_MAX);
 	if (look->arena != NULL)
-		look->leases = ARENA_ARRAY(look->arena, struct lease, PAGE);
+		look->leases =
+			ARENA_ARRAY(look->arena, struct lease, TAKEBACK_PAGE);
 	rc = look->leases == NULL
 		? err_set_memory(err)
-		: store_read(takeback->server->store, read_page, look, err);
+		: store_read(takeback->server->store, read_due_page, look, err);
 	for (size_t i = 0; rc == 0 && i < look->n; i++)
 		rc = sort_row(takeback, &look->leases[i], look->arena, err);
 	arena_free(&look->arena);
@@ -608,13 +556,14 @@ sort_page(struct takeback *takeback, struct look *look, struct err *err)
 static void
 look_through(struct takeback *takeback)
 {
-	struct look look = { .page = { .limit = PAGE, .ret_more = true } };
+	struct look look = { .page = { .limit = TAKEBACK_PAGE,
+				     .ret_more = true } };
 	struct err err = { 0 };
 	int rc = 0;
 
 	forget_found(takeback);
 	for (size_t n = 0; rc == 0 && look.page.ret_more && n < LOOK_MAX;
-		n += PAGE)
+		n += TAKEBACK_PAGE)
 		rc = sort_page(takeback, &look, &err);
 	log_failing(&takeback->failing,
 		rc != 0 && rc != ERR_SEALED ? &err : NULL,
@@ -687,7 +636,7 @@ takeback_start(struct takeback *takeback, struct err *err)
 		sigfillset(&all);
 		(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 		errnum = start_thread(takeback, run_looker);
-		while (errnum == 0 && takeback->n_threads < THREADS)
+		while (errnum == 0 && takeback->n_threads < TAKEBACK_THREADS)
 			errnum = start_thread(takeback, run_caller);
 		(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	}
@@ -729,231 +678,4 @@ takeback_count(struct takeback *takeback, struct takeback_counts *ret_counts)
 {
 	ret_counts->n_done = atomic_load(&takeback->n_done);
 	ret_counts->n_failed = atomic_load(&takeback->n_failed);
-}
-
-/* ---- for whoever waits -------------------------------------------------- */
-
-/* Wait for one's turn. *ret_waited: somebody else had it before. */
-static struct machine *
-wait_for_machine(struct takeback *takeback, const struct subject *subject,
-	bool *ret_waited)
-{
-	struct machine *machine;
-
-	*ret_waited = false;
-	blocking_begin();
-	lock_take(&takeback->mutex, &takeback_guard);
-	machine = find_machine(takeback, subject->mount_uuid, subject->machine);
-	if (machine != NULL) {
-		machine->n_waiting++;
-		while (machine->busy) {
-			*ret_waited = true;
-			lock_wait(&takeback->work, &takeback->mutex,
-				&takeback_guard);
-		}
-		machine->n_waiting--;
-		machine->busy = true;
-	}
-	lock_give(&takeback->mutex, &takeback_guard);
-	blocking_end();
-	return machine;
-}
-
-struct probing {
-	struct rowref ref;
-	struct arena *arena;
-	bool queued;
-	struct lease lease;
-};
-
-static int
-probe(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct probing *probing = ctx;
-	int rc = lease_get(
-		tx, probing->ref, probing->arena, &probing->lease, err);
-
-	probing->queued = rc == 0 && lease_is_queued(&probing->lease);
-	if (rc != ERR_ABSENT)
-		return rc;
-	err_clear(err);
-	return 0;
-}
-
-/*
- * Whoever waited while the machine proved to be of no use has had his try: it
- * was the one before.
- */
-static int
-try_now(struct takeback *takeback, struct machine *machine, struct rowref ref,
-	bool waited, struct err *err)
-{
-	struct err cause = { 0 };
-	int rc;
-
-	if (waited && is_off(takeback, machine)) {
-		rc = put_off(takeback, machine, &ref, 1, err);
-		return rc != 0
-			? rc
-			: err_set(err, ERR_PEER, 500, "%s", machine->why);
-	}
-	machine->off_until_s = 0;
-	rc = try_row(takeback, machine, ref, true, &cause, err);
-	if (rc == 0 && cause.code != 0) {
-		*err = cause;
-		rc = cause.code;
-	}
-	return rc;
-}
-
-int
-takeback_now(struct takeback *takeback, struct rowref ref, struct err *err)
-{
-	struct probing probing = { .ref = ref, .arena = arena_new(ARENA_MAX) };
-	struct subject subject = { 0 };
-	struct machine *machine;
-	bool waited;
-	int rc;
-
-	if (probing.arena == NULL)
-		return err_set_memory(err);
-	rc = store_read(takeback->server->store, probe, &probing, err);
-	if (rc != 0 || !probing.queued)
-		goto out;
-	rc = locate(takeback, &probing.lease, probing.arena, &subject, err);
-	if (rc != 0)
-		goto out;
-	machine = wait_for_machine(takeback, &subject, &waited);
-	if (machine == NULL) {
-		rc = err_set_memory(err);
-		goto out;
-	}
-	rc = try_now(takeback, machine, ref, waited, err);
-	leave_machine(takeback, machine, true);
-out:
-	mount_unref(takeback->server->mounts, &subject.mount);
-	arena_free(&probing.arena);
-	return rc;
-}
-
-int
-takeback_below(struct takeback *takeback, const char *mount_uuid,
-	const char *prefix, int64_t end_ns, struct err *err)
-{
-	const struct clock *clock = takeback->server->clock;
-	struct rowref refs[BELOW_PAGE];
-	size_t n = BELOW_PAGE;
-	int rc = 0;
-
-	takeback_notice(takeback);
-	while (rc == 0 && n > 0) {
-		rc = lease_queue_below(takeback->server->store, mount_uuid,
-			prefix, BELOW_PAGE, refs, &n, err);
-		for (size_t i = 0; rc == 0 && i < n; i++) {
-			if (clock_boot_ns(clock) > end_ns)
-				return err_set(err, ERR_TIMEOUT, 500,
-					"leases are still being taken back");
-			rc = takeback_now(takeback, refs[i], err);
-		}
-	}
-	return rc;
-}
-
-/* ---- for whoever mends -------------------------------------------------- */
-
-/* A machine, and the rows of a page that wait for it. */
-struct mended {
-	const char *mount_uuid, *machine;
-	struct rowref *refs;
-	size_t n;
-};
-
-static int
-read_any_page(struct store_tx *tx, void *ctx, struct err *err)
-{
-	struct look *look = ctx;
-
-	look->n = 0;
-	return lease_queue_rows(
-		tx, &look->page, look->arena, keep_lease, look, err);
-}
-
-/* One that is being tried, or put there, is left to whoever does. */
-static int
-note_waiting(struct takeback *takeback, struct mended *mended,
-	const struct lease *lease, struct err *err)
-{
-	struct arena *arena = arena_new(ARENA_MAX);
-	struct subject subject = { 0 };
-	int rc = 0;
-
-	if (arena == NULL)
-		return err_set_memory(err);
-	if (!lease->takeback.is_claimed && !lease->takeback.is_installing)
-		rc = locate(takeback, lease, arena, &subject, err);
-	if (rc == 0 && subject.machine != NULL &&
-		strcmp(subject.machine, mended->machine) == 0 &&
-		strcmp(subject.mount_uuid, mended->mount_uuid) == 0)
-		mended->refs[mended->n++] = lease->ref;
-	mount_unref(takeback->server->mounts, &subject.mount);
-	arena_free(&arena);
-	return rc;
-}
-
-static int
-hurry_page(struct takeback *takeback, struct look *look, struct mended *mended,
-	struct err *err)
-{
-	struct store *store = takeback->server->store;
-	const struct lease_failure none = { .next_try_s = store_now_s(store) };
-	int rc;
-
-	look->leases = ARENA_ARRAY(look->arena, struct lease, PAGE);
-	mended->refs = ARENA_ARRAY(look->arena, struct rowref, PAGE);
-	mended->n = 0;
-	if (look->leases == NULL || mended->refs == NULL)
-		return err_set_memory(err);
-	rc = store_read(store, read_any_page, look, err);
-	for (size_t i = 0; rc == 0 && i < look->n; i++)
-		rc = note_waiting(takeback, mended, &look->leases[i], err);
-	return rc != 0 || mended->n == 0
-		? rc
-		: lease_queue_failed(
-			  store, mended->refs, mended->n, &none, err);
-}
-
-static void
-forget_off(struct takeback *takeback, const struct mended *mended)
-{
-	lock_take(&takeback->mutex, &takeback_guard);
-	for (struct machine *at = takeback->machines; at != NULL;
-		at = at->next) {
-		if (strcmp(at->name, mended->machine) == 0 &&
-			strcmp(at->mount_uuid, mended->mount_uuid) == 0)
-			at->off_until_s = 0;
-	}
-	lock_give(&takeback->mutex, &takeback_guard);
-}
-
-int
-takeback_again(struct takeback *takeback, const char *mount_uuid,
-	const char *machine, struct err *err)
-{
-	struct mended mended = { .mount_uuid = mount_uuid, .machine = machine };
-	struct look look = { .page = { .until_s = INT64_MAX,
-				     .limit = PAGE,
-				     .ret_more = true } };
-	int rc = 0;
-
-	forget_off(takeback, &mended);
-	while (rc == 0 && look.page.ret_more) {
-		look.arena = arena_new(ARENA_MAX);
-		rc = look.arena == NULL
-			? err_set_memory(err)
-			: hurry_page(takeback, &look, &mended, err);
-		arena_free(&look.arena);
-		look.page.after = look.page.ret_end;
-	}
-	takeback_notice(takeback);
-	return rc;
 }

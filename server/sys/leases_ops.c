@@ -6,6 +6,7 @@
 #include "server/api/revoke.h"
 #include "server/core/expire.h"
 #include "server/core/takeback.h"
+#include "server/core/takeback_ask.h"
 #include "server/sys/lease_find.h"
 #include "server/sys/tables.h"
 

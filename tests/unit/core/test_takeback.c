@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "server/core/expire.h"
+#include "server/core/takeback_ask.h"
 #include "server/outbound/outbound.h"
 #include "storage/faulty.h"
 #include "storage/memory.h"

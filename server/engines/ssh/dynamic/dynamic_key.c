@@ -13,6 +13,7 @@
 #include "server/core/key_pool.h"
 #include "server/core/seal.h"
 #include "server/core/takeback.h"
+#include "server/core/takeback_ask.h"
 #include "server/engines/ssh/dynamic/delivery.h"
 #include "server/engines/ssh/dynamic/dynamic_lease.h"
 #include "server/engines/ssh/dynamic/dynamic_role.h"
