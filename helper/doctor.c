@@ -447,8 +447,9 @@ const struct check doctor_checks[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-void
-doctor_print(const char *name, const struct finding *finding, struct buf *out)
+/* One line for a good finding, two for a bad one. */
+static void
+print(const char *name, const struct finding *finding, struct buf *out)
 {
 	(void)buf_addf(out, "%-4s %-17s %s\n", finding->good ? "ok" : "BAD",
 		name, finding->text);
@@ -471,7 +472,7 @@ doctor_run(const struct host *host, struct buf *out, bool *ret_good,
 		if (check->applies != NULL && !check->applies(host))
 			continue;
 		check->run(&doctor, check->what, &finding);
-		doctor_print(check->name, &finding, out);
+		print(check->name, &finding, out);
 		all_good = all_good && finding.good;
 	}
 	*ret_good = all_good;

@@ -36,8 +36,4 @@ extern const struct check doctor_checks[];
 int doctor_run(const struct host *host, struct buf *out, bool *ret_good,
 	struct err *err);
 
-/* One line for a good finding, two for a bad one. */
-void doctor_print(
-	const char *name, const struct finding *finding, struct buf *out);
-
 #endif

@@ -11,9 +11,9 @@
 /* So many runs may be missed before it is a fault: a host may be suspended. */
 #define MISSED_RUNS 3
 
-int
-host_status_cert(
-	const struct host *host, struct sshcert *ret_cert, struct err *err)
+/* The certificate in its place; its spans lie in the host's arena. */
+static int
+read_cert(const struct host *host, struct sshcert *ret_cert, struct err *err)
 {
 	const char *path = host_cert_path(host);
 	struct span line, blob;
@@ -31,8 +31,9 @@ host_status_cert(
 	return 0;
 }
 
-bool
-host_status_krl(const struct host *host, uint64_t *ret_version)
+/* The version of the revocation list in its place; false: none is good. */
+static bool
+read_krl_version(const struct host *host, uint64_t *ret_version)
 {
 	struct span bytes;
 
@@ -123,9 +124,9 @@ host_status_describe(const struct host *host, struct value **ret_object,
 	struct value *object = value_object(host->arena);
 	struct sshcert cert;
 	const bool has_cert = host->record.key[0] != '\0' &&
-		host_status_cert(host, &cert, NULL) == 0;
+		read_cert(host, &cert, NULL) == 0;
 	uint64_t krl_version = 0;
-	const bool has_krl = host_status_krl(host, &krl_version);
+	const bool has_krl = read_krl_version(host, &krl_version);
 	const struct sshcert *found = has_cert ? &cert : NULL;
 	const char *state = find_state(host, found, has_krl);
 

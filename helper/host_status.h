@@ -16,15 +16,4 @@ int host_status_describe(const struct host *host, struct value **ret_object,
 /* The same as lines of text. */
 void host_status_print(const struct value *object, struct buf *out);
 
-/*
- * The certificate in its place; its spans lie in the host's arena. ERR_ABSENT,
- * ERR_INPUT: there is none that can be read.
- */
-struct sshcert;
-int host_status_cert(
-	const struct host *host, struct sshcert *ret_cert, struct err *err);
-
-/* The version of the revocation list in its place; false: none is good. */
-bool host_status_krl(const struct host *host, uint64_t *ret_version);
-
 #endif

@@ -72,8 +72,12 @@ key_options_check(const char *text, struct err *err)
 	return rc;
 }
 
-bool
-key_options_next(const char *text, size_t *pos, struct span *ret_name,
+/*
+ * Walk checked options: start with *pos = 0; true while there was one. The
+ * value is as written between its quotes; data NULL: none.
+ */
+static bool
+next_option(const char *text, size_t *pos, struct span *ret_name,
 	struct span *ret_value)
 {
 	const char *at = text + *pos;
@@ -107,7 +111,7 @@ key_options_have(const char *text, const char *name)
 	struct span found, value;
 	size_t pos = 0;
 
-	while (key_options_next(text, &pos, &found, &value)) {
+	while (next_option(text, &pos, &found, &value)) {
 		if (is_name(found, name))
 			return true;
 	}
@@ -130,7 +134,7 @@ key_options_find_unknown(const char *text)
 	struct span name, value;
 	size_t pos = 0;
 
-	while (key_options_next(text, &pos, &name, &value)) {
+	while (next_option(text, &pos, &name, &value)) {
 		if (!is_known(name))
 			return name;
 	}

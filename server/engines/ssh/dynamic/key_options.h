@@ -14,13 +14,6 @@
  */
 int key_options_check(const char *text, struct err *err);
 
-/*
- * Walk checked options: start with *pos = 0; true while there was one. The
- * value is as written between its quotes; data NULL: none.
- */
-bool key_options_next(const char *text, size_t *pos, struct span *ret_name,
-	struct span *ret_value);
-
 /* Whether an option of this name is among them; names have no case. */
 bool key_options_have(const char *text, const char *name);
 
