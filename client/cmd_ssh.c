@@ -12,6 +12,7 @@
 
 #define IN_CA_MODE "With -mode=ca: "
 #define IN_DYNAMIC_MODE "With -mode=dynamic: "
+
 static const struct flag ssh_flags[] = {
 	TEXT_FLAG(struct ssh_options, mode, "mode",
 		.help = "Kind of credential: otp, ca or dynamic."),

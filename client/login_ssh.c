@@ -58,7 +58,7 @@ wanted_fingerprint(struct cli *cli, const char *key,
 	else
 		rc = err_set(err, ERR_INPUT, 0,
 			"'key' names no file with a public key: %s",
-			why.detail[0] != '\0' ? why.detail : key);
+			why.code != 0 ? err_reason(&why) : key);
 	buf_clear(&text);
 	return rc;
 }

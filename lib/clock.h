@@ -30,8 +30,7 @@ int64_t clock_left_ms(
  */
 void clock_format_ns(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
 
-/* The same of whole seconds, which go past 2262; 9999-12-31T23:59:59Z at most.
- */
+/* Whole seconds, which go past 2262: to 9999-12-31T23:59:59Z at most. */
 void clock_format_s(int64_t wall_s, char out[CLOCK_TEXT_MAX]);
 
 #endif

@@ -96,7 +96,9 @@ def test_without_a_key_it_says_so(server, keys, tmp_path):
         done = login(server, environment, 'role=one')
     assert done.returncode == 2 and 'holds no key that could log in' in done.stderr
     done = login(server, None, 'role=one', f'key={tmp_path}/none.pub')
-    assert done.returncode == 2 and "'key' names no file with a public key" in done.stderr
+    assert done.returncode == 2 and "'key' names no file with a public key" in done.stderr and 'No such file' in done.stderr
+    done = login(server, None, 'role=one', f'key={tmp_path}')
+    assert done.returncode == 2 and 'is no regular file' in done.stderr
 
 
 class Liar(threading.Thread):
