@@ -1,5 +1,4 @@
 /* operator: init, unseal, seal, backup, check, clock-reset. */
-#include <string.h>
 #include <unistd.h>
 
 #include "client/commands.h"

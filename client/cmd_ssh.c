@@ -1,6 +1,5 @@
 /* ssh: log in to a host with a credential made for it. */
 #include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>

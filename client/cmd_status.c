@@ -1,5 +1,4 @@
 /* status, version, path-help, server. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

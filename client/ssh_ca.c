@@ -3,7 +3,6 @@
  * certificate. The key is a named one, or one made for this session, which
  * never leaves our memory.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -2,7 +2,6 @@
 #include "client/x509make.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/err.h>

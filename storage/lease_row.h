@@ -18,9 +18,7 @@
 #include "storage/lease.h"
 
 #define ROW_KEY 16
-#define ROW_PATH_KEY 8
 #define OWN_KEY 25
-#define ALIAS_KEY 38
 
 /* A key on the stack. */
 struct row_key {

@@ -2,7 +2,6 @@
 #include "server/core/server.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "server/core/expire.h"
 #include "server/core/key_pool.h"

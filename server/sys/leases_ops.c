@@ -1,5 +1,4 @@
 /* leases: look up, list, renew and revoke by lease id. */
-#include <string.h>
 
 #include "server/api/cap.h"
 #include "server/api/reply.h"

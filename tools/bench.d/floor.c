@@ -25,7 +25,6 @@
 #define LEASE_BYTES 201   /* a sealed lease row of an OTP */
 #define OWNED_BYTES 45    /* a sealed empty value */
 #define FACT_BYTES 190    /* of each change in a commit's outbox record */
-#define LINES_BYTES 2600  /* the two audit lines of an issue */
 #define SAMPLES_MAX 65536 /* more than a run can take */
 
 enum { PUT, DUE, DEL, BEGIN, COMMIT, N_STATEMENTS };

@@ -1,5 +1,4 @@
 /* lookup: which roles are good for an address. */
-#include <string.h>
 
 #include "server/engines/ssh/otp_role.h"
 #include "server/engines/ssh/records/options.h"

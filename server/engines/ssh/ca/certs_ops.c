@@ -2,7 +2,6 @@
  * certs, cert/:serial, tidy/certs: the register as operators read it and clear
  * it. One request looks at a bounded number of rows, in pages.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

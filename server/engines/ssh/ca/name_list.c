@@ -1,8 +1,6 @@
 /* Splitting, filling, sorting. */
 #include "server/engines/ssh/ca/name_list.h"
 
-#include <string.h>
-
 #include "lib/buf.h"
 #include "lib/netaddr.h"
 

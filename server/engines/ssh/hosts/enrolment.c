@@ -1,8 +1,6 @@
 /* Rows of enrolment tokens: drawn, inserted, found. */
 #include "server/engines/ssh/hosts/enrolment.h"
 
-#include <string.h>
-
 #include "lib/random.h"
 #include "server/api/new_row.h"
 #include "server/api/record_ops.h"

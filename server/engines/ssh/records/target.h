@@ -11,7 +11,6 @@
 
 #define TARGET_TIMEOUT_S 20
 #define TARGET_TIMEOUT_MAX_S 60
-#define TARGET_PORT 22
 
 struct ssh_target {
 	const char *host; /* canonical address, fe80::1%eth0, or DNS name */

@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #define FDS_MAX 65536
-#define PARTS_MAX 16
 
 /* One letter each; a and b are of the kind, bytes follow. */
 enum record_kind {
