@@ -20,7 +20,8 @@
  * server/engines/ssh/dynamic/dynamic_key.c and lease_end_install() of
  * storage/lease_queue.c; Renewer is renew() of the one and lease_begin_renewal()
  * and lease_end_renewal() of the other; end_row() is lease_mark_revoking() of storage/lease.c;
- * Taker is try_row() of server/core/takeback.c, the second one takeback_now();
+ * Taker is takeback_try_row() of server/core/takeback.c, the second one takeback_now()
+ * of takeback_ask.c beside it;
  * Time is server/core/expire.c and what next_try_s says; the end of Crash() is
  * lease_queue_release() of storage/lease_queue.c. It is taken for granted
  * that an install which lives ends within its deadline and that a claim outlives
