@@ -69,8 +69,8 @@ set_time(const struct host *host, struct value *object, const char *key,
 {
 	char text[CLOCK_TEXT_MAX] = "";
 
-	if (s > 0 && s < INT64_MAX / CLOCK_NS_PER_S)
-		clock_format_ns(s * CLOCK_NS_PER_S, text);
+	if (s > 0)
+		clock_format_s(s, text);
 	return value_set_str(host->arena, object, key, text);
 }
 

@@ -205,6 +205,20 @@ a_failed_run_is_shown_in_both_forms(void **state)
 		"}");
 }
 
+/* Nanoseconds since 1970 end in 2262; a certificate may live longer. */
+static void
+a_far_time_is_shown(void **state)
+{
+	struct host_record record = good_record();
+	bool good = false;
+
+	(void)state;
+	record.renew_at_s = INT64_C(11018620036);
+	assert_non_null(strstr(describe(&record, false, &good),
+		"renew at:       2319-03-03T07:47:16Z\n"));
+	assert_true(good);
+}
+
 static const char *
 state_of(const struct host_record *record)
 {
@@ -277,6 +291,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_host_prints_this),
 		cmocka_unit_test(a_failed_run_is_shown_in_both_forms),
+		cmocka_unit_test(a_far_time_is_shown),
 		cmocka_unit_test(each_fault_has_its_words),
 		cmocka_unit_test(a_record_is_read_as_it_was_written),
 	};
