@@ -25,6 +25,7 @@ struct sending {
 	CURL *curl;
 	struct curl_slist *headers;
 	const char *method;
+	struct secret_view bearer;
 	struct buf line; /* of Authorization */
 	struct buf *body;
 	char words[CURL_ERROR_SIZE];
@@ -85,6 +86,21 @@ check_pin(const char *pin, struct err *err)
 		pin);
 }
 
+int
+outbound_clean_bearer(
+	struct secret_view *token, const char *name, struct err *err)
+{
+	while (token->len > 0 && memchr("\r\n", token->data[token->len - 1], 2))
+		token->len--;
+	for (size_t i = 0; i < token->len; i++) {
+		if (token->data[i] <= ' ' || token->data[i] >= 0x7f)
+			return err_set(err, ERR_INPUT, 400,
+				"%s is no token: it holds a blank, a line end or another byte that none has",
+				name);
+	}
+	return 0;
+}
+
 static int
 check_request(const struct outbound_request *request, struct err *err)
 {
@@ -113,13 +129,12 @@ add_header(struct sending *sending, const char *line)
 static bool
 add_bearer(struct sending *sending)
 {
-	const struct secret_view bearer = sending->request->bearer;
+	const struct secret_view bearer = sending->bearer;
 
 	if (bearer.len == 0)
 		return true;
 	(void)buf_add_str(&sending->line, BEARER);
-	return memchr(bearer.data, '\n', bearer.len) == NULL &&
-		buf_add(&sending->line, bearer.data, bearer.len) == 0 &&
+	return buf_add(&sending->line, bearer.data, bearer.len) == 0 &&
 		add_header(sending, buf_str(&sending->line));
 }
 
@@ -267,11 +282,16 @@ int
 https_send(const struct outbound_request *request, const struct halt *halt,
 	int *ret_status, struct buf *body, struct err *err)
 {
-	struct sending sending = { .request = request, .body = body };
+	struct sending sending = {
+		.request = request, .bearer = request->bearer, .body = body
+	};
 	int rc = check_request(request, err);
 
 	if (rc == 0)
 		rc = find_method(request, &sending.method, err);
+	if (rc == 0)
+		rc = outbound_clean_bearer(
+			&sending.bearer, "the bearer's token", err);
 	if (rc != 0)
 		return rc;
 	apiclient_setup();

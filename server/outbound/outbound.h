@@ -67,6 +67,13 @@ struct outbound_answer {
 };
 
 /*
+ * A bearer's token without the end of its line, which it comes with from a
+ * file. ERR_INPUT, 400, with this name for it, where a header cannot hold it.
+ */
+int outbound_clean_bearer(
+	struct secret_view *token, const char *name, struct err *err);
+
+/*
  * 0 whenever the server answered, whatever its status. ERR_INPUT, 400, for a
  * URL, roots and the like that cannot be used; ERR_PEER or ERR_TIMEOUT, 502,
  * with why.

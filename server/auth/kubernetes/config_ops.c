@@ -46,20 +46,6 @@ check_roots(const struct kubernetes_config *config, struct err *err)
 	return rc;
 }
 
-/* It goes into a header. A file has it with the end of its line. */
-static int
-clean_token(struct secret_view *token, struct err *err)
-{
-	while (token->len > 0 && memchr("\r\n", token->data[token->len - 1], 2))
-		token->len--;
-	for (size_t i = 0; i < token->len; i++) {
-		if (token->data[i] <= ' ' || token->data[i] >= 0x7f)
-			return err_set(err, ERR_INPUT, 400,
-				"token_reviewer_jwt is no token: it holds a blank, a line end or another byte that none has");
-	}
-	return 0;
-}
-
 static int
 check_config(
 	struct req *req, UNUSED const char *name, void *record, struct err *err)
@@ -80,7 +66,8 @@ check_config(
 				0))
 		return err_set(err, ERR_INPUT, 400,
 			"kubernetes_host does not begin with https://");
-	rc = clean_token(&config->reviewer_jwt, err);
+	rc = outbound_clean_bearer(
+		&config->reviewer_jwt, "token_reviewer_jwt", err);
 	if (rc == 0)
 		rc = check_roots(config, err);
 	if (rc == 0 && config->pem_keys.n > 0)

@@ -181,6 +181,17 @@ def test_refusals_of_the_machine_are_told_and_leave_nothing(server, nas, theirs)
     says("write the user's keys: status 422")
 
 
+def test_an_api_key_may_come_with_the_end_of_its_line(server, nas, theirs):
+    """As a file has it."""
+    key, api = nas.api_keys[0]['key'], server.api()
+    for secret, status in ((f'{key} \nX: y', 500), (f'{key}\r\n', 200)):
+        written = api.post('ssh/targets/nas', {'api_secret': secret})
+        assert written.status == 204, written
+        made = ask(server)
+        assert made.status == status and (status == 200 or 'is no token: it holds a blank' in made.errors[0]), made
+    api.post('sys/leases/revoke', {'lease_id': made.json['lease_id'], 'sync': True})
+
+
 def test_a_change_by_somebody_else_between_write_and_look_is_noticed(server, nas, theirs):
     def before():
         nas.fail['GET', 'user'] = behind
