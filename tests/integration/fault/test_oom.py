@@ -103,10 +103,19 @@ def test_a_request_survives(starved, scenario):
     assert wrong == [] and n > 20
 
 
+def key_of(server, at):
+    """A password; where there is none any more, how the server ended."""
+    try:
+        return otp(server)
+    except OSError as error:
+        ended = server.process.poll()
+        raise AssertionError(f'allocation {at}: {error}; ended with {ended}:\n{server.log_text()[-3000:]}') from error
+
+
 def spend(server, at, times):
     """Passwords handed in, each while the at-th allocation fails (0: none does); the server serves when it returns."""
     for _ in range(times):
-        key = otp(server)
+        key = key_of(server, at)
         server.oom.arm(at)
         status = SCENARIOS['verify'][0](server, key)
         server.oom.disarm()
