@@ -383,17 +383,17 @@ print_verdict(struct telling *telling)
 {
 	const struct ssh_call *call = telling->call;
 	const char *user = value_find_str(telling->told, "username", "");
-	const char *const end =
-		telling->mode == NULL ? "gets none." : telling->mode->refused;
+	const struct ssh_mode *mode = telling->mode;
+	const char *const end = mode == NULL ? "gets none." : mode->refused;
 	const char *who = arena_printf(call->cli->arena, "%s%s%s",
 		call->args.user[0] != '\0' ? call->args.user : user,
 		call->args.user[0] != '\0' || user[0] != '\0' ? "@" : "",
 		call->target != NULL ? call->target : call->args.host);
 
-	if (telling->first_false[0] == '\0')
+	if (mode != NULL && telling->first_false[0] == '\0')
 		say_text(stdout,
 			arena_printf(call->cli->arena, "Allowed: %s %s", who,
-				telling->mode->allowed));
+				mode->allowed));
 	else
 		say_text(stdout,
 			arena_printf(call->cli->arena,
