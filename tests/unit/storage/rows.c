@@ -176,6 +176,20 @@ rows_add_otp(
 	return lease.ref;
 }
 
+void
+rows_add_large(struct rows *rows, int n, int64_t ttl_s)
+{
+	static uint8_t bytes[60000];
+
+	for (int i = 0; i < n; i++) {
+		struct lease lease = rows_new_otp(
+			rows, "creds/web", (struct rowref){ 0 }, ttl_s);
+
+		lease.data = span_of(bytes, sizeof(bytes));
+		assert_int_equal(rows_insert(rows, &lease), 0);
+	}
+}
+
 struct new_token {
 	struct token_draft draft;
 	struct token token;

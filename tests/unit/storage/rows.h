@@ -60,6 +60,9 @@ struct rowref rows_add_token(
 /* Insert in a transaction of its own. */
 int rows_insert(struct rows *rows, const struct lease *lease);
 
+/* n OTPs of nearly the largest size that a row may have. */
+void rows_add_large(struct rows *rows, int n, int64_t ttl_s);
+
 /*
  * A token as a caller would make it: draft, then insert. The draft is
  * ret_draft's where that is not NULL; num_uses 0 is no limit.
