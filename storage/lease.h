@@ -37,7 +37,8 @@ enum lease_state {
 	LEASE_INSTALLING = 4 /* dynamic: it may or may not be there yet */
 };
 
-#define LEASE_ERROR_MAX 500 /* bytes of why that are kept */
+#define LEASE_ERROR_MAX 500                /* bytes of why that are kept */
+#define LEASE_DATA_MAX ((size_t)63 * 1024) /* with the head below 64 KiB */
 
 /* Of a LEASE_DYNAMIC row. */
 struct lease_takeback {

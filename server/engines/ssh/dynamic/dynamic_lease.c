@@ -8,7 +8,6 @@
 #include "server/engines/ssh/records/named_key.h"
 #include "server/engines/ssh/records/target.h"
 
-#define DATA_MAX ((size_t)63 * 1024) /* with the row's head below 64 KiB */
 #define SCRIPT_MAX 65536
 #define OPTIONS_MAX 8192
 #define LINUX "linux"
@@ -47,7 +46,8 @@ int
 dynamic_lease_pack(const struct dynamic_lease *plan, struct arena *arena,
 	struct span *ret_data, struct err *err)
 {
-	int rc = record_pack(fields, plan, DATA_MAX, arena, ret_data, err);
+	int rc =
+		record_pack(fields, plan, LEASE_DATA_MAX, arena, ret_data, err);
 
 	if (rc != ERR_LIMIT)
 		return rc;

@@ -7,7 +7,6 @@
 #include "server/core/seal.h"
 
 #define LEASE_PATH LEASE_PRIVATE "enrolment"
-#define DATA_MAX ((size_t)63 * 1024) /* with the row's head below 64 KiB */
 
 static const struct field data_fields[] = {
 	FIELD_STR(struct enrolment, host, .doc = "The host."),
@@ -88,7 +87,7 @@ enrolment_insert(struct store_tx *tx, struct req *req,
 	struct enrolment_draft *draft, int64_t ttl_s, struct err *err)
 {
 	struct lease *lease = &draft->enrolment.lease;
-	int rc = record_pack(data_fields, &draft->enrolment, DATA_MAX,
+	int rc = record_pack(data_fields, &draft->enrolment, LEASE_DATA_MAX,
 		req->arena, &lease->data, err);
 
 	if (rc == ERR_LIMIT) {
